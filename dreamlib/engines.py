@@ -1,0 +1,140 @@
+"""Which caffe runs the network, and on which device.
+
+Two engines speak one API: real pycaffe, wherever ``import caffe`` works, and `dreamlib.pycaffe` on
+PyTorch everywhere else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+
+import numpy as np
+
+from .errors import DreamError
+
+ENGINES = ("auto", "caffe", "torch")
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+def load_caffe(engine="auto", gpu=None):
+    """Import an engine and set its device.
+
+    Parameters
+    ----------
+    engine : {'auto', 'caffe', 'torch'}
+        ``auto`` takes real Caffe if it is installed, else ours.
+    gpu : int, optional
+        CUDA device; the CPU if None.
+
+    Returns
+    -------
+    module
+        ``caffe`` or `dreamlib.pycaffe`.
+
+    Raises
+    ------
+    DreamError
+        The engine is not installed, or has no such device.
+    """
+    if engine not in ENGINES:
+        raise DreamError(f"engine {engine!r} is unknown; choose one of {', '.join(ENGINES)}")
+    if engine == "auto":
+        engine = "caffe" if importlib.util.find_spec("caffe") else "torch"
+    if engine == "caffe":
+        os.environ.setdefault("GLOG_minloglevel", "2")  # else it reports every layer it builds
+        caffe = _import(
+            "caffe",
+            "real Caffe is not installed here (import caffe failed: {}); it comes with Debian 11's "
+            "python3-caffe. Use --engine torch, which needs no Caffe.",
+        )
+    else:
+        caffe = _import(
+            "dreamlib.pycaffe",
+            "the torch engine is not installed ({}); run 'make setup', or install the 'torch' "
+            "extra of dreamlib.",
+        )
+    if gpu is None:
+        caffe.set_mode_cpu()
+    else:
+        caffe.set_device(gpu)
+        caffe.set_mode_gpu()
+    return caffe
+
+
+def _import(module, explanation):
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise DreamError(explanation.format(error)) from error
+
+
+def engine_name(net):
+    """Name the engine that a net belongs to: ``'caffe'`` or ``'torch'``."""
+    bases = {base.__module__.split(".")[0] for base in type(net).__mro__}
+    return "torch" if "dreamlib" in bases else "caffe"
+
+
+def load_net(model, engine="auto", gpu=None, precision="float32"):
+    """Load a model as the notebook does, so that it can be dreamt.
+
+    Parameters
+    ----------
+    model : dreamlib.models.Model
+    engine, gpu
+        As for `load_caffe`.
+    precision : {'float32', 'bfloat16', 'float16'}
+        What activations and weights are held in; data and diff stay float32. The torch engine only.
+
+    Returns
+    -------
+    caffe.Classifier
+        In phase TEST, with gradients reaching ``data``.
+
+    Raises
+    ------
+    DreamError
+        Weights are missing, or the engine cannot do what is asked.
+    """
+    model.require_weights()
+    caffe = load_caffe(engine, gpu)
+    options = {}
+    if caffe.__name__ != "caffe":
+        options["precision"] = precision
+    elif precision != "float32":
+        raise DreamError(
+            f"precision {precision!r} was asked of real Caffe, which computes in float32 alone; "
+            "use --engine torch or leave --precision out"
+        )
+    order = (2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2)
+    scale = None if model.input_scale == 1 else model.input_scale
+    with _differentiable(caffe, model.prototxt) as prototxt:
+        return caffe.Classifier(
+            prototxt,
+            str(model.weights),
+            mean=np.float32(model.mean),
+            channel_swap=order,
+            input_scale=scale,
+            **options,
+        )
+
+
+class _differentiable:
+    """A temporary copy of a prototxt with ``force_backward``, for Caffe reads nets from files."""
+
+    def __init__(self, caffe, prototxt):
+        text_format = importlib.import_module("google.protobuf.text_format")
+        net_param = importlib.import_module(caffe.__name__ + ".proto.caffe_pb2").NetParameter()
+        text_format.Merge(prototxt.read_text(), net_param)
+        net_param.force_backward = True
+        self._text = text_format.MessageToString(net_param)
+
+    def __enter__(self):
+        handle, self._path = tempfile.mkstemp(suffix=".prototxt")
+        with os.fdopen(handle, "w") as file:
+            file.write(self._text)
+        return self._path
+
+    def __exit__(self, *exception):
+        os.unlink(self._path)

@@ -1,0 +1,16 @@
+"""What a dream maximises: a function that writes the gradient of an objective into a blob's diff."""
+
+from __future__ import annotations
+
+
+def objective_L2(dst):
+    """Maximise half the squared L2 norm of a blob: the notebook's objective.
+
+    Its gradient is the activation itself, so whatever the network sees it sees more of.
+
+    Parameters
+    ----------
+    dst : caffe.Blob
+        ``dst.diff`` is overwritten with ``dst.data``.
+    """
+    dst.diff[:] = dst.data

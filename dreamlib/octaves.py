@@ -1,0 +1,132 @@
+"""The pyramid of the dream: sizes of the octaves, and pictures carried between them.
+
+Resampling is linear, with the corners of both grids aligned: the arithmetic, to the bit, of the
+notebook's ``scipy.ndimage.zoom(..., order=1)``, but by strips of rows, so that it needs no
+temporaries of the picture's size and can shrink a picture within its own buffer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .inplace import BLOCK
+
+
+def octave_sizes(height, width, octave_n=4, octave_scale=1.4):
+    """Sizes of the octaves, smallest first; the last is the picture's own.
+
+    Each is the next larger one divided by `octave_scale` and rounded, as in the notebook, so
+    rounding adds up from octave to octave.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the picture in pixels.
+    octave_n : int
+        Number of octaves, at least 1.
+    octave_scale : float
+        Ratio between neighbouring octaves, above 1.
+
+    Returns
+    -------
+    list of (height, width)
+    """
+    sizes = [(int(height), int(width))]
+    for _ in range(octave_n - 1):
+        sizes.append(tuple(int(round(side * (1.0 / octave_scale))) for side in sizes[-1]))
+    return sizes[::-1]
+
+
+def resize(image, out):
+    """Resample a picture into another buffer.
+
+    Parameters
+    ----------
+    image : (C, H, W) ndarray of float32
+        Not changed.
+    out : (C, h, w) ndarray of float32
+        Overwritten; must not overlap `image`.
+    """
+    for plane, target in zip(image, out):
+        for top, bottom in _strips(*target.shape):
+            target[top:bottom] = _resized_rows(plane, target.shape, top, bottom)
+
+
+def shrink_in_place(buffer, channels, size, new_size):
+    """Shrink the picture that lies at the start of a buffer, within that buffer.
+
+    The shrunk rows are written behind the read ones: a row of the result never lies beyond the rows
+    of the source that later strips still read.
+
+    Parameters
+    ----------
+    buffer : (N,) ndarray of float32
+        Holds a contiguous ``(channels, *size)`` picture at its start; on return a contiguous
+        ``(channels, *new_size)`` picture.
+    channels : int
+    size, new_size : (height, width)
+        `new_size` no larger than `size`, in either direction.
+
+    Returns
+    -------
+    (channels, *new_size) ndarray
+        A view of the start of `buffer`.
+    """
+    if new_size[0] > size[0] or new_size[1] > size[1]:
+        raise ValueError(f"shrinking {size} cannot give {new_size}")
+    image = as_picture(buffer, channels, size)
+    small = as_picture(buffer, channels, new_size)
+    for plane, target in zip(image, small):
+        for top, bottom in _strips(*new_size):
+            target[top:bottom] = _resized_rows(plane, new_size, top, bottom)
+    return small
+
+
+def as_picture(buffer, channels, size):
+    """View the start of a flat buffer as a ``(channels, height, width)`` picture."""
+    height, width = size
+    return buffer[: channels * height * width].reshape(channels, height, width)
+
+
+def _strips(height, width):
+    rows = max(1, BLOCK // max(1, width))
+    for top in range(0, height, rows):
+        yield top, min(top + rows, height)
+
+
+def _resized_rows(plane, size, top, bottom):
+    """Rows `top` to `bottom` of a plane resampled to `size`, as a new float64 array."""
+    rows = _Taps(plane.shape[0], size[0], top, bottom)
+    columns = _Taps(plane.shape[1], size[1], 0, size[1])
+    first = int(rows.before[0])
+    window = plane[first : int(rows.after[-1]) + 1].astype(np.float64)
+    # In scipy's order: each value times its row's weight, then its column's, summed row by row.
+    total = np.zeros((bottom - top, size[1]))
+    for row, row_weight in rows.pairs():
+        weighted = window[row - first]
+        weighted *= row_weight[:, None]
+        for column, column_weight in columns.pairs():
+            term = weighted[:, column]
+            term *= column_weight
+            total += term
+    return total
+
+
+class _Taps:
+    """The two old samples, and their weights, that each of the new samples lies between."""
+
+    def __init__(self, length, new_length, start, stop):
+        spacing = (length - 1) / (new_length - 1) if new_length > 1 else 1.0
+        position = np.arange(start, stop) * spacing
+        before = np.floor(position)
+        weight = 1.0 - (position - before)
+        # Rounding can push the last sample an ulp beyond the edge. scipy then takes it for outside
+        # and gives 0, the mean colour; so must we, to reproduce the notebook's pictures.
+        inside = position <= length - 1
+        self.before = np.minimum(before.astype(np.intp), length - 1)
+        self.after = np.minimum(self.before + 1, length - 1)
+        self.weight_before = weight * inside
+        self.weight_after = (1.0 - weight) * inside
+
+    def pairs(self):
+        return (self.before, self.weight_before), (self.after, self.weight_after)
