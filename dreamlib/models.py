@@ -1,0 +1,359 @@
+"""A model is a folder: network, weights, labels, and what a dream must know about them.
+
+``models/NAME/model.toml`` holds what the prototxt does not say: mean, channel order, scale, the
+layer to dream, where the weights come from. A Caffe model folder of 2014 to 2016, which has no such
+file, works too: the usual file names are looked for, and ImageNet's mean stands in where there is
+none.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dreamlib.errors import DreamError
+
+GOOGLENET, EMBEDDED = "bvlc_googlenet", "efficientnet_lite0"
+NOTEBOOK_END, NOTEBOOK_CLASSES = "inception_4c/output", "loss3/classifier"
+IMAGENET_MEAN = (104.0, 116.0, 122.0)  # BGR, the notebook's
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network and how to feed it.
+
+    Attributes
+    ----------
+    name : str
+        The folder's.
+    folder, prototxt, weights : Path
+        The files need not be there yet: see `has_weights`.
+    labels : Path or None
+        One class a line, in the order of the network's outputs.
+    mean : tuple of 3 float
+        Grey levels (0..255), in the network's channel order.
+    channel_order : {"BGR", "RGB"}
+        Network channel i is this colour.
+    input_scale : float
+        The network's input is ``(pixel - mean) * input_scale``, pixel 0..255.
+    end : str
+        The layer to dream when none is named; "" where nobody knows.
+    class_layer : str or None
+        Blob of the class scores before the softmax.
+    source, licence : str
+        For people.
+    fetch : str
+        The command that obtains the weights; "" if there is none.
+    """
+
+    name: str
+    folder: Path
+    prototxt: Path
+    weights: Path
+    labels: Path | None = None
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    channel_order: str = "BGR"
+    input_scale: float = 1.0
+    end: str = ""
+    class_layer: str | None = None
+    source: str = ""
+    licence: str = ""
+    fetch: str = ""
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether network and weights are both there."""
+        return self.prototxt.is_file() and self.weights.is_file()
+
+    def require_weights(self) -> None:
+        """Raise the DreamError that says how to obtain what is missing, if anything is."""
+        if self.has_weights:
+            return
+        missing = self.weights if self.prototxt.is_file() else self.prototxt
+        how = f"run: {self.fetch}" if self.fetch else f"put the file into {self.folder}"
+        raise DreamError(f"model {self.name}: {missing} is not there; {how}")
+
+    def read_labels(self) -> list:
+        """Class names (list of str) in the order of the network's outputs.
+
+        WordNet numbers at the front of the lines ("n02123045 tabby, tabby cat") are left out.
+
+        Raises
+        ------
+        DreamError
+            The model has no labels.
+        """
+        if self.labels is None or not self.labels.is_file():
+            how = f"run: {self.fetch}" if self.labels and self.fetch else "write one class a line"
+            expected = self.labels or self.folder / "labels.txt"
+            raise DreamError(
+                f"model {self.name} has no class names: {expected} is not there; {how}"
+            )
+        lines = self.labels.read_text(encoding="utf-8").splitlines()
+        return [re.sub(r"^n\d{8}\s+", "", line).strip() for line in lines if line.strip()]
+
+
+# Finding
+
+
+def find_model(name_or_folder: str | None = None) -> Model:
+    """The model of that name, or in that folder.
+
+    Parameters
+    ----------
+    name_or_folder : str, optional
+        A name from `list_models`; or a folder, which needs a separator in it where it is also a
+        name ("./NAME"). Without it: bvlc_googlenet if its weights are there, else the embedded
+        efficientnet_lite0. Several folders of a name: the first that has weights, in the order of
+        `search_path`.
+
+    Raises
+    ------
+    DreamError
+        There is no such model, or its folder does not say enough.
+    """
+    if name_or_folder is None:
+        candidates = _folders_of(GOOGLENET)
+        googlenet = _first_with_weights(candidates) if candidates else None
+        return googlenet if googlenet and googlenet.has_weights else find_model(EMBEDDED)
+    given = os.fspath(name_or_folder)
+    candidates = [] if _is_path(given) else _folders_of(given)
+    if candidates:
+        return _first_with_weights(candidates)
+    folder = Path(given).expanduser()
+    if folder.is_dir():
+        return load_model(folder)
+    if folder.is_file():
+        raise DreamError(
+            f"{given} is a file; expected a model's name or its folder: {folder.parent}"
+        )
+    names = sorted(_all_folders())
+    near = difflib.get_close_matches(given, names, cutoff=0.4)
+    hint = f"nearest: {', '.join(near)}" if near else f"there are: {', '.join(names) or 'none'}"
+    searched = ", ".join(str(place) for place in search_path())
+    raise DreamError(
+        f"no model {given!r}; expected a folder or a name ({hint}), looked for in {searched}"
+    )
+
+
+def list_models() -> list:
+    """Every model (list of Model, by name) in the folders of `search_path`, one per name."""
+    return [_first_with_weights(folders) for _, folders in sorted(_all_folders().items())]
+
+
+def search_path() -> list:
+    """Where model folders are (list of Path): $DREAM_MODELS, ./models, the repository's."""
+    given = [p for p in os.environ.get("DREAM_MODELS", "").split(os.pathsep) if p]
+    places = [Path(p).expanduser() for p in given] + [Path("models")]
+    places.append(Path(__file__).resolve().parent.parent / "models")
+    unique = {}
+    for place in places:
+        unique.setdefault(place.resolve(), place)
+    return list(unique.values())
+
+
+def _is_path(given):
+    separators = [os.sep] + ([os.altsep] if os.altsep else [])
+    return given in (".", "..") or given.startswith("~") or any(s in given for s in separators)
+
+
+def _folders_of(name):
+    return _all_folders().get(name, [])
+
+
+def _all_folders():
+    """Name -> folders of that name, in the order of the search path."""
+    found = {}
+    for place in search_path():
+        if place.is_dir():
+            for folder in sorted(place.iterdir()):
+                if (folder / "model.toml").is_file() or (folder / "deploy.prototxt").is_file():
+                    found.setdefault(folder.name, []).append(folder)
+    return found
+
+
+def _first_with_weights(folders):
+    models = [load_model(folder) for folder in folders]
+    return next((model for model in models if model.has_weights), models[0])
+
+
+# Reading a folder
+
+
+def load_model(folder) -> Model:
+    """The model in `folder` (path), by its ``model.toml`` or, without one, by the usual file names.
+
+    Raises
+    ------
+    DreamError
+        model.toml has a key that is missing, unknown or of the wrong kind; or two files could be
+        meant.
+    """
+    folder = Path(folder)
+    name = folder.resolve().name
+    if (folder / "model.toml").is_file():
+        return _from_toml(name, folder)
+    return _from_file_names(name, folder)
+
+
+def _from_toml(name, folder):
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    path = folder / "model.toml"
+    try:
+        table = tomlkit.parse(path.read_text(encoding="utf-8"))
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise DreamError(f"{path} is not TOML: {error}") from error
+    for key in table:
+        if key not in _KEYS:
+            near = difflib.get_close_matches(key, _KEYS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(_KEYS)}"
+            raise DreamError(f"{path}: unknown key {key}; {hint}")
+    values = {}
+    for key, (expected, read, default) in _KEYS.items():
+        if key not in table:
+            if default is _REQUIRED:
+                raise DreamError(f"{path}: key {key} is missing; expected {expected}")
+            values[key] = default
+            continue
+        values[key] = read(table[key])
+        if values[key] is None:
+            given = tomlkit.dumps({key: table[key]}).strip()
+            raise DreamError(f"{path}: key {key}: expected {expected}; given: {given}")
+    files = {"prototxt": folder / values["prototxt"], "labels": folder / values["labels"]}
+    files["weights"] = folder / (values["weights"] or f"{name}.caffemodel")
+    others = {key: value for key, value in values.items() if key not in files and key != "sha1"}
+    return Model(name=name, folder=folder, **files, **others)
+
+
+def _text(value):
+    return str(value) if isinstance(value, str) and value.strip() else None
+
+
+def _number(value):
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _scale(value):
+    return _number(value) or None
+
+
+def _three_numbers(value):
+    numbers = [_number(v) for v in value] if isinstance(value, list) else []
+    return tuple(numbers) if len(numbers) == 3 and None not in numbers else None
+
+
+def _channel_order(value):
+    return str(value) if value in ("BGR", "RGB") else None
+
+
+_REQUIRED = object()
+# key -> what is expected, the function that reads it (None: it is something else), the default
+_KEYS = {
+    "mean": ("three numbers, grey levels in channel_order", _three_numbers, _REQUIRED),
+    "end": ("the name of the layer to dream", _text, _REQUIRED),
+    "prototxt": ("a file name", _text, "deploy.prototxt"),
+    "weights": ("a file name", _text, None),
+    "labels": ("a file name", _text, "labels.txt"),
+    "channel_order": ('"BGR" or "RGB"', _channel_order, "BGR"),
+    "input_scale": ("a number other than 0", _scale, 1.0),
+    "class_layer": ("the name of the blob before the softmax", _text, None),
+    "source": ("text: where the weights come from", _text, ""),
+    "sha1": ("text: the SHA-1 of the weights", _text, ""),
+    "licence": ("text", _text, ""),
+    "fetch": ("text: the command that obtains the weights", _text, ""),
+}
+
+
+def _from_file_names(name, folder):
+    prototxt = folder / "deploy.prototxt"
+    if not prototxt.is_file():
+        # what is for training does not count
+        files = _files(folder, ".prototxt")
+        nets = [path for path in files if not re.search("train|solver", path.name)]
+        prototxt = _the_only(nets, "prototxt") or prototxt
+    if not prototxt.is_file():
+        raise DreamError(
+            f"{folder} is no model: it has neither model.toml nor deploy.prototxt "
+            "nor another .prototxt of a network"
+        )
+    text = prototxt.read_text(encoding="utf-8", errors="replace")
+    weights = _the_only(_files(folder, ".caffemodel"), "weights")
+    labels = [folder / file for file in ("labels.txt", "synset_words.txt")]
+    return Model(
+        name=name,
+        folder=folder,
+        prototxt=prototxt,
+        weights=weights or folder / f"{name}.caffemodel",
+        labels=next((path for path in labels if path.is_file()), None),
+        mean=_mean_of(folder),
+        end=NOTEBOOK_END if _has_top(text, NOTEBOOK_END) else "",
+        class_layer=NOTEBOOK_CLASSES if _has_top(text, NOTEBOOK_CLASSES) else None,
+    )
+
+
+def _files(folder, suffix):
+    return sorted(p for p in folder.iterdir() if p.name.endswith(suffix) and p.is_file())
+
+
+def _the_only(files, key):
+    if len(files) > 1:
+        names = ", ".join(path.name for path in files)
+        raise DreamError(
+            f"{files[0].parent}: which one is meant? {names}. "
+            f"Keep one, or say which in a model.toml: {key} = ..."
+        )
+    return files[0] if files else None
+
+
+def _has_top(text, blob):
+    return re.search(rf"""\btop\s*:\s*["']{re.escape(blob)}["']""", text) is not None
+
+
+def _mean_of(folder):
+    """Per-channel mean of mean.npy, else of the only \\*.binaryproto, else ImageNet's."""
+    path = folder / "mean.npy"
+    if path.is_file():
+        mean = _read_npy(path)
+    else:
+        path = _the_only(_files(folder, ".binaryproto"), "mean")
+        if path is None:
+            return IMAGENET_MEAN
+        mean = _read_binaryproto(path)
+    if mean.ndim == 4 and len(mean) == 1:
+        mean = mean[0]
+    if mean.ndim not in (1, 3) or len(mean) != 3:
+        raise DreamError(f"{path}: expected a mean of shape (3, H, W) or (3,); it has {mean.shape}")
+    return tuple(float(channel.mean()) for channel in mean)
+
+
+def _read_npy(path):
+    try:
+        return np.load(str(path), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise DreamError(f"{path} is not a NumPy array: {error}") from error
+
+
+def _read_binaryproto(path):
+    from google.protobuf.message import DecodeError
+
+    try:
+        from caffe.proto import caffe_pb2
+    except ImportError:
+        from dreamlib.pycaffe.proto import caffe_pb2
+    blob = caffe_pb2.BlobProto()
+    try:
+        blob.ParseFromString(path.read_bytes())
+    except DecodeError as error:
+        raise DreamError(f"{path} is not a mean file of Caffe (BlobProto): {error}") from error
+    shape = tuple(blob.shape.dim) or (blob.num, blob.channels, blob.height, blob.width)
+    data = np.array(blob.data or blob.double_data, np.float32)
+    if data.size != np.prod(shape):
+        raise DreamError(f"{path}: {data.size} values do not fill the shape {shape}")
+    return data.reshape(shape)
