@@ -17,7 +17,7 @@ value_of() { sed -n "s/^$1 *= *\"\\([^\"]*\\)\".*/\\1/p" "$toml"; }
 
 folder=${1:-$here/models/bvlc_googlenet}
 url=${DREAM_MODEL_URL:-$(value_of source)}
-expected=${DREAM_MODEL_SHA1:-$(value_of sha1)}
+expected=$(printf %s "${DREAM_MODEL_SHA1:-$(value_of sha1)}" | tr A-F a-f)
 file=$folder/bvlc_googlenet.caffemodel
 part=$file.part
 
@@ -49,18 +49,19 @@ fi
 mkdir -p "$folder" 2>/dev/null && [ -w "$folder" ] ||
     fail "cannot write into $folder; give a folder of your own: $0 FOLDER"
 
-# curl: exit codes as in its manual; wget's are fewer, so the reason is read from what it says.
+# Sets `reason`: why the download failed, empty if it did not. The exit codes are those of curl's
+# manual; wget has fewer, so what it says is read, too.
 download() {
     if command -v curl >/dev/null 2>&1; then
         progress=-sS
         [ -t 2 ] && progress=--progress-bar
         code=0
-        curl $progress --fail --location --connect-timeout 30 --speed-limit 1 --speed-time 60 \
-            --continue-at - --output "$part" "$url" || code=$?
+        status=$(curl $progress --fail --location --connect-timeout 30 --speed-limit 1 --speed-time 60 \
+            --continue-at - --output "$part" --write-out '%{http_code}' "$url") || code=$?
         case $code in
             0) reason= ;;
             3 | 5 | 6 | 7 | 28 | 35) reason=unreachable ;;
-            22) reason=refused ;;
+            22) [ "$status" = 416 ] && reason=no_range || reason=refused ;;
             33 | 36) reason=no_range ;;
             23) reason=disk ;;
             *) reason=cut ;;
@@ -104,19 +105,20 @@ if [ "$reason" = no_range ]; then
     rm -f "$part"
     download
 fi
+kept=0
+[ -f "$part" ] && kept=$(size_of "$part")
 case $reason in
     unreachable)
+        [ "$kept" -eq 0 ] || say "$kept bytes are kept in $part; the next run goes on after them" >&2
         fail "cannot reach $url" \
             "Check the connection, or name a mirror: DREAM_MODEL_URL=ADDRESS $0," "$by_hand" ;;
     refused)
-        rm -f "$part"
+        [ "$kept" -gt 0 ] || rm -f "$part" # wget leaves an empty one
         fail "the server does not give $url (see the status above)" \
             "Name a mirror: DREAM_MODEL_URL=ADDRESS $0," "$by_hand" ;;
     disk) fail "cannot write $part; is the disk full?" ;;
     ?*)
-        kept=0
-        [ -f "$part" ] && kept=$(size_of "$part")
-        fail "the download was cut; $kept bytes are kept in $part" "Run this again to go on: $0 $*" ;;
+        fail "the download was cut; $kept bytes are kept in $part" "Run this again to go on: $0${1:+ $1}" ;;
 esac
 
 got=$(sha1_of "$part")
