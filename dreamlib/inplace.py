@@ -76,7 +76,10 @@ def _roll_once(image, dx, dy):
     offset = dy * width + dx
     count = (image.size - abs(offset)) * image.itemsize
     start = image.ctypes.data
-    target, source = start + max(offset, 0) * image.itemsize, start - min(offset, 0) * image.itemsize
+    target, source = (
+        start + max(offset, 0) * image.itemsize,
+        start - min(offset, 0) * image.itemsize,
+    )
     if count > 0:
         ctypes.memmove(target, source, count)
     image[:, rows_kept, cols_in] = leaving_cols

@@ -1,0 +1,52 @@
+"""pycaffe on PyTorch: the same classes, prototxt and caffemodel files, and the same numbers.
+
+``import dreamlib.pycaffe as caffe`` stands in for ``import caffe`` in scripts that load a net, run
+it and ask for gradients; after `install`, ``import caffe`` itself finds this package.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from . import io, proto
+from .classifier import Classifier
+from .detector import Detector
+from .device import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
+from .errors import CaffeError
+from .layers import LAYERS, Layer
+from .net import Net
+from .proto import caffe_pb2
+from .proto.caffe_pb2 import TEST, TRAIN
+
+__version__ = "1.0.0"  # of the Caffe whose behaviour this is
+
+__all__ = [
+    "TEST",
+    "TRAIN",
+    "CaffeError",
+    "Classifier",
+    "Detector",
+    "Layer",
+    "Net",
+    "install",
+    "io",
+    "layer_type_list",
+    "proto",
+    "set_device",
+    "set_mode_cpu",
+    "set_mode_gpu",
+    "set_random_seed",
+]
+
+
+def layer_type_list():
+    """Names of the layer types that a prototxt may use."""
+    return sorted(LAYERS)
+
+
+def install():
+    """Make ``import caffe`` find this package, with ``caffe.io`` and ``caffe.proto.caffe_pb2``."""
+    sys.modules["caffe"] = sys.modules[__name__]
+    sys.modules["caffe.io"] = io
+    sys.modules["caffe.proto"] = proto
+    sys.modules["caffe.proto.caffe_pb2"] = caffe_pb2

@@ -1,0 +1,52 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# Everything is installed into .venv and .cache here; nothing outside is touched.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help setup demo test test-caffe golden lint format bench profile fetch-model clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## make .venv, install the project, prepare the embedded model
+
+$(INSTALLED): pyproject.toml constraints.txt scripts/setup.sh scripts/prepare_models.py
+	PYTHON=$(PYTHON) scripts/setup.sh $(VENV)
+	@touch $@
+
+demo: setup ## dream a generated sky with the embedded model: out/demo.png
+	scripts/demo.sh $(BIN)/python
+
+test: setup ## run the whole test suite, real Caffe's verdict included where its root can be built
+	$(BIN)/python -m pytest
+
+test-caffe: setup ## only what real Caffe judges; says why where it cannot run
+	$(BIN)/python -m pytest -m real_caffe
+
+golden: setup ## record tests/golden anew from real Caffe
+	scripts/record_golden.sh
+
+lint: setup ## check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup ## mend style and formatting
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## seconds and memory of a step: the notebook on real Caffe, ours, the limit
+	$(BIN)/python benchmarks/step.py
+
+profile: setup ## line-by-line memory of a small dream
+	$(BIN)/python -m memory_profiler dream.py noise:640x480 out/profile.png \
+		--octaves 2 --iterations 2 --quiet
+
+fetch-model: ## download bvlc_googlenet's published weights
+	scripts/fetch_bvlc_googlenet.sh
+
+clean: ## remove what was installed and made here, fetched weights excepted
+	rm -rf $(VENV) .cache build dist out *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

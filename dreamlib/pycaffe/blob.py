@@ -1,0 +1,203 @@
+"""Blobs: what a script sees as float32 numpy arrays and the layers as tensors.
+
+Each half of a blob, data and diff, is a `Memory`. Layers put tensors in and take tensors out, in
+the net's precision, on its device, in whatever layout suits them. An array exists from the moment a
+script first asks for it: from then on the array is the memory on the CPU (writes by either side are
+seen by the other at once, as in Caffe), and on the GPU the two are synchronised when the other side
+asks, as Caffe's SyncedMemory does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from .errors import CaffeError
+
+
+class Compute:
+    """Where and in what precision a net computes; one object shared by its blobs.
+
+    Attributes
+    ----------
+    device : torch.device
+    dtype : torch.dtype
+    """
+
+    def __init__(self, device, dtype):
+        self.device = device
+        self.dtype = dtype
+
+
+class Memory:
+    """One half of a blob, zero until something is written.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    compute : Compute
+    """
+
+    def __init__(self, shape, compute):
+        self.shape = tuple(shape)
+        self._compute = compute
+        self._array = None
+        self._tensor = None
+        self._array_is_stale = False
+
+    def array(self):
+        """Return the float32 array a script reads and writes; it outdates any tensor."""
+        if self._array is None:
+            self._array = np.zeros(self.shape, np.float32)
+            self._array_is_stale = self._tensor is not None
+        if self._array_is_stale:
+            torch.from_numpy(self._array).copy_(self._tensor)
+            self._array_is_stale = False
+        self._tensor = None
+        return self._array
+
+    def tensor(self):
+        """Return the values for a layer: on the net's device, in its precision. Do not change."""
+        wanted = self._compute
+        if self._tensor is not None:
+            if self._tensor.device == wanted.device and self._tensor.dtype == wanted.dtype:
+                return self._tensor
+            return self._tensor.to(wanted.device, wanted.dtype)
+        if self._array is None:
+            return torch.zeros(self.shape, device=wanted.device, dtype=wanted.dtype)
+        tensor = torch.from_numpy(self._array)
+        if wanted.device.type == "cpu":
+            return tensor.to(wanted.dtype)  # the array itself in float32
+        self._tensor = tensor.to(wanted.device, wanted.dtype)
+        return self._tensor
+
+    def put(self, tensor):
+        """Take over what a layer computed."""
+        if tuple(tensor.shape) != self.shape:
+            raise CaffeError(f"a layer gave shape {tuple(tensor.shape)} for a blob of {self.shape}")
+        if self._array is None or tensor.device.type != "cpu":
+            self._tensor = tensor
+            self._array_is_stale = self._array is not None
+        else:
+            target = torch.from_numpy(self._array)
+            if target.data_ptr() != tensor.data_ptr():
+                target.copy_(tensor)
+            self._tensor = None
+
+    def free(self):
+        """Forget what a layer computed, unless a script holds the array. Reads as zero again."""
+        if self._array is None:
+            self._tensor = None
+
+    def reshape(self, shape):
+        """Change the shape; the values stay where their number does, else they are zero."""
+        shape = tuple(shape)
+        if shape == self.shape:
+            return
+        same_count = _count(shape) == _count(self.shape)
+        self.shape = shape
+        if same_count and self._array is not None:
+            self._array = self._array.reshape(shape)
+        else:
+            self._array = None
+            self._array_is_stale = False
+        if same_count and self._tensor is not None:
+            self._tensor = self._tensor.reshape(shape)
+        else:
+            self._tensor = None
+
+    def share(self, other):
+        """Become the same memory as `other` (of equal shape)."""
+        other.array()
+        self._array, self._tensor, self._array_is_stale = other._array, None, False
+
+
+def _count(shape):
+    return int(np.prod(shape, dtype=np.int64))
+
+
+class Blob:
+    """A named array of the network and the gradient with respect to it.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    compute : Compute
+
+    Attributes
+    ----------
+    data, diff : ndarray of float32
+        C-contiguous and writable. Read them after a pass, write them before it; on the GPU ask for
+        the attribute again after each pass, since the array is only then brought up to date.
+    """
+
+    def __init__(self, shape, compute):
+        self.data_memory = Memory(shape, compute)
+        self.diff_memory = Memory(shape, compute)
+
+    @property
+    def data(self):
+        return self.data_memory.array()
+
+    @data.setter
+    def data(self, values):
+        raise AttributeError("assign into the array: blob.data[...] = values")
+
+    @property
+    def diff(self):
+        return self.diff_memory.array()
+
+    @diff.setter
+    def diff(self, values):
+        raise AttributeError("assign into the array: blob.diff[...] = values")
+
+    @property
+    def shape(self):
+        """The axes' lengths, a tuple as real pycaffe's behaves like."""
+        return self.data_memory.shape
+
+    @property
+    def count(self):
+        """Number of elements."""
+        return _count(self.shape)
+
+    @property
+    def num(self):
+        """Length of the first axis; 1 where there is none."""
+        return self._legacy_shape(0)
+
+    @property
+    def channels(self):
+        """Length of the second axis; 1 where there is none."""
+        return self._legacy_shape(1)
+
+    @property
+    def height(self):
+        """Length of the third axis; 1 where there is none."""
+        return self._legacy_shape(2)
+
+    @property
+    def width(self):
+        """Length of the fourth axis; 1 where there is none."""
+        return self._legacy_shape(3)
+
+    def _legacy_shape(self, axis):
+        if len(self.shape) > 4:
+            raise CaffeError(
+                f"a blob of {len(self.shape)} axes has no num, channels, height, width"
+            )
+        return self.shape[axis] if axis < len(self.shape) else 1
+
+    def reshape(self, *shape):
+        """Change the shape; layers above follow on the next pass or `Net.reshape`.
+
+        Parameters
+        ----------
+        *shape : int
+            Lengths of the axes. Values are kept where their number stays the same.
+        """
+        shape = tuple(int(length) for length in shape)
+        if any(length < 0 for length in shape):
+            raise CaffeError(f"a blob cannot have shape {shape}: lengths are not negative")
+        self.data_memory.reshape(shape)
+        self.diff_memory.reshape(shape)

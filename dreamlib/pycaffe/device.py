@@ -1,0 +1,76 @@
+"""The mode that pycaffe keeps for the whole process: CPU or GPU, which GPU, which random seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from .errors import CaffeError
+
+_device = torch.device("cpu")
+_gpu = 0
+_random = np.random.RandomState()
+
+
+def set_mode_cpu():
+    """Run nets on the CPU from now on."""
+    global _device
+    _device = torch.device("cpu")
+
+
+def set_mode_gpu():
+    """Run nets on the GPU chosen by `set_device` (0 unless told otherwise) from now on.
+
+    Raises
+    ------
+    CaffeError
+        PyTorch sees no such CUDA device.
+    """
+    global _device
+    if not torch.cuda.is_available():
+        raise CaffeError(
+            "GPU mode was asked for, but PyTorch sees no CUDA device; run without --gpu, or install "
+            "a CUDA build of PyTorch and the NVIDIA driver"
+        )
+    _require(_gpu)
+    _device = torch.device("cuda", _gpu)
+
+
+def set_device(gpu_id):
+    """Choose the GPU that GPU mode uses.
+
+    Parameters
+    ----------
+    gpu_id : int
+        From 0.
+    """
+    global _gpu, _device
+    if torch.cuda.is_available():
+        _require(gpu_id)
+    _gpu = int(gpu_id)
+    if _device.type == "cuda":
+        _device = torch.device("cuda", _gpu)
+
+
+def _require(gpu_id):
+    if not 0 <= gpu_id < torch.cuda.device_count():
+        raise CaffeError(
+            f"there is no GPU {gpu_id}: PyTorch sees {torch.cuda.device_count()} CUDA device(s), "
+            "counted from 0"
+        )
+
+
+def current_device():
+    """Return the torch device that the next pass of any net runs on."""
+    return _device
+
+
+def set_random_seed(seed):
+    """Make fillers and dropout repeatable. The stream is numpy's, not Caffe's."""
+    _random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def random_stream():
+    """Return the process-wide ``numpy.random.RandomState`` that fillers draw from."""
+    return _random

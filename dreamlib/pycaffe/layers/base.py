@@ -1,0 +1,179 @@
+"""What every layer is: shapes, a forward and, next to it, its backward.
+
+A layer is given tensors and returns tensors; the net keeps them in blobs. Nothing here knows of
+names or order. `Layer` subclasses write their backward out; `Function` subclasses write only the
+forward, and PyTorch's autograd differentiates it when a gradient is asked for.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ..blob import Blob
+from ..errors import CaffeError
+from ..fillers import fill
+
+#: type name -> class, filled by `register`.
+LAYERS = {}
+
+
+def register(name):
+    """Class decorator: make a layer known under Caffe's type name."""
+
+    def add(layer_class):
+        layer_class.type = name
+        LAYERS[name] = layer_class
+        return layer_class
+
+    return add
+
+
+class Layer:
+    """One layer of a net.
+
+    Parameters
+    ----------
+    param : caffe_pb2.LayerParameter
+    phase : int
+        ``caffe_pb2.TRAIN`` or ``TEST``.
+    compute : Compute
+        For the layer's own blobs.
+    random : numpy.random.RandomState
+        For fillers.
+
+    Attributes
+    ----------
+    type : str
+    blobs : list of Blob
+        The parameters.
+    """
+
+    type = ""
+    #: how many bottoms and tops the layer takes: (least, most); None for any number
+    bottoms = (1, 1)
+    tops = (1, 1)
+
+    def __init__(self, param, phase, compute, random):
+        self.param = param
+        self.name = param.name
+        self.phase = phase
+        self.blobs = []
+        self.in_place = bool(param.top) and bool(param.bottom) and param.top[0] == param.bottom[0]
+        self._compute = compute
+        self._random = random
+        self._check_count("bottom", len(param.bottom), self.bottoms)
+        self._check_count("top", len(param.top), self.tops)
+
+    def setup(self, shapes):
+        """Make the parameter blobs for bottoms of these shapes."""
+
+    def reshape(self, shapes):
+        """Return the shapes of the tops for bottoms of these shapes."""
+        return [shapes[0]]
+
+    def forward(self, bottoms):
+        """Return the tops' values; in place, the first bottom's tensor may be changed."""
+        raise NotImplementedError
+
+    def backward(self, top_diffs, bottoms, tops, wanted):
+        """Return the gradients with respect to the bottoms.
+
+        Parameters
+        ----------
+        top_diffs : list of Tensor
+            Gradients with respect to the tops. Not changed.
+        bottoms, tops : list of Tensor
+            The blobs' values now; where a layer ran in place the bottom holds the top.
+        wanted : list of bool
+            For which bottoms a gradient is asked; others may be None in the result.
+        """
+        raise NotImplementedError
+
+    def parameter_gradients(self, top_diffs, bottoms, tops):
+        """Return the gradient with respect to each parameter; added to its diff by the net."""
+        return []
+
+    def default_loss_weight(self, top):
+        """Weight of this top in the net's loss unless the prototxt says otherwise."""
+        return 0.0
+
+    def allows_force_backward(self, bottom):
+        """Whether ``force_backward`` makes gradients flow into this bottom."""
+        return True
+
+    def add_blob(self, shape, filler=None):
+        """Append a parameter blob, filled as the prototxt says (zero by default)."""
+        blob = Blob(shape, self._compute)
+        if filler is not None:
+            fill(blob.data, filler, self._random)
+        self.blobs.append(blob)
+
+    def value(self, index, like=None):
+        """Parameter `index` as a tensor, in the dtype and on the device of `like`."""
+        tensor = self.blobs[index].data_memory.tensor()
+        return tensor if like is None else tensor.to(like.device, like.dtype)
+
+    def fail(self, problem):
+        """Build the error that names this layer."""
+        return CaffeError(f"layer {self.name!r} ({self.type}): {problem}")
+
+    def axis(self, index, dimensions):
+        """Resolve a possibly negative axis, as Caffe's CanonicalAxisIndex."""
+        if not -dimensions <= index < dimensions:
+            raise self.fail(f"axis {index} of a blob with {dimensions} axes")
+        return index % dimensions
+
+    def _check_count(self, what, given, allowed):
+        least, most = allowed
+        if given < least or (most is not None and given > most):
+            wants = (
+                f"{least}"
+                if least == most
+                else f"{least} to {'any number' if most is None else most}"
+            )
+            raise self.fail(f"it has {given} {what} blobs and takes {wants}")
+
+
+class Function(Layer):
+    """A layer whose gradient is left to autograd: for what is rare or small.
+
+    A subclass writes `function`. Running in place, the input is kept, for the blob no longer has it.
+    """
+
+    _input = None
+
+    def function(self, *values):
+        """Return the top for these bottoms and parameters, by differentiable operations."""
+        raise NotImplementedError
+
+    def _parameters(self, like):
+        return [self.value(index, like) for index in range(len(self.blobs))]
+
+    def forward(self, bottoms):
+        if self.in_place:
+            self._input = bottoms[0].clone()
+        return [self.function(*bottoms, *self._parameters(bottoms[0]))]
+
+    def _gradients(self, top_diffs, bottoms, wanted):
+        """Differentiate with respect to those bottoms and parameters that `wanted` marks."""
+        values = list(bottoms) + self._parameters(bottoms[0])
+        if self.in_place and self._input is not None:
+            values[0] = self._input
+        with torch.enable_grad():
+            values = [value.detach().requires_grad_(ask) for value, ask in zip(values, wanted)]
+            top = self.function(*values)
+        asked = [value for value in values if value.requires_grad]
+        found = iter(torch.autograd.grad(top, asked, top_diffs[0], allow_unused=True))
+        gradients = [next(found) if value.requires_grad else None for value in values]
+        return [
+            torch.zeros_like(value) if ask and gradient is None else gradient
+            for value, gradient, ask in zip(values, gradients, wanted)
+        ]
+
+    def backward(self, top_diffs, bottoms, tops, wanted):
+        asked = list(wanted) + [False] * len(self.blobs)
+        return self._gradients(top_diffs, bottoms, asked)[: len(bottoms)]
+
+    def parameter_gradients(self, top_diffs, bottoms, tops):
+        asked = [False] * len(bottoms) + [True] * len(self.blobs)
+        return self._gradients(top_diffs, bottoms, asked)[len(bottoms) :]

@@ -1,0 +1,172 @@
+"""Layers that act on each element alone."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from ..proto import caffe_pb2
+from .base import Function, Layer, register
+
+threshold_backward = torch.ops.aten.threshold_backward
+
+
+@register("ReLU")
+class ReLU(Layer):
+    """``max(x, 0)``, with a slope below zero if one is given. Its gradient needs only the top."""
+
+    def setup(self, shapes):
+        self.slope = self.param.relu_param.negative_slope
+
+    def forward(self, bottoms):
+        x = bottoms[0]
+        if self.slope:
+            return [F.leaky_relu(x, self.slope, self.in_place)]
+        return [F.relu(x, self.in_place)]
+
+    def backward(self, top_diffs, bottoms, tops, wanted):
+        if self.slope:
+            return [torch.where(bottoms[0] > 0, top_diffs[0], top_diffs[0] * self.slope)]
+        return [threshold_backward(top_diffs[0], tops[0], 0)]
+
+
+@register("PReLU")
+class PReLU(Function):
+    """ReLU with a learned slope, one for each channel or one for all."""
+
+    def setup(self, shapes):
+        param = self.param.prelu_param
+        if param.HasField("filler"):
+            filler = param.filler
+        else:
+            filler = caffe_pb2.FillerParameter(type="constant", value=0.25)
+        self.add_blob(() if param.channel_shared else (shapes[0][1],), filler)
+
+    def function(self, x, slope):
+        shape = (1, -1) + (1,) * (x.dim() - 2) if slope.dim() else ()
+        return torch.where(x > 0, x, x * slope.reshape(shape))
+
+
+@register("ELU")
+class ELU(Function):
+    """``x`` above zero, ``alpha (e^x - 1)`` below."""
+
+    def function(self, x):
+        alpha = self.param.elu_param.alpha
+        return torch.where(x > 0, x, alpha * torch.expm1(x.clamp(max=0)))
+
+
+@register("Sigmoid")
+class Sigmoid(Function):
+    """``1 / (1 + e^-x)``."""
+
+    def function(self, x):
+        return torch.sigmoid(x)
+
+
+@register("TanH")
+class TanH(Function):
+    """Hyperbolic tangent."""
+
+    def function(self, x):
+        return torch.tanh(x)
+
+
+@register("AbsVal")
+class AbsVal(Function):
+    """Absolute value."""
+
+    def function(self, x):
+        return x.abs()
+
+
+@register("Power")
+class Power(Function):
+    """``(shift + scale x) ^ power``."""
+
+    def function(self, x):
+        param = self.param.power_param
+        base = x * param.scale + param.shift
+        return base if param.power == 1 else base.pow(param.power)
+
+
+@register("Exp")
+class Exp(Function):
+    """``base ^ (shift + scale x)``; base e if it is -1."""
+
+    def function(self, x):
+        param = self.param.exp_param
+        log_base = 1.0 if param.base == -1 else math.log(param.base)
+        return ((x * param.scale + param.shift) * log_base).exp()
+
+
+@register("Log")
+class Log(Function):
+    """``log_base(shift + scale x)``; natural if base is -1."""
+
+    def function(self, x):
+        param = self.param.log_param
+        log_base = 1.0 if param.base == -1 else math.log(param.base)
+        return (x * param.scale + param.shift).log() / log_base
+
+
+@register("BNLL")
+class BNLL(Function):
+    """``log(1 + e^x)``."""
+
+    def function(self, x):
+        return torch.logaddexp(x, torch.zeros_like(x))
+
+
+@register("Clip")
+class Clip(Layer):
+    """Limit to an interval; ReLU6 is ``Clip`` from 0 to 6."""
+
+    def setup(self, shapes):
+        self.low, self.high = self.param.clip_param.min, self.param.clip_param.max
+
+    def forward(self, bottoms):
+        out = bottoms[0] if self.in_place else None
+        return [torch.clamp(bottoms[0], self.low, self.high, out=out)]
+
+    def backward(self, top_diffs, bottoms, tops, wanted):
+        # The limits are inside, as in Caffe: so where it ran in place everything passes.
+        inside = (bottoms[0] >= self.low) & (bottoms[0] <= self.high)
+        return [top_diffs[0] * inside]
+
+
+@register("Swish")
+class Swish(Function):
+    """``x sigmoid(beta x)``."""
+
+    def function(self, x):
+        return x * torch.sigmoid(x * self.param.swish_param.beta)
+
+
+@register("Threshold")
+class Threshold(Layer):
+    """1 above the threshold, else 0. It has no gradient."""
+
+    def forward(self, bottoms):
+        return [(bottoms[0] > self.param.threshold_param.threshold).to(bottoms[0].dtype)]
+
+    def backward(self, top_diffs, bottoms, tops, wanted):
+        raise self.fail("has no gradient; start backward below it")
+
+
+@register("Dropout")
+class Dropout(Layer):
+    """Drop elements at random in training, scaling up the others; nothing in phase TEST."""
+
+    def forward(self, bottoms):
+        x = bottoms[0]
+        if self.phase == caffe_pb2.TEST:
+            return [x]
+        keep = 1 - self.param.dropout_param.dropout_ratio
+        self.mask = torch.empty_like(x).bernoulli_(keep).div_(keep)
+        return [x * self.mask]
+
+    def backward(self, top_diffs, bottoms, tops, wanted):
+        return [top_diffs[0] if self.phase == caffe_pb2.TEST else top_diffs[0] * self.mask]

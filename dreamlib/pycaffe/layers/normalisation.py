@@ -1,0 +1,152 @@
+"""Layers that normalise: LRN, BatchNorm, MVN."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from ..proto import caffe_pb2
+from .base import Function, Layer, register
+
+#: Elements handled at a time in LRN, so that its passes stay in the cache.
+CHUNK = 1 << 17
+
+
+@register("LRN")
+class LRN(Layer):
+    """Local response normalisation (Krizhevsky et al., 2012): ``x / (k + alpha/n sum x^2)^beta``.
+
+    The sum is over `n` neighbouring channels, or over an n x n window of the same channel.
+    """
+
+    def setup(self, shapes):
+        param = self.param.lrn_param
+        self.n, self.alpha, self.beta, self.k = param.local_size, param.alpha, param.beta, param.k
+        if self.n % 2 == 0:
+            raise self.fail(f"local_size {self.n} must be odd")
+        if len(shapes[0]) != 4:
+            raise self.fail(f"takes an (N, C, H, W) blob, got {shapes[0]}")
+        self.across = param.norm_region == caffe_pb2.LRNParameter.ACROSS_CHANNELS
+        if not self.across:
+            self.k = 1.0  # Caffe ignores k within channels
+
+    def forward(self, bottoms):
+        x = bottoms[0]
+        if not self.across:
+            return [self._within(x)]
+        top = torch.empty_like(x, memory_format=torch.channels_last)
+        for values, out in self._chunks(x, top):
+            torch.mul(values, self._power(self._scale(values)), out=out)
+        return [top]
+
+    def backward(self, top_diffs, bottoms, tops, wanted):
+        if not self.across:
+            with torch.enable_grad():
+                x = bottoms[0].detach().requires_grad_()
+                top = self._within(x)
+            return list(torch.autograd.grad(top, x, top_diffs[0]))
+        # d/dx_i sum_j y_j dy_j = dy_i s_i^-b - 2ab/n x_i sum_(j near i) x_j dy_j s_j^(-b-1)
+        gradient = torch.empty_like(bottoms[0], memory_format=torch.channels_last)
+        for x, diff, out in self._chunks(bottoms[0], top_diffs[0], gradient):
+            scale = self._scale(x)
+            power = self._power(scale)
+            shared = self._window_sum((power * diff).mul_(x).div_(scale))
+            factor = 2.0 * self.alpha * self.beta / self.n
+            out.copy_(power.mul_(diff).sub_(shared.mul_(x), alpha=factor))
+        return [gradient]
+
+    def _chunks(self, *tensors):
+        """Corresponding (pixels, channels) views of the tensors, so many pixels at a time."""
+        channels = tensors[0].shape[1]
+        rows = [
+            tensor.contiguous(memory_format=torch.channels_last)
+            .permute(0, 2, 3, 1)
+            .view(-1, channels)
+            for tensor in tensors
+        ]
+        return zip(*(tensor.split(max(1, CHUNK // channels)) for tensor in rows))
+
+    def _window_sum(self, values):
+        total = values.clone()
+        for shift in range(1, min(self.n // 2, values.shape[1] - 1) + 1):
+            total[:, shift:] += values[:, :-shift]
+            total[:, :-shift] += values[:, shift:]
+        return total
+
+    def _scale(self, x):
+        # In float32 whatever the net's precision: the squares of half floats overflow.
+        return self._window_sum(x.float().square()).mul_(self.alpha / self.n).add_(self.k)
+
+    def _power(self, scale):
+        if self.beta == 0.75:  # Krizhevsky's, and everybody's: two roots are quicker than a power
+            return scale.sqrt().mul_(scale).rsqrt_()
+        return scale.pow(-self.beta)
+
+    def _within(self, x):
+        mean_square = F.avg_pool2d(x.square(), self.n, 1, self.n // 2)
+        return x * (mean_square * self.alpha + self.k).pow(-self.beta)
+
+
+@register("BatchNorm")
+class BatchNorm(Function):
+    """Normalise each channel by stored statistics, or by the batch's own in training.
+
+    Blobs: sum of means, sum of variances, and the factor that both are divided by.
+    """
+
+    def setup(self, shapes):
+        param = self.param.batch_norm_param
+        self.use_stored = self.phase == caffe_pb2.TEST
+        if param.HasField("use_global_stats"):
+            self.use_stored = param.use_global_stats
+        channels = 1 if len(shapes[0]) == 1 else shapes[0][1]
+        for shape in ((channels,), (channels,), (1,)):
+            self.add_blob(shape)
+
+    def forward(self, bottoms):
+        tops = super().forward(bottoms)
+        if not self.use_stored:
+            self._store(bottoms[0] if self._input is None else self._input)
+        return tops
+
+    def function(self, x, mean, variance, factor):
+        if self.use_stored:
+            factor = torch.where(factor == 0, factor, 1 / factor)
+            mean, variance = mean * factor, variance * factor
+        else:
+            mean, variance = self._statistics(x)
+        shape = (1, -1) + (1,) * (x.dim() - 2)
+        deviation = (variance + self.param.batch_norm_param.eps).sqrt()
+        return (x - mean.reshape(shape)) / deviation.reshape(shape)
+
+    def parameter_gradients(self, top_diffs, bottoms, tops):
+        return []  # statistics are not learned by gradient
+
+    def _statistics(self, x):
+        axes = [axis for axis in range(x.dim()) if axis != 1]
+        mean = x.mean(axes)
+        return mean, (x - mean.reshape((1, -1) + (1,) * (x.dim() - 2))).square().mean(axes)
+
+    def _store(self, x):
+        """Add the batch's statistics to the moving sums."""
+        fraction = self.param.batch_norm_param.moving_average_fraction
+        mean, variance = self._statistics(x)
+        count = x.numel() // x.shape[1]
+        unbiased = variance * (count / (count - 1) if count > 1 else 1)
+        news = (mean, unbiased, torch.ones(1, device=x.device))
+        for index, new in enumerate(news):
+            memory = self.blobs[index].data_memory
+            memory.put(memory.tensor() * fraction + new.to(memory.tensor().dtype))
+
+
+@register("MVN")
+class MVN(Function):
+    """Subtract the mean and divide by the deviation, of each channel or of each picture."""
+
+    def function(self, x):
+        param = self.param.mvn_param
+        axes = list(range(1 if param.across_channels else 2, x.dim()))
+        centred = x - x.mean(axes, keepdim=True)
+        if not param.normalize_variance:
+            return centred
+        return centred / (centred.square().mean(axes, keepdim=True).sqrt() + param.eps)

@@ -1,0 +1,444 @@
+"""`Net`: a network read from a prototxt, run forwards and backwards between any two layers."""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+
+import numpy as np
+import torch
+
+from dreamlib.names import nearest
+
+from .blob import Blob, Compute
+from .device import current_device, random_stream
+from .errors import CaffeError
+from .layers import LAYERS
+from .proto import caffe_pb2
+from .prototxt import filter_net, insert_splits, read_net
+from .weights import copy_weights, read_weights, write_weights
+
+PRECISIONS = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+class Net:
+    """A Caffe network.
+
+    ``Net(prototxt, phase)``, ``Net(prototxt, weights, phase)`` and ``Net(prototxt, phase,
+    weights=...)`` as in pycaffe, all also by keyword.
+
+    Parameters
+    ----------
+    network_file : str
+        A prototxt of any age.
+    phase : {TRAIN, TEST}
+    weights : str, optional
+        A caffemodel of any age.
+    level, stages : int, list of str
+        Choose layers by the prototxt's include and exclude rules.
+    precision : {'float32', 'bfloat16', 'float16'}
+        What layers compute in; arrays stay float32. An extension.
+
+    Attributes
+    ----------
+    blobs : OrderedDict of str -> Blob
+    params : OrderedDict of str -> list of Blob
+    layers : list of Layer
+        Each with ``type`` and ``blobs``.
+    layer_dict : OrderedDict of str -> Layer
+    inputs, outputs : list of str
+    top_names, bottom_names : OrderedDict of str -> list of str
+        The blobs that each layer writes and reads.
+    retain_diffs : bool
+        Keep the diff of every blob after `backward`, as Caffe does (the default). False frees each
+        as soon as the layers below have used it, unless a script has asked for its array or the
+        blob is an input; a freed diff reads as zero. An extension.
+    compute_param_diffs : bool
+        Whether `backward` adds to the diffs of the parameters: by default in phase TRAIN alone
+        (Caffe does so in TEST too, and one half of its work is wasted on it). An extension.
+
+    Raises
+    ------
+    CaffeError
+        File, layer and shapes are named where Caffe would end the process.
+    """
+
+    def __init__(
+        self, network_file, *args, phase=None, weights=None, level=0, stages=(), precision="float32"
+    ):
+        for value in args:
+            if isinstance(value, str) and weights is None:
+                weights = value
+            elif isinstance(value, int) and phase is None:
+                phase = value
+            else:
+                raise CaffeError(
+                    f"Net() got {value!r}; the forms are Net(prototxt, phase), Net(prototxt, "
+                    "weights, phase) and Net(prototxt, phase, weights=caffemodel)"
+                )
+        if phase not in (caffe_pb2.TRAIN, caffe_pb2.TEST):
+            raise CaffeError(f"phase is {phase!r}; it must be caffe.TRAIN or caffe.TEST")
+        if precision not in PRECISIONS:
+            raise CaffeError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
+
+        self.retain_diffs = True
+        self.compute_param_diffs = phase == caffe_pb2.TRAIN
+        self._source = str(network_file)
+        self._compute = Compute(current_device(), PRECISIONS[precision])
+        net_param = read_net(self._source)
+        net_param = insert_splits(filter_net(net_param, phase, level, tuple(stages)))
+        self.name = net_param.name
+        self._build(net_param, phase)
+        self._mark_needs(net_param.force_backward)
+        if weights is not None:
+            self.copy_from(weights)
+
+    # -- building ---------------------------------------------------------------------------------
+
+    def _build(self, net_param, phase):
+        self.blobs = OrderedDict()
+        self.params = OrderedDict()
+        self.layer_dict = OrderedDict()
+        self.top_names = OrderedDict()
+        self.bottom_names = OrderedDict()
+        self._loss_weights = {}
+        unread = OrderedDict()  # the blobs that nobody has read yet: what is left is the output
+        shared = {}  # name of a shared parameter -> the blob that owns it
+        for param in net_param.layer:
+            layer = self._make_layer(param, phase)
+            for name in param.bottom:
+                unread.pop(name, None)
+            for name in param.top:
+                unread[name] = True
+            self.layer_dict[param.name] = layer
+            self.bottom_names[param.name] = list(param.bottom)
+            self.top_names[param.name] = list(param.top)
+            if layer.blobs:
+                self._share_named(layer, shared)
+                self.params[param.name] = layer.blobs
+        self.layers = list(self.layer_dict.values())
+        self.inputs = [
+            top for layer in self.layers if layer.type == "Input" for top in layer.param.top
+        ]
+        self.outputs = list(unread)
+
+    def _make_layer(self, param, phase):
+        if param.type not in LAYERS:
+            raise CaffeError(
+                f"{self._source}: layer {param.name!r} has type {param.type!r}, which is not "
+                f"supported{nearest(param.type, LAYERS)}"
+            )
+        if param.name in self.layer_dict:
+            raise CaffeError(f"{self._source}: two layers are called {param.name!r}")
+        try:
+            layer = LAYERS[param.type](param, phase, self._compute, random_stream())
+            shapes = [self.blobs[name].shape for name in param.bottom]
+            layer.setup(shapes)
+            tops = layer.shapes if not param.bottom else layer.reshape(shapes)
+        except CaffeError as error:
+            raise CaffeError(f"{self._source}: {error}") from None
+        for index, (name, shape) in enumerate(zip(param.top, tops)):
+            if name in self.blobs:
+                self.blobs[name].reshape(*shape)
+            else:
+                self.blobs[name] = Blob(shape, self._compute)
+            self._set_loss_weight(layer, index, name)
+        return layer
+
+    def _set_loss_weight(self, layer, index, name):
+        given = layer.param.loss_weight
+        weight = given[index] if index < len(given) else layer.default_loss_weight(index)
+        if weight:
+            self._loss_weights[name] = weight
+            self.blobs[name].diff[...] = weight
+
+    def _share_named(self, layer, owners):
+        for index, spec in enumerate(layer.param.param[: len(layer.blobs)]):
+            if not spec.name:
+                continue
+            owner = owners.setdefault(spec.name, layer.blobs[index])
+            if owner.count != layer.blobs[index].count:
+                raise CaffeError(
+                    f"{self._source}: layer {layer.name!r} shares parameter {spec.name!r} of shape "
+                    f"{owner.shape}, its own is {layer.blobs[index].shape}"
+                )
+            if owner is not layer.blobs[index] and owner.shape == layer.blobs[index].shape:
+                layer.blobs[index] = owner
+
+    def _mark_needs(self, force_backward):
+        """Decide, as Caffe does, which layers run backward and which bottoms get a gradient."""
+        needing = set()  # blobs with learned or forced values below them
+        self._wanted = OrderedDict()
+        runs = {}
+        for layer in self.layers:
+            param = layer.param
+            wanted = [name in needing for name in param.bottom]
+            for index, ask in enumerate(param.propagate_down):
+                wanted[index] = ask
+            specs = itertools.chain(param.param, itertools.repeat(caffe_pb2.ParamSpec()))
+            learns = any(spec.lr_mult != 0 for spec, _ in zip(specs, layer.blobs))
+            runs[layer.name] = learns or any(wanted)
+            if runs[layer.name]:
+                needing.update(param.top)
+            self._wanted[layer.name] = wanted
+        under_loss = set()
+        for layer in reversed(self.layers):
+            tops, bottoms = layer.param.top, layer.param.bottom
+            contributes = any(top in self._loss_weights or top in under_loss for top in tops)
+            if contributes:
+                under_loss.update(bottoms)
+            else:
+                runs[layer.name] = False
+                self._wanted[layer.name] = [False] * len(bottoms)
+        if force_backward:
+            for layer in self.layers:
+                runs[layer.name] = True
+                self._wanted[layer.name] = [
+                    ask or layer.allows_force_backward(index)
+                    for index, ask in enumerate(self._wanted[layer.name])
+                ]
+        self._runs_backward = runs
+
+    # -- what pycaffe shows -----------------------------------------------------------------------
+
+    @property
+    def _layer_names(self):
+        return list(self.layer_dict)
+
+    @property
+    def _blob_names(self):
+        return list(self.blobs)
+
+    @property
+    def blob_loss_weights(self):
+        """Weight of each blob in the net's loss."""
+        return OrderedDict((name, self._loss_weights.get(name, 0.0)) for name in self.blobs)
+
+    # -- weights ----------------------------------------------------------------------------------
+
+    def copy_from(self, weights):
+        """Load the parameters of equally named layers from a caffemodel; others are ignored."""
+        copy_weights(self.params, read_weights(weights), str(weights))
+
+    def share_with(self, other):
+        """Use the parameters of another net's equally named layers, not copies of them."""
+        for name, blobs in self.params.items():
+            for own, theirs in zip(blobs, other.params.get(name, ())):
+                if own.shape != theirs.shape:
+                    raise CaffeError(
+                        f"layer {name!r} cannot share parameters: {own.shape} here, "
+                        f"{theirs.shape} there"
+                    )
+                own.data_memory.share(theirs.data_memory)
+
+    def save(self, path):
+        """Write a caffemodel with the layers and their parameters."""
+        stored = [(layer.param, [blob.data for blob in layer.blobs]) for layer in self.layers]
+        write_weights(path, self.name, stored)
+
+    def clear_param_diffs(self):
+        """Set the diffs of all parameters to zero."""
+        for blob in itertools.chain.from_iterable(self.params.values()):
+            blob.diff[...] = 0
+
+    def set_input_arrays(self, data, labels):
+        """Not supported: it feeds MemoryData layers, which a net for dreaming does not have."""
+        raise CaffeError(
+            "set_input_arrays feeds a MemoryData layer, which dreamlib.pycaffe does not have; "
+            "write into net.blobs[name].data of an Input layer"
+        )
+
+    # -- running ----------------------------------------------------------------------------------
+
+    def reshape(self):
+        """Carry the inputs' shapes through all layers."""
+        for layer in self.layers:
+            self._reshape_layer(layer)
+
+    def _reshape_layer(self, layer):
+        param = layer.param
+        if not param.bottom:
+            return
+        shapes = layer.reshape([self.blobs[name].shape for name in param.bottom])
+        for name, shape in zip(param.top, shapes):
+            self.blobs[name].reshape(*shape)
+
+    def _index(self, layer, default):
+        if layer is None:
+            return default
+        if layer not in self.layer_dict:
+            raise CaffeError(f"there is no layer {layer!r}{nearest(layer, self.layer_dict)}")
+        return self._layer_names.index(layer)
+
+    @torch.no_grad()
+    def _forward(self, start, end):
+        """Run layers `start` to `end`, by index, both included."""
+        self._compute.device = current_device()
+        for layer in self.layers[start : end + 1]:
+            if layer.type == "Input":
+                continue
+            self._reshape_layer(layer)
+            bottoms = [self.blobs[name].data_memory.tensor() for name in layer.param.bottom]
+            for name, top in zip(layer.param.top, layer.forward(bottoms)):
+                self.blobs[name].data_memory.put(top)
+
+    @torch.no_grad()
+    def _backward(self, start, end):
+        """Run layers `start` down to `end` backward, by index, both included."""
+        self._compute.device = current_device()
+        for layer in reversed(self.layers[end : start + 1]):
+            if layer.type == "Input" or not self._runs_backward[layer.name]:
+                continue
+            bottoms = [self.blobs[name].data_memory.tensor() for name in layer.param.bottom]
+            tops = [self.blobs[name].data_memory.tensor() for name in layer.param.top]
+            diffs = [self.blobs[name].diff_memory.tensor() for name in layer.param.top]
+            if self.compute_param_diffs and layer.blobs:
+                self._add_param_diffs(layer, diffs, bottoms, tops)
+            wanted = self._wanted[layer.name]
+            if not any(wanted):
+                continue
+            gradients = layer.backward(diffs, bottoms, tops, wanted)
+            if not self.retain_diffs:
+                del diffs
+                self._free_diffs(layer)
+            for name, gradient, ask in zip(layer.param.bottom, gradients, wanted):
+                if ask:
+                    self.blobs[name].diff_memory.put(gradient)
+
+    def _add_param_diffs(self, layer, diffs, bottoms, tops):
+        gradients = layer.parameter_gradients(diffs, bottoms, tops)
+        for blob, gradient in zip(layer.blobs, gradients):
+            blob.diff_memory.put(blob.diff_memory.tensor() + gradient)
+
+    def _free_diffs(self, layer):
+        for name in layer.param.top:
+            if name not in self._loss_weights:
+                self.blobs[name].diff_memory.free()
+
+    def forward(self, blobs=None, start=None, end=None, **kwargs):
+        """Compute the blobs from `start` to `end`.
+
+        Parameters
+        ----------
+        blobs : list of str, optional
+            Blobs to return beside the tops of `end` (or the net's outputs).
+        start, end : str, optional
+            First and last layer to run; by default all.
+        **kwargs : ndarray
+            Values for the inputs, all of them if any.
+
+        Returns
+        -------
+        dict of str -> ndarray
+        """
+        first = self._index(start, 0)
+        last = self._index(end, len(self.layers) - 1)
+        outputs = self.outputs if end is None else self.top_names[end]
+        if kwargs:
+            self._fill(kwargs, self.inputs, "input", lambda blob: blob.data)
+        self._forward(first, last)
+        return {name: self.blobs[name].data for name in [*outputs, *(blobs or [])]}
+
+    def backward(self, diffs=None, start=None, end=None, **kwargs):
+        """Compute the diffs from `start` down to `end`; forward must have run so far.
+
+        Parameters
+        ----------
+        diffs : list of str, optional
+            Blobs whose diff to return beside those of the bottoms of `end` (or the net's inputs).
+        start, end : str, optional
+            First and last layer, downwards; by default all.
+        **kwargs : ndarray
+            Diffs of the outputs, all of them if any.
+
+        Returns
+        -------
+        dict of str -> ndarray
+        """
+        first = self._index(start, len(self.layers) - 1)
+        last = self._index(end, 0)
+        outputs = self.inputs if end is None else self.bottom_names[end]
+        if kwargs:
+            self._fill(kwargs, self.outputs, "output", lambda blob: blob.diff)
+        arrays = {name: self.blobs[name].diff for name in [*outputs, *(diffs or [])]}
+        self._backward(first, last)  # an array once asked for is kept
+        return {name: self.blobs[name].diff for name in arrays}
+
+    def _fill(self, values, expected, kind, half):
+        if set(values) != set(expected):
+            raise CaffeError(
+                f"got values for {sorted(values)}, the net's {kind} blobs are {sorted(expected)}"
+            )
+        for name, value in values.items():
+            blob = self.blobs[name]
+            if value.shape[0] != blob.shape[0]:
+                raise CaffeError(
+                    f"{kind} {name!r} has a batch of {blob.shape[0]}, got {value.shape[0]}"
+                )
+            half(blob)[...] = value
+
+    def forward_all(self, blobs=None, **kwargs):
+        """Run any number of pictures through the net, a batch at a time.
+
+        Parameters
+        ----------
+        blobs : list of str, optional
+            Blobs to return beside the outputs.
+        **kwargs : (M, ...) ndarray
+            Values for all inputs; M need not be a multiple of the batch.
+
+        Returns
+        -------
+        dict of str -> (M, ...) ndarray
+        """
+        collected = {name: [] for name in [*self.outputs, *(blobs or [])]}
+        for batch in self._batches(kwargs):
+            for name, values in self.forward(blobs=blobs, **batch).items():
+                collected[name].extend(values.copy())
+        return self._without_padding(collected, kwargs)
+
+    def forward_backward_all(self, blobs=None, diffs=None, **kwargs):
+        """Run any number of pictures forward and backward, a batch at a time.
+
+        Parameters
+        ----------
+        blobs, diffs : list of str, optional
+            Blobs whose data, or diff, to return beside the outputs' data and the inputs' diffs.
+        **kwargs : (M, ...) ndarray
+            Values for all inputs and diffs for all outputs.
+
+        Returns
+        -------
+        data, diff : dict of str -> (M, ...) ndarray
+        """
+        data = {name: [] for name in [*self.outputs, *(blobs or [])]}
+        diff = {name: [] for name in [*self.inputs, *(diffs or [])]}
+        inputs = {name: value for name, value in kwargs.items() if name in self.inputs}
+        seeds = {name: value for name, value in kwargs.items() if name not in self.inputs}
+        seed_batches = self._batches(seeds) if seeds else itertools.repeat({})
+        for batch, seed in zip(self._batches(inputs), seed_batches):
+            for name, values in self.forward(blobs=blobs, **batch).items():
+                data[name].extend(values.copy())
+            for name, values in self.backward(diffs=diffs, **seed).items():
+                diff[name].extend(values.copy())
+        return self._without_padding(data, kwargs), self._without_padding(diff, kwargs)
+
+    def _batches(self, arrays):
+        """Cut arrays into batches; the last is filled up with zeros."""
+        count = len(next(iter(arrays.values())))
+        size = self.blobs[next(iter(arrays))].shape[0]
+        for start in range(0, count, size):
+            batch = {}
+            for name, values in arrays.items():
+                part = np.asarray(values[start : start + size])
+                missing = size - len(part)
+                batch[name] = np.concatenate([part, np.zeros((missing,) + part.shape[1:])])
+            yield batch
+
+    def _without_padding(self, collected, arrays):
+        count = len(next(iter(arrays.values())))
+        return {name: np.asarray(values)[:count] for name, values in collected.items()}

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Makes a virtual environment, installs the project with pinned dependencies, prepares the models.
+#   scripts/setup.sh [VENV]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+venv=${1:-.venv}
+python=${PYTHON:-python3}
+
+say() { echo "setup: $*" >&2; }
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    say "$("$python" --version) found, Python 3.11 or newer is needed; try: make setup PYTHON=python3.11"
+    exit 2
+}
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing python3-venv, which Debian keeps apart"
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null
+    else
+        say "this Python has no venv; run: sudo apt-get install python3-venv"
+        exit 2
+    fi
+fi
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+say "installing dependencies into $venv"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    --constraint constraints.txt --editable '.[torch,models,dev]'
+"$venv/bin/python" scripts/prepare_models.py
+say "done"
