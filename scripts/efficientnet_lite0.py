@@ -9,7 +9,8 @@ it does not know is folded away, exactly:
   with a row and a column of zeros before it, padded alike on all sides, reads the same pixels;
 * the preprocessing (RGB - 127) / 128 into the first convolution, which then takes BGR - 127. Zero
   padding stands for grey 127 before and after;
-* ReLU6 is Caffe's Clip between 0 and 6.
+* ReLU6 is Caffe's Clip between 0 and 6, never in place: Caffe's gradient of Clip looks at the
+  values before it, and would let everything through if they were overwritten.
 """
 
 from __future__ import annotations
@@ -49,16 +50,13 @@ class Builder:
     net: object
     checkpoint: dict
 
-    def layer(self, name, kind, bottoms, top=None):
-        layer = self.net.layer.add(name=name, type=kind)
-        layer.bottom.extend(bottoms)
-        layer.top.append(top or name)
-        return layer
+    def layer(self, name, kind, bottoms):
+        return self.net.layer.add(name=name, type=kind, bottom=bottoms, top=[name])
 
     def convolution(
         self, name, bottom, key, norm, stride=1, depthwise=False, relu6=True, weight=None
     ):
-        """Convolution, the batch norm folded into it, and ReLU6 in place; gives its blob's name."""
+        """Convolution, the batch norm folded into it, and ReLU6; `name` is the last one's blob."""
         weight = self.take(key + ".weight") if weight is None else weight
         weight, bias = self.fold(weight, norm)
         kernel = weight.shape[-1]
@@ -66,7 +64,7 @@ class Builder:
         if stride == 2:
             weight = np.pad(weight, ((0, 0), (0, 0), (1, 0), (1, 0)))
             kernel += 1
-        layer = self.layer(name, "Convolution", [bottom])
+        layer = self.layer(name + "/conv" if relu6 else name, "Convolution", [bottom])
         param = layer.convolution_param
         param.num_output = len(weight)
         param.kernel_size.append(kernel)
@@ -78,7 +76,7 @@ class Builder:
             param.group = len(weight)
         add_blobs(layer, weight, bias)
         if relu6:
-            clip = self.layer(name + "/relu6", "Clip", [name], name).clip_param
+            clip = self.layer(name, "Clip", [layer.name]).clip_param
             clip.min, clip.max = 0, 6
         return name
 
