@@ -6,7 +6,9 @@ PyTorch everywhere else.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import importlib.util
 import os
 import tempfile
 
@@ -110,7 +112,7 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
     order = (2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2)
     scale = None if model.input_scale == 1 else model.input_scale
     with _differentiable(caffe, model.prototxt) as prototxt:
-        return caffe.Classifier(
+        net = caffe.Classifier(
             prototxt,
             str(model.weights),
             mean=np.float32(model.mean),
@@ -118,23 +120,21 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
             input_scale=scale,
             **options,
         )
+    net.retain_diffs = False  # ours frees what only the step itself needs; Caffe does not look
+    return net
 
 
-class _differentiable:
-    """A temporary copy of a prototxt with ``force_backward``, for Caffe reads nets from files."""
-
-    def __init__(self, caffe, prototxt):
-        text_format = importlib.import_module("google.protobuf.text_format")
-        net_param = importlib.import_module(caffe.__name__ + ".proto.caffe_pb2").NetParameter()
+@contextlib.contextmanager
+def _differentiable(caffe, prototxt):
+    """Make a temporary copy with ``force_backward``: nets are read from files, as by the notebook."""
+    text_format = importlib.import_module("google.protobuf.text_format")
+    net_param = importlib.import_module(caffe.__name__ + ".proto.caffe_pb2").NetParameter()
+    try:
         text_format.Merge(prototxt.read_text(), net_param)
-        net_param.force_backward = True
-        self._text = text_format.MessageToString(net_param)
-
-    def __enter__(self):
-        handle, self._path = tempfile.mkstemp(suffix=".prototxt")
-        with os.fdopen(handle, "w") as file:
-            file.write(self._text)
-        return self._path
-
-    def __exit__(self, *exception):
-        os.unlink(self._path)
+    except text_format.ParseError as error:
+        raise DreamError(f"{prototxt} is not a prototxt that Caffe reads: {error}") from error
+    net_param.force_backward = True
+    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as copy:
+        copy.write(text_format.MessageToString(net_param))
+        copy.flush()
+        yield copy.name

@@ -74,8 +74,8 @@ def _layers(net_param):
 def _sizes(net_param, end, height, width):
     """Return {blob: (height, width)} up to layer `end`, None for blobs without spatial axes."""
     declared = _declared_input(net_param)
-    sizes = {name: (height, width) for name in net_param.input}
-    at_home = {name: declared for name in net_param.input}  # the same at the prototxt's own size
+    sizes = dict.fromkeys(net_param.input, (height, width))
+    at_home = dict.fromkeys(net_param.input, declared)  # the same at the prototxt's own size
     for name, kind, bottoms, tops, layer in _layers(net_param):
         if not bottoms:
             size, home = (height, width), declared

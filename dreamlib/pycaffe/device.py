@@ -29,8 +29,8 @@ def set_mode_gpu():
     global _device
     if not torch.cuda.is_available():
         raise CaffeError(
-            "GPU mode was asked for, but PyTorch sees no CUDA device; run without --gpu, or install "
-            "a CUDA build of PyTorch and the NVIDIA driver"
+            "GPU mode was asked for, but PyTorch sees no CUDA device; run without --gpu, or "
+            "install a CUDA build of PyTorch and the NVIDIA driver"
         )
     _require(_gpu)
     _device = torch.device("cuda", _gpu)

@@ -10,6 +10,7 @@ import torch
 
 from dreamlib.names import nearest
 
+from .allocator import retain_freed_memory
 from .blob import Blob, Compute
 from .device import current_device, random_stream
 from .errors import CaffeError
@@ -85,6 +86,7 @@ class Net:
         if precision not in PRECISIONS:
             raise CaffeError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
 
+        retain_freed_memory()
         self.retain_diffs = True
         self.compute_param_diffs = phase == caffe_pb2.TRAIN
         self._source = str(network_file)

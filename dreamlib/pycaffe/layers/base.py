@@ -137,7 +137,7 @@ class Layer:
 class Function(Layer):
     """A layer whose gradient is left to autograd: for what is rare or small.
 
-    A subclass writes `function`. Running in place, the input is kept, for the blob no longer has it.
+    A subclass writes `function`. Running in place it keeps the input, which the blob loses.
     """
 
     _input = None

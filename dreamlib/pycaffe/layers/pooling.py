@@ -51,7 +51,7 @@ class Pooling(Layer):
         return [tuple(shape[:2]) + size] * len(self.param.top)
 
     def _windows(self, x):
-        """Pad `x` where PyTorch would make fewer or more windows; return it and the padding left."""
+        """Pad `x` where PyTorch would make other windows; return it and the padding left."""
         native = all(
             _torch_pooled(*axis) == size and 2 * axis[3] <= axis[1]
             for size, *axis in zip(self.size, x.shape[2:], self.kernel, self.stride, self.pad)
