@@ -125,10 +125,10 @@ def find_model(name_or_folder: str | None = None) -> Model:
     candidates = [] if _is_path(given) else _folders_of(given)
     if candidates:
         return _first_with_weights(candidates)
-    folder = Path(given).expanduser()
-    if folder.is_dir():
+    folder = Path(os.path.expanduser(given))
+    if os.path.isdir(folder):
         return load_model(folder)
-    if folder.is_file():
+    if os.path.isfile(folder):
         raise DreamError(
             f"{given} is a file; expected a model's name or its folder: {folder.parent}"
         )
