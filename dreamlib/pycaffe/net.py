@@ -16,7 +16,7 @@ from .device import current_device, random_stream
 from .errors import CaffeError
 from .layers import LAYERS
 from .proto import caffe_pb2
-from .prototxt import filter_net, insert_splits, read_net
+from .prototxt import load_net
 from .weights import copy_weights, read_weights, write_weights
 
 PRECISIONS = {
@@ -91,8 +91,7 @@ class Net:
         self.compute_param_diffs = phase == caffe_pb2.TRAIN
         self._source = str(network_file)
         self._compute = Compute(current_device(), PRECISIONS[precision])
-        net_param = read_net(self._source)
-        net_param = insert_splits(filter_net(net_param, phase, level, tuple(stages)))
+        net_param = load_net(self._source, phase, level, tuple(stages))
         self.name = net_param.name
         self._build(net_param, phase)
         self._mark_needs(net_param.force_backward)

@@ -1,0 +1,222 @@
+"""Reading a prototxt of any age, and making of it the list of layers that a net runs.
+
+Three steps, each as Caffe does it: older forms are upgraded, layers are chosen by phase, level and
+stage, and a blob that several layers read gets a Split layer, so that gradients add up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from google.protobuf import text_format
+
+from dreamlib.names import nearest
+
+from .errors import CaffeError
+from .proto import caffe_pb2
+
+#: V1 layer types whose present name is not the enum's with capitals: CONVOLUTION -> Convolution.
+_IRREGULAR = {
+    "ABSVAL": "AbsVal",
+    "ARGMAX": "ArgMax",
+    "BNLL": "BNLL",
+    "HDF5_DATA": "HDF5Data",
+    "HDF5_OUTPUT": "HDF5Output",
+    "IM2COL": "Im2col",
+    "LRN": "LRN",
+    "MVN": "MVN",
+    "RELU": "ReLU",
+    "SOFTMAX_LOSS": "SoftmaxWithLoss",
+    "TANH": "TanH",
+}
+
+
+def load_net(path, phase, level=0, stages=()):
+    """Read a network definition, ready to be built layer by layer.
+
+    Parameters
+    ----------
+    path : str
+        Of the prototxt.
+    phase : {TRAIN, TEST}
+    level : int
+    stages : sequence of str
+        What the layers' include and exclude rules are held against.
+
+    Returns
+    -------
+    caffe_pb2.NetParameter
+
+    Raises
+    ------
+    CaffeError
+        Missing or malformed file, or layers that do not fit together; names the file.
+    """
+    net_param = read_net(path)
+    try:
+        return insert_splits(filter_net(upgrade_net(net_param), phase, level, stages))
+    except CaffeError as error:
+        raise CaffeError(f"{path}: {error}") from None
+
+
+def read_net(path):
+    """Parse a prototxt as it stands."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CaffeError(f"{path}: cannot be read as a prototxt: {error}") from error
+    net_param = caffe_pb2.NetParameter()
+    try:
+        text_format.Parse(text, net_param)
+    except text_format.ParseError as error:
+        raise CaffeError(f"{path}: not a network definition, at line:column {error}") from error
+    return net_param
+
+
+def upgrade_net(net_param):
+    """Bring a definition of any age to the present form; changed in place and returned.
+
+    ``layers`` with enum types become ``layer``, ``input`` and its shapes become an Input layer.
+    """
+    if net_param.layers:
+        if net_param.layer:
+            raise CaffeError("has both 'layer' and the older 'layers'; it must be one of them")
+        net_param.layer.extend([upgrade_layer(layer) for layer in net_param.layers])
+        del net_param.layers[:]
+    if net_param.input:
+        inputs = caffe_pb2.LayerParameter(name="input", type="Input", top=net_param.input)
+        inputs.input_param.shape.extend(_input_shapes(net_param))
+        rest = list(net_param.layer)
+        del net_param.layer[:]
+        net_param.layer.extend([inputs, *rest])
+        for field in ("input", "input_shape", "input_dim"):
+            net_param.ClearField(field)
+    return net_param
+
+
+def _input_shapes(net_param):
+    if net_param.input_shape:
+        shapes = list(net_param.input_shape)
+    else:
+        dims = list(net_param.input_dim)
+        shapes = [
+            caffe_pb2.BlobShape(dim=dims[start : start + 4]) for start in range(0, len(dims), 4)
+        ]
+    if len(shapes) != len(net_param.input):
+        raise CaffeError(f"has {len(net_param.input)} inputs and shapes for {len(shapes)}")
+    return shapes
+
+
+def upgrade_layer(old):
+    """Turn a V1 layer, weights included, into a present one."""
+    kind = caffe_pb2.V1LayerParameter.LayerType.Name(old.type)
+    regular = "".join(word.capitalize() for word in kind.split("_"))
+    new = caffe_pb2.LayerParameter(name=old.name, type=_IRREGULAR.get(kind, regular))
+    for field, value in old.ListFields():
+        if field.name in ("bottom", "top", "include", "exclude", "blobs", "loss_weight"):
+            getattr(new, field.name).extend(value)
+        elif field.name.endswith("_param"):
+            getattr(new, field.name).CopyFrom(value)
+    specs = max(len(old.param), len(old.blobs_lr), len(old.weight_decay))
+    for index in range(specs):
+        spec = new.param.add()
+        if index < len(old.param):
+            spec.name = old.param[index]
+        if index < len(old.blobs_lr):
+            spec.lr_mult = old.blobs_lr[index]
+        if index < len(old.weight_decay):
+            spec.decay_mult = old.weight_decay[index]
+    return new
+
+
+def filter_net(net_param, phase, level=0, stages=()):
+    """Drop the layers whose rules exclude them in this phase, level and stage."""
+
+    def meets(rule):
+        return (
+            (not rule.HasField("phase") or rule.phase == phase)
+            and (not rule.HasField("min_level") or level >= rule.min_level)
+            and (not rule.HasField("max_level") or level <= rule.max_level)
+            and all(stage in stages for stage in rule.stage)
+            and not any(stage in stages for stage in rule.not_stage)
+        )
+
+    kept = []
+    for layer in net_param.layer:
+        if layer.include and layer.exclude:
+            raise CaffeError(f"layer {layer.name!r} has both include and exclude rules")
+        included = not layer.include or any(meets(rule) for rule in layer.include)
+        if included and not any(meets(rule) for rule in layer.exclude):
+            kept.append(layer)
+    filtered = caffe_pb2.NetParameter()
+    filtered.CopyFrom(net_param)
+    del filtered.layer[:]
+    filtered.layer.extend(kept)
+    return filtered
+
+
+def insert_splits(net_param):
+    """Give each reader of a blob a blob of its own, where there are several.
+
+    A blob's use in the loss counts as a reading. Names are Caffe's:
+    ``{blob}_{layer}_{top index}_split``, its tops with ``_0``, ``_1``... behind.
+    """
+    readers, losses = _count_readers(net_param)
+    result = caffe_pb2.NetParameter()
+    result.CopyFrom(net_param)
+    del result.layer[:]
+    producer = {}  # blob -> (layer name, top index) that wrote it last
+    used = Counter()  # how many of a split's tops are given away
+    for layer in net_param.layer:
+        new = result.layer.add()
+        new.CopyFrom(layer)
+        for index, blob in enumerate(layer.bottom):
+            source = producer[blob]
+            if readers[blob, source] > 1:
+                new.bottom[index] = f"{_split_name(blob, source)}_{used[blob, source]}"
+                used[blob, source] += 1
+        for index, blob in enumerate(layer.top):
+            producer[blob] = source = (layer.name, index)
+            count = readers[blob, source]
+            if count > 1:
+                name = _split_name(blob, source)
+                split = result.layer.add(name=name, type="Split", bottom=[blob])
+                split.top.extend(f"{name}_{number}" for number in range(count))
+                weight = losses.get((blob, source))
+                if weight:
+                    new.ClearField("loss_weight")
+                    split.loss_weight.extend([weight] + [0] * (count - 1))
+                    used[blob, source] += 1
+    return result
+
+
+def _split_name(blob, source):
+    layer, index = source
+    return f"{blob}_{layer}_{index}_split"
+
+
+def _count_readers(net_param):
+    """Count who reads each blob as each layer left it; refuse blobs nobody, or two layers, write."""
+    producer, readers, losses = {}, Counter(), {}
+    for layer in net_param.layer:
+        for index, blob in enumerate(layer.bottom):
+            if blob not in producer:
+                raise CaffeError(
+                    f"layer {layer.name!r}: bottom {index} is blob {blob!r}, which no layer before "
+                    f"it makes{nearest(blob, producer)}"
+                )
+            readers[blob, producer[blob]] += 1
+        for index, blob in enumerate(layer.top):
+            in_place = index < len(layer.bottom) and layer.bottom[index] == blob
+            if blob in producer and not in_place:
+                raise CaffeError(
+                    f"layer {layer.name!r}: top {index} is blob {blob!r}, which layer "
+                    f"{producer[blob][0]!r} makes already"
+                )
+            producer[blob] = (layer.name, index)
+        for blob, weight in zip(layer.top, layer.loss_weight):
+            if weight:
+                losses[blob, producer[blob]] = weight
+                readers[blob, producer[blob]] += 1
+    return readers, losses

@@ -1,0 +1,145 @@
+"""Reading and writing caffemodels of every age."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from .errors import CaffeError
+from .proto import caffe_pb2
+
+
+def read_weights(path):
+    """Read the parameters of a binary caffemodel.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    dict of str -> list of ndarray
+        Layer name to its parameters, float32, shaped as the file says: four axes in files of
+        2014-15.
+
+    Raises
+    ------
+    CaffeError
+        Missing, truncated or foreign file.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CaffeError(f"{path}: cannot be read: {error.strerror or error}") from error
+    hint = "fetch or copy it again"
+    if content.startswith(b"\x89HDF"):
+        raise CaffeError(f"{path}: HDF5 weights are not supported; save a binary .caffemodel")
+    net_param = caffe_pb2.NetParameter()
+    try:
+        net_param.ParseFromString(content)
+    except DecodeError as error:
+        raise CaffeError(
+            f"{path}: truncated, or not a caffemodel ({len(content)} bytes: {error}); {hint}"
+        ) from error
+    layers = list(net_param.layer) + list(net_param.layers)
+    if not layers:
+        raise CaffeError(f"{path}: holds no layers ({len(content)} bytes); {hint}")
+    del content
+    weights = {}
+    for layer in layers:
+        weights[layer.name] = [_array(blob, path, layer.name) for blob in layer.blobs]
+        layer.ClearField("blobs")  # so that file and arrays are not held twice
+    return weights
+
+
+def _array(blob, path, layer):
+    values = np.asarray(blob.data or blob.double_data, np.float32)
+    if blob.HasField("shape"):
+        shape = tuple(blob.shape.dim)
+    else:
+        shape = (blob.num, blob.channels, blob.height, blob.width)
+    if values.size != np.prod(shape, dtype=np.int64):
+        raise CaffeError(
+            f"{path}: layer {layer!r} has a parameter of shape {shape} with {values.size} values"
+        )
+    return values.reshape(shape)
+
+
+def copy_weights(params, weights, source):
+    """Copy parameters into the equally named layers of a net.
+
+    Layers that only one side has are left alone, as Caffe does.
+
+    Parameters
+    ----------
+    params : mapping of str -> list of Blob
+        Their data is overwritten.
+    weights : dict of str -> list of ndarray
+    source : str
+        Where the weights come from, for errors.
+
+    Raises
+    ------
+    CaffeError
+        A layer has another number of parameters, or another shape; nothing is copied then.
+    """
+    pairs = []
+    for name, blobs in params.items():
+        arrays = weights.get(name)
+        if not arrays:
+            continue
+        if len(arrays) != len(blobs):
+            raise CaffeError(
+                f"{source}: layer {name!r} has {len(arrays)} parameters, the net's has {len(blobs)}"
+            )
+        for index, (blob, array) in enumerate(zip(blobs, arrays)):
+            if not _same_shape(blob.shape, array.shape):
+                raise CaffeError(
+                    f"{source}: parameter {index} of layer {name!r} has shape {array.shape}, "
+                    f"the net's has {tuple(blob.shape)}"
+                )
+            pairs.append((blob, array))
+    for blob, array in pairs:
+        blob.data[...] = array.reshape(blob.shape)
+
+
+def _same_shape(shape, stored):
+    """Compare shapes; a legacy four-axis one may have leading ones more."""
+    padded = (1,) * (4 - len(shape)) + tuple(shape)
+    return tuple(shape) == stored or padded == stored
+
+
+def write_weights(path, name, layers):
+    """Write a binary caffemodel, atomically.
+
+    Parameters
+    ----------
+    path : str
+    name : str
+        The net's.
+    layers : iterable of (caffe_pb2.LayerParameter, list of ndarray)
+    """
+    net_param = caffe_pb2.NetParameter(name=name)
+    for param, arrays in layers:
+        layer = net_param.layer.add()
+        layer.CopyFrom(param)
+        layer.ClearField("blobs")
+        for array in arrays:
+            blob = layer.blobs.add()
+            blob.shape.dim.extend(array.shape)
+            blob.data.extend(array.ravel())
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(net_param.SerializeToString())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
