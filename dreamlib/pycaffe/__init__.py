@@ -10,7 +10,6 @@ import sys
 
 from . import io, proto
 from .classifier import Classifier
-from .detector import Detector
 from .device import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
 from .errors import CaffeError
 from .layers import LAYERS, Layer
@@ -25,7 +24,6 @@ __all__ = [
     "TRAIN",
     "CaffeError",
     "Classifier",
-    "Detector",
     "Layer",
     "Net",
     "install",

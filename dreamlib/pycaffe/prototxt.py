@@ -197,7 +197,7 @@ def _split_name(blob, source):
 
 
 def _count_readers(net_param):
-    """Count who reads each blob as each layer left it; refuse blobs nobody, or two layers, write."""
+    """Count who reads each blob as each layer left it; refuse blobs without one maker."""
     producer, readers, losses = {}, Counter(), {}
     for layer in net_param.layer:
         for index, blob in enumerate(layer.bottom):

@@ -1,0 +1,87 @@
+"""`Classifier`: a net with its pictures' preprocessing, as the notebook uses it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import io
+from .net import Net
+from .proto import caffe_pb2
+
+
+class Classifier(Net):
+    """A net in phase TEST that takes pictures.
+
+    Parameters
+    ----------
+    model_file, pretrained_file : str
+        Prototxt and caffemodel.
+    image_dims : (height, width), optional
+        Size that pictures are brought to before they are cropped; the input's by default.
+    mean : (K,) or (K, h, w) ndarray, optional
+    input_scale, raw_scale : float, optional
+    channel_swap : tuple of int, optional
+        See `caffe.io.Transformer`.
+    **net_options
+        Further keywords of `Net`.
+
+    Attributes
+    ----------
+    transformer : caffe.io.Transformer
+    image_dims, crop_dims : (2,) array_like of int
+    """
+
+    def __init__(
+        self,
+        model_file,
+        pretrained_file,
+        image_dims=None,
+        mean=None,
+        input_scale=None,
+        raw_scale=None,
+        channel_swap=None,
+        **net_options,
+    ):
+        super().__init__(model_file, caffe_pb2.TEST, weights=pretrained_file, **net_options)
+        name = self.inputs[0]
+        self.transformer = io.Transformer({name: self.blobs[name].shape})
+        self.transformer.set_transpose(name, (2, 0, 1))
+        if mean is not None:
+            self.transformer.set_mean(name, mean)
+        if input_scale is not None:
+            self.transformer.set_input_scale(name, input_scale)
+        if raw_scale is not None:
+            self.transformer.set_raw_scale(name, raw_scale)
+        if channel_swap is not None:
+            self.transformer.set_channel_swap(name, channel_swap)
+        self.crop_dims = np.array(self.blobs[name].shape[2:])
+        self.image_dims = self.crop_dims if image_dims is None else image_dims
+
+    def predict(self, inputs, oversample=True):
+        """Classify pictures.
+
+        Parameters
+        ----------
+        inputs : list of (H, W, K) ndarray
+        oversample : bool
+            Average over centre, corners and their mirrors; else the centre alone.
+
+        Returns
+        -------
+        (N, C) ndarray
+            Class probabilities.
+        """
+        images = np.array([io.resize_image(image, self.image_dims) for image in inputs])
+        if oversample:
+            crops = io.oversample(images, self.crop_dims)
+        else:
+            height, width = self.crop_dims
+            top = int(self.image_dims[0] / 2 - height / 2)
+            left = int(self.image_dims[1] / 2 - width / 2)
+            crops = images[:, top : top + height, left : left + width]
+        name = self.inputs[0]
+        blobs = np.array([self.transformer.preprocess(name, crop) for crop in crops])
+        predictions = self.forward_all(**{name: blobs})[self.outputs[0]]
+        if oversample:
+            predictions = predictions.reshape(len(images), 10, -1).mean(1)
+        return predictions
