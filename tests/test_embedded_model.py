@@ -91,16 +91,22 @@ def test_scores_equal_at_other_sizes(net, reference, height, width):
 
 
 def test_gradient_of_a_score_equals_the_reference_network(net, reference):
-    picture = photograph("chelsea")
-    given = tensor(picture).requires_grad_()
-    reference(given)[0, 281].backward()
-    expected = given.grad[0].numpy()[::-1] / 128
-    forward(net, picture)
-    net.blobs["classifier"].diff[...] = 0
-    net.blobs["classifier"].diff[0, 281] = 1
-    net.backward(start="classifier")
-    got = net.blobs["data"].diff[0]
-    assert np.linalg.norm(got - expected) <= 1e-4 * np.linalg.norm(expected)
+    errors = []
+    for name in ("chelsea", "coffee", "astronaut", "rocket"):
+        picture = photograph(name, 96, 96)
+        given = tensor(picture).requires_grad_()
+        reference(given)[0, 281].backward()
+        expected = given.grad[0].numpy()[::-1] / 128
+        forward(net, picture)
+        net.blobs["classifier"].diff[...] = 0
+        net.blobs["classifier"].diff[0, 281] = 1
+        net.backward(start="classifier")
+        error = np.linalg.norm(net.blobs["data"].diff[0] - expected)
+        errors.append(error / np.linalg.norm(expected))
+    # Here and there a unit lies within rounding of ReLU6's corner, where it has two gradients (the
+    # reference network in float32 and in float64 differ by as much); hence "most", and "nearly".
+    assert np.median(errors) <= 1e-4
+    assert max(errors) <= 0.02
 
 
 @pytest.mark.parametrize(
