@@ -1,3 +1,33 @@
-"""Deep dreams on Caffe networks: the 2015 notebook, in place and in bounded memory."""
+"""Deep dreams on Caffe networks: the 2015 notebook, in place and in bounded memory.
+
+>>> import dreamlib
+>>> dreamlib.run("sky.jpg", "deep.png", octaves=3, seed=1)  # doctest: +SKIP
+"""
 
 __version__ = "0.1.0"
+
+
+def run(source, output=None, **settings):
+    """Dream a picture file into another: what the command does, from Python.
+
+    Parameters
+    ----------
+    source : str
+        A picture, or ``noise:WIDTHxHEIGHT``.
+    output : str, optional
+        Its suffix chooses the format; by default ``STEM_dream.png`` in the current folder.
+    **settings
+        By the names in `dreamlib.settings.KNOBS`: the command's flags with underscores.
+
+    Returns
+    -------
+    dreamlib.session.Result
+
+    Raises
+    ------
+    dreamlib.errors.DreamError
+    """
+    from .session import run_dream
+    from .settings import Settings
+
+    return run_dream(source, output, Settings(**settings))

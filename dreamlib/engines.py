@@ -111,7 +111,7 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
         )
     order = (2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2)
     scale = None if model.input_scale == 1 else model.input_scale
-    with _differentiable(caffe, model.prototxt) as prototxt:
+    with _differentiable(read_definition(model, engine)) as prototxt:
         net = caffe.Classifier(
             prototxt,
             str(model.weights),
@@ -124,15 +124,43 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
     return net
 
 
-@contextlib.contextmanager
-def _differentiable(caffe, prototxt):
-    """Make a temporary copy with ``force_backward``: nets are read from files, as by the notebook."""
-    text_format = importlib.import_module("google.protobuf.text_format")
-    net_param = importlib.import_module(caffe.__name__ + ".proto.caffe_pb2").NetParameter()
+def read_definition(model, engine):
+    """Parse a model's prototxt with an engine's own protocol buffers.
+
+    Two engines' messages cannot live in one process, so nobody else's are used.
+
+    Parameters
+    ----------
+    model : dreamlib.models.Model
+    engine : {'auto', 'caffe', 'torch'}
+
+    Returns
+    -------
+    caffe_pb2.NetParameter
+
+    Raises
+    ------
+    DreamError
+        Malformed text.
+    """
+    from google.protobuf import text_format
+
+    caffe_pb2 = importlib.import_module(load_caffe(engine).__name__ + ".proto.caffe_pb2")
+    net_param = caffe_pb2.NetParameter()
     try:
-        text_format.Merge(prototxt.read_text(), net_param)
+        text_format.Merge(model.prototxt.read_text(), net_param)
     except text_format.ParseError as error:
-        raise DreamError(f"{prototxt} is not a prototxt that Caffe reads: {error}") from error
+        raise DreamError(
+            f"{model.prototxt} is not a prototxt that Caffe reads, at {error}"
+        ) from error
+    return net_param
+
+
+@contextlib.contextmanager
+def _differentiable(net_param):
+    """Write a definition with ``force_backward`` to a temporary file, as the notebook does."""
+    from google.protobuf import text_format
+
     net_param.force_backward = True
     with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as copy:
         copy.write(text_format.MessageToString(net_param))

@@ -1,4 +1,4 @@
-"""What a dream maximises: a function that writes the gradient of an objective into a blob's diff."""
+"""What a dream maximises: functions that write an objective's gradient into a blob's diff."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def octave_sizes(height, width, octave_n=4, octave_scale=1.4):
     """
     sizes = [(int(height), int(width))]
     for _ in range(octave_n - 1):
-        sizes.append(tuple(int(round(side * (1.0 / octave_scale))) for side in sizes[-1]))
+        sizes.append(tuple(round(side * (1.0 / octave_scale)) for side in sizes[-1]))
     return sizes[::-1]
 
 

@@ -10,5 +10,5 @@ import builtins
 
 
 def profile(function):
-    """Hand `function` to memory_profiler if that is running the program, else return it as it is."""
+    """Hand `function` to memory_profiler if that runs the program, else return it as it is."""
     return getattr(builtins, "profile", lambda same: same)(function)

@@ -1,0 +1,191 @@
+"""The command: flags into settings, a run, and what the user reads. Nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from . import __version__
+from .errors import DreamError
+from .settings import KNOBS, Settings, load_config, save_config
+
+EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
+
+EXAMPLES = """\
+examples:
+  dream.py sky.jpg                                  write sky_dream.png beside you
+  dream.py sky.jpg deep.jpg --octaves 6 --iterations 20
+  dream.py noise:512x512 out.png --end LAYER --seed 7
+  dream.py sky.jpg again.png --config deep.jpg      the settings that made deep.jpg
+"""
+
+HEADINGS = {"network": "network", "dream": "dream", "output": "output"}
+
+
+def build_parser():
+    """Make the argument parser from the table of settings."""
+    parser = argparse.ArgumentParser(
+        prog="dream.py",
+        description="Dream a picture: the 2015 deep-dream notebook as a command.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("input", nargs="?", help="a picture, or noise:WIDTHxHEIGHT")
+    parser.add_argument(
+        "output", nargs="?", help="where to write; the suffix chooses the format [INPUT_dream.png]"
+    )
+    groups = {name: parser.add_argument_group(text) for name, text in HEADINGS.items()}
+    for knob in KNOBS:
+        _add_flag(groups[knob.group], knob)
+    files = parser.add_argument_group("settings in files")
+    files.add_argument(
+        "--config", metavar="FILE", help="read them: .toml, .json or a dreamt picture"
+    )
+    files.add_argument("--save-config", metavar="FILE", help="write them: .toml or .json")
+    about = parser.add_argument_group("about")
+    about.add_argument("--list-models", action="store_true", help="models, and how to get them")
+    about.add_argument("--list-layers", action="store_true", help="layers of the model")
+    about.add_argument("--version", action="version", version=f"dreamlib {__version__}")
+    return parser
+
+
+def _add_flag(group, knob):
+    default = "" if knob.default is None or knob.kind is bool else f" [{knob.default}]"
+    options = {"dest": knob.name, "default": argparse.SUPPRESS, "help": knob.help + default}
+    if knob.kind is bool:
+        # Only the spelling that changes something is shown.
+        shown, hidden = (knob.flag, "--no-" + knob.flag[2:])[:: -1 if knob.default else 1]
+        if knob.default:
+            options["help"] = "do not " + knob.help
+        group.add_argument(shown, action="store_const", const=not knob.default, **options)
+        options["help"] = argparse.SUPPRESS
+        group.add_argument(hidden, action="store_const", const=knob.default, **options)
+        return
+    if knob.bare is not None:
+        options.update(nargs="?", const=knob.bare)
+    metavar = knob.metavar or "{" + ",".join(knob.choices) + "}"
+    group.add_argument(knob.flag, metavar=metavar, **options)
+
+
+def settings_from(arguments):
+    """Merge the configuration file and the flags, which have the last word.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+
+    Returns
+    -------
+    Settings
+    """
+    values = load_config(arguments.config) if arguments.config else {}
+    for knob in KNOBS:
+        if hasattr(arguments, knob.name):
+            values[knob.name] = knob.check(getattr(arguments, knob.name), knob.flag)
+    return Settings(**values)
+
+
+def main(argv=None):
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        By default the process's own arguments.
+
+    Returns
+    -------
+    int
+        0, or 2 for what the user can mend, or 130 after Ctrl-C.
+    """
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    try:
+        return _run(parser, arguments)
+    except DreamError as error:
+        print(f"dream.py: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    except KeyboardInterrupt:
+        print("dream.py: stopped; nothing was written", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _run(parser, arguments):
+    settings = settings_from(arguments)
+    if arguments.list_models:
+        return _list_models()
+    if arguments.list_layers:
+        return _list_layers(settings)
+    if arguments.save_config:
+        save_config(arguments.save_config, settings)
+        print(f"settings written to {arguments.save_config}")
+        if not arguments.input:
+            return 0
+    if not arguments.input:
+        parser.error("an INPUT picture is missing (dream.py --help shows examples)")
+    return _dream(arguments, settings)
+
+
+def _say(settings, text):
+    if not settings.quiet:
+        print(text, file=sys.stderr)
+
+
+def _dream(arguments, settings):
+    from .session import run_dream  # not for --help: scipy takes its time
+
+    if settings.model is None:
+        _say(settings, _announce_model())
+    result = run_dream(arguments.input, arguments.output, settings)
+    if not result.embedded:
+        _say(settings, f"{result.path.suffix} pictures cannot carry their settings: use "
+             "--save-config to keep them")  # fmt: skip
+    used = result.settings
+    if not settings.quiet:
+        print(
+            f"{result.path}: layer {used.end} of {used.model}, {used.engine} on {result.device}, "
+            f"seed {used.seed}, {result.seconds:.1f} s"
+        )
+    if result.interrupted:
+        _say(settings, "stopped early; the picture so far is saved")
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _announce_model():
+    """Say which model runs when the user named none, and how to get the notebook's."""
+    from .models import EMBEDDED, GOOGLENET, find_model
+
+    model = find_model(None)
+    if model.name != EMBEDDED:
+        return f"model: {model.name}"
+    fetch = find_model(GOOGLENET).fetch
+    return f"model: {EMBEDDED}; for the notebook's {GOOGLENET} run: {fetch}"
+
+
+def _list_models():
+    from .models import find_model, list_models
+
+    default = find_model(None).name
+    for model in list_models():
+        mark = "*" if model.name == default else " "
+        state = f"dreams {model.end}" if model.has_weights else f"to get it: {model.fetch}"
+        print(f"{mark} {model.name:24} {state}")
+    print("* is used without --model; a folder with prototxt and caffemodel can be named as well")
+    return 0
+
+
+def _list_layers(settings):
+    from .engines import load_net
+    from .models import find_model
+    from .session import dreamable_layers
+
+    model = find_model(settings.model)
+    net = load_net(model, settings.engine, settings.gpu, settings.precision)
+    height, width = net.blobs["data"].shape[2:]
+    print(f"{model.name}: layers to dream, with their size (C x H x W) at {width} x {height}")
+    for name, kind, shape in dreamable_layers(net):
+        mark = "*" if name == model.end else " "
+        print(f"{mark} {name:32} {kind:16} {' x '.join(map(str, shape[1:]))}")
+    print("* is dreamt without --end")
+    return 0

@@ -1,0 +1,284 @@
+"""Every knob of a dream, once: its name, type, default, range and help.
+
+Flags of the command, keys of a configuration file and keyword arguments in Python are all made from
+`KNOBS`; a new knob is a new line there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import DreamError
+from .names import nearest
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One setting.
+
+    Attributes
+    ----------
+    name : str
+        Key in files and in Python; the flag has hyphens for underscores.
+    kind : {str, int, float, bool}
+    default
+        None where nothing is chosen unless the user does.
+    help : str
+    group : str
+        Under which heading help (or a form) shows it.
+    low, high : number, optional
+        Range, both included.
+    above : number, optional
+        Lower bound, excluded.
+    choices : tuple of str
+    metavar : str
+    bare : optional
+        What the flag means without a value; None where it needs one.
+    recorded : bool
+        Whether it makes the dream, and so belongs into files and pictures.
+    """
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    group: str = "dream"
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    choices: tuple = ()
+    metavar: str | None = None
+    bare: Any = None
+    recorded: bool = True
+
+    @property
+    def flag(self):
+        """The command's spelling."""
+        return "--" + self.name.replace("_", "-")
+
+    def expectation(self):
+        """Say in words what values are right."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        noun = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+        parts = [noun[self.kind]]
+        if self.above is not None:
+            parts.append(f"above {self.above}")
+        if self.low is not None and self.high is not None:
+            parts.append(f"from {self.low} to {self.high}")
+        elif self.low is not None:
+            parts.append(f"from {self.low} on")
+        return " ".join(parts)
+
+    def check(self, value, label=None):
+        """Return the value in its own type, or refuse it.
+
+        Parameters
+        ----------
+        value : object
+            A text from the command line is converted.
+        label : str, optional
+            How the user spelt the setting.
+
+        Raises
+        ------
+        DreamError
+            Names the setting, the value and the range.
+        """
+        if value is None and self.default is None:
+            return None
+        converted = self._convert(value)
+        if (
+            converted is None
+            or (self.choices and converted not in self.choices)
+            or (self.low is not None and not converted >= self.low)
+            or (self.high is not None and not converted <= self.high)
+            or (self.above is not None and not converted > self.above)
+        ):
+            raise DreamError(f"{label or self.name} is {value!r}; expected {self.expectation()}")
+        return converted
+
+    def _convert(self, value):
+        """Return `value` as `kind`, None if it is no such thing."""
+        if self.kind is bool or isinstance(value, bool):
+            return value if self.kind is bool and isinstance(value, bool) else None
+        if self.kind is str:
+            return str(value) if isinstance(value, (str, Path)) else None
+        try:
+            number = float(value)
+            whole = int(value) if self.kind is int else None
+        except (TypeError, ValueError, OverflowError):
+            return None
+        if self.kind is float:
+            return number if abs(number) < float("inf") else None
+        return whole if whole == number else None
+
+
+KNOBS = (
+    Knob("model", str, None, "a name (see --list-models) or a folder with prototxt and caffemodel; "
+         "by default bvlc_googlenet if it is fetched, else the embedded model",
+         "network", metavar="NAME"),
+    Knob("engine", str, "auto", "what runs the network: real Caffe, or PyTorch; auto takes Caffe "
+         "where it is installed", "network", choices=("auto", "caffe", "torch")),
+    Knob("gpu", int, None, "run on this CUDA device (0 if no number is given)", "network",
+         low=0, high=1023, metavar="ID", bare=0),
+    Knob("precision", str, "float32", "what the network computes in; the picture stays float32",
+         "network", choices=("float32", "bfloat16", "float16")),
+    Knob("end", str, None, "layer to dream (see --list-layers); by default the model's own choice",
+         metavar="LAYER"),
+    Knob("iterations", int, 10, "steps of gradient ascent on each octave", low=1, high=100_000,
+         metavar="N"),
+    Knob("octaves", int, 4, "sizes of the picture to dream on, the smallest first", low=1, high=100,
+         metavar="N"),
+    Knob("octave_scale", float, 1.4, "ratio between neighbouring octaves", above=1, high=100,
+         metavar="RATIO"),
+    Knob("step_size", float, 1.5, "mean change of a pixel in a step, in grey levels", above=0,
+         high=1000, metavar="LEVELS"),
+    Knob("jitter", int, 32, "roll the picture by up to so many pixels in each step", low=0,
+         high=100_000, metavar="PIXELS"),
+    Knob("clip", bool, True, "keep colours within 0..255 during the dream"),
+    Knob("seed", int, None, "of the random numbers; one is drawn, and recorded, if none is given",
+         low=0, high=2**32 - 1, metavar="N"),
+    Knob("quality", int, 95, "of a JPEG or WebP output", "output", low=1, high=100, metavar="N",
+         recorded=False),
+    Knob("quiet", bool, False, "print errors alone", "output", recorded=False),
+)  # fmt: skip
+
+_BY_NAME = {knob.name: knob for knob in KNOBS}
+
+
+class Settings:
+    """A value for every knob, checked.
+
+    Parameters
+    ----------
+    **values
+        By name of the knob; what is not given has its default.
+
+    Raises
+    ------
+    DreamError
+        An unknown name, or a wrong value.
+    """
+
+    def __init__(self, **values):
+        for name in values:
+            if name not in _BY_NAME:
+                raise DreamError(f"there is no setting {name!r}{nearest(name, _BY_NAME)}")
+        for knob in KNOBS:
+            setattr(self, knob.name, knob.check(values.get(knob.name, knob.default)))
+
+    def __repr__(self):
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+    def __eq__(self, other):
+        return isinstance(other, Settings) and vars(self) == vars(other)
+
+    __hash__ = None
+
+    def replace(self, **changes):
+        """Return settings with some values changed."""
+        return Settings(**{**vars(self), **changes})
+
+    def recorded(self):
+        """Return what makes the dream, as a dict without what is left open."""
+        values = {knob.name: getattr(self, knob.name) for knob in KNOBS if knob.recorded}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def to_toml(settings):
+    """Write settings as TOML, each with its help."""
+    import tomlkit
+
+    document = tomlkit.document()
+    document.add(
+        tomlkit.comment("settings of a dream; repeat it with: dream.py INPUT --config FILE")
+    )
+    for name, value in settings.recorded().items():
+        document.add(tomlkit.comment(_BY_NAME[name].help))
+        document.add(name, value)
+    return tomlkit.dumps(document)
+
+
+def save_config(path, settings):
+    """Write a configuration file, TOML or JSON by its suffix.
+
+    Raises
+    ------
+    DreamError
+        Another suffix, or a place that cannot be written.
+    """
+    path = Path(path)
+    if path.suffix not in (".toml", ".json"):
+        raise DreamError(f"a configuration is saved as .toml or .json, not as {path.name!r}")
+    if path.suffix == ".toml":
+        text = to_toml(settings)
+    else:
+        text = json.dumps(settings.recorded(), indent=2) + "\n"
+    temporary = path.with_name(path.name + ".part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise DreamError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def load_config(path):
+    """Read settings from a TOML or JSON file, or from a picture that carries them.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    dict
+        Checked values by name; only those that the file has.
+
+    Raises
+    ------
+    DreamError
+        Names the file and the key.
+    """
+    import tomlkit
+    from tomlkit.exceptions import ParseError
+
+    path = Path(path)
+    try:
+        if path.suffix == ".json":
+            values = json.loads(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".toml":
+            values = _plain(tomlkit.parse(path.read_text(encoding="utf-8")))
+        else:
+            from .images import read_settings_text
+
+            values = _plain(tomlkit.parse(read_settings_text(str(path))))
+    except OSError as error:
+        raise DreamError(f"configuration {path} cannot be read: {error.strerror}") from error
+    except (ValueError, ParseError) as error:
+        raise DreamError(f"configuration {path} is malformed: {error}") from error
+    if not isinstance(values, dict):
+        raise DreamError(
+            f"configuration {path} holds a {type(values).__name__}, not keys and values"
+        )
+    checked = {}
+    for name, value in values.items():
+        if name not in _BY_NAME:
+            raise DreamError(f"{path}: there is no setting {name!r}{nearest(name, _BY_NAME)}")
+        checked[name] = _BY_NAME[name].check(value, f"{path}: {name}")
+    return checked
+
+
+def _plain(document):
+    """Turn tomlkit's values, which remember their spelling, into Python's own."""
+    plain = {}
+    for name, value in document.items():
+        for kind in (bool, int, float, str):
+            if isinstance(value, kind):
+                value = kind(value)
+                break
+        plain[str(name)] = value
+    return plain
