@@ -59,9 +59,7 @@ def deepdream(
 ):
     octaves = [preprocess(net, base_img)]
     for _ in range(octave_n - 1):
-        octaves.append(
-            nd.zoom(octaves[-1], (1, 1.0 / octave_scale, 1.0 / octave_scale), order=1)
-        )
+        octaves.append(nd.zoom(octaves[-1], (1, 1.0 / octave_scale, 1.0 / octave_scale), order=1))
 
     src = net.blobs["data"]
     detail = np.zeros_like(octaves[-1])

@@ -1,0 +1,99 @@
+"""Engines: what is loaded, and what is refused."""
+
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+
+from dreamlib import engines, pycaffe
+from dreamlib.errors import DreamError
+from dreamlib.models import find_model
+from tests.nets import write_random_net
+
+
+@pytest.fixture
+def model(tmp_path):
+    write_random_net(tmp_path)
+    return find_model(str(tmp_path))
+
+
+def test_auto_takes_pytorch_where_there_is_no_caffe(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert engines.load_caffe("auto") is pycaffe
+
+
+def test_auto_takes_real_caffe_where_it_is_installed(monkeypatch):
+    modes = []
+
+    class Caffe:
+        def set_mode_cpu(self):
+            modes.append("cpu")
+
+    caffe = Caffe()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setitem(sys.modules, "caffe", caffe)
+    assert engines.load_caffe("auto") is caffe
+    assert modes == ["cpu"]
+
+
+def test_a_gpu_is_chosen_before_its_mode_is_set(monkeypatch):
+    calls = []
+
+    class Caffe:
+        def set_device(self, number):
+            calls.append(("device", number))
+
+        def set_mode_gpu(self):
+            calls.append("gpu")
+
+    monkeypatch.setitem(sys.modules, "caffe", Caffe())
+    engines.load_caffe("caffe", gpu=3)
+    assert calls == [("device", 3), "gpu"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("caffe") is not None, reason="Caffe is installed")
+def test_caffe_that_is_not_installed_is_refused_with_the_way_out():
+    with pytest.raises(DreamError, match="--engine torch"):
+        engines.load_caffe("caffe")
+
+
+def test_an_unknown_engine_is_refused():
+    with pytest.raises(DreamError, match="auto, caffe, torch"):
+        engines.load_caffe("theano")
+
+
+def test_gradients_reach_the_picture(model):
+    net = engines.load_net(model, "torch")
+    net.forward(end="mixed/output")
+    net.blobs["mixed/output"].diff[...] = 1
+    net.backward(start="mixed/output")
+    assert np.abs(net.blobs["data"].diff).max() > 0
+
+
+def test_the_net_knows_its_engine(model):
+    assert engines.engine_name(engines.load_net(model, "torch")) == "torch"
+
+
+def test_missing_weights_are_refused(tmp_path):
+    (tmp_path / "deploy.prototxt").write_text('name: "empty"')
+    with pytest.raises(DreamError):
+        engines.load_net(find_model(str(tmp_path)), "torch")
+
+
+def test_a_malformed_prototxt_is_refused(model):
+    model.prototxt.write_text("layer {")
+    with pytest.raises(DreamError, match="not a prototxt"):
+        engines.load_net(model, "torch")
+
+
+def test_real_caffe_refuses_half_precision(model, monkeypatch):
+    class Caffe:
+        __name__ = "caffe"
+
+        def set_mode_cpu(self):
+            pass
+
+    monkeypatch.setitem(sys.modules, "caffe", Caffe())
+    with pytest.raises(DreamError, match="float32 alone"):
+        engines.load_net(model, "caffe", precision="bfloat16")

@@ -1,0 +1,136 @@
+"""The table of settings: checked values, and files that keep them."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dreamlib.errors import DreamError
+from dreamlib.settings import KNOBS, Settings, load_config, save_config, to_toml
+
+NOTEBOOK = {
+    "iterations": 10,
+    "octaves": 4,
+    "octave_scale": 1.4,
+    "step_size": 1.5,
+    "jitter": 32,
+    "clip": True,
+}
+
+
+def test_defaults_are_the_notebooks():
+    assert {name: getattr(Settings(), name) for name in NOTEBOOK} == NOTEBOOK
+
+
+@pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)
+def test_every_default_passes_its_own_check(knob):
+    assert knob.check(knob.default) == knob.default
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "range_"),
+    [
+        ("octaves", 0, "from 1 to 100"),
+        ("octaves", "three", "a whole number"),
+        ("octaves", 2.5, "a whole number"),
+        ("octaves", True, "a whole number"),
+        ("octave_scale", 1, "above 1"),
+        ("octave_scale", "1,4", "a number"),
+        ("step_size", float("nan"), "above 0"),
+        ("step_size", float("inf"), "above 0"),
+        ("jitter", -1, "from 0"),
+        ("seed", 2**32, "to 4294967295"),
+        ("engine", "theano", "one of auto, caffe, torch"),
+        ("clip", "yes", "true or false"),
+        ("end", 4, "a text"),
+        ("iterations", None, "a whole number"),
+    ],
+)
+def test_a_wrong_value_names_setting_value_and_range(name, value, range_):
+    with pytest.raises(DreamError) as refusal:
+        Settings(**{name: value})
+    text = str(refusal.value)
+    assert name in text
+    assert repr(value) in text
+    assert range_ in text
+
+
+def test_an_unknown_setting_names_the_nearest():
+    with pytest.raises(DreamError, match=r"'octvaes'.*'octaves'"):
+        Settings(octvaes=3)
+
+
+def test_texts_from_the_command_line_become_numbers():
+    settings = Settings(octaves="3", octave_scale="1.3", seed="7")
+    assert (settings.octaves, settings.octave_scale, settings.seed) == (3, 1.3, 7)
+
+
+def test_replace_changes_one_value_and_keeps_the_others():
+    settings = Settings(octaves=3).replace(jitter=5)
+    assert (settings.octaves, settings.jitter, settings.iterations) == (3, 5, 10)
+
+
+any_settings = st.builds(
+    Settings,
+    model=st.none() | st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_size=1),
+    end=st.none() | st.sampled_from(["inception_4c/output", 'od"d\\name']),
+    gpu=st.none() | st.integers(0, 1023),
+    iterations=st.integers(1, 1000),
+    octave_scale=st.floats(1.001, 10),
+    step_size=st.floats(1e-3, 1000),
+    clip=st.booleans(),
+    seed=st.none() | st.integers(0, 2**32 - 1),
+)
+
+
+@pytest.mark.parametrize("suffix", [".toml", ".json"])
+def test_saved_settings_come_back_the_same(tmp_path_factory, suffix):
+    path = tmp_path_factory.mktemp("config") / f"settings{suffix}"
+
+    @given(any_settings)
+    def law(settings):
+        save_config(path, settings)
+        assert Settings(**load_config(path)) == settings
+
+    law()
+
+
+def test_how_loud_the_run_is_does_not_make_the_dream():
+    assert "quiet" not in to_toml(Settings(quiet=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("bad.toml", "octaves = ", "malformed"),
+        ("bad.json", "{", "malformed"),
+        ("list.json", "[1]", "list"),
+        ("unknown.toml", "octave = 3", "'octaves'"),
+        ("wrong.json", json.dumps({"octaves": -1}), "octaves is -1"),
+        ("binary.toml", "\udcff", "malformed"),
+    ],
+)
+def test_a_bad_file_is_named_with_what_is_wrong(tmp_path, name, text, says):
+    path = tmp_path / name
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(DreamError) as refusal:
+        load_config(path)
+    assert str(path) in str(refusal.value)
+    assert says in str(refusal.value)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(DreamError, match="cannot be read"):
+        load_config(tmp_path / "none.toml")
+
+
+def test_another_suffix_to_save_is_refused(tmp_path):
+    with pytest.raises(DreamError, match=r"\.toml or \.json"):
+        save_config(tmp_path / "settings.yaml", Settings())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_refused(tmp_path):
+    with pytest.raises(DreamError, match="cannot be written"):
+        save_config(tmp_path / "nowhere" / "settings.toml", Settings())
