@@ -56,7 +56,7 @@ def dreamlib_step(precision):
         net = pycaffe.Classifier(
             *random_googlenet(pycaffe), mean=np.float32([104, 116, 122]), precision=precision
         )
-        net.retain_diffs = False
+        net.keep_intermediates = False
         fill(net, height, width)
         return lambda: make_step(net, end=END)
 

@@ -120,7 +120,7 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
             input_scale=scale,
             **options,
         )
-    net.retain_diffs = False  # ours frees what only the step itself needs; Caffe does not look
+    net.keep_intermediates = False  # ours; real Caffe does not look at it
     return net
 
 

@@ -44,9 +44,11 @@ class Memory:
         self._array = None
         self._tensor = None
         self._array_is_stale = False
+        self._is_gone = False
 
     def array(self):
         """Return the float32 array a script reads and writes; it outdates any tensor."""
+        self._require()
         if self._array is None:
             self._array = np.zeros(self.shape, np.float32)
             self._array_is_stale = self._tensor is not None
@@ -57,7 +59,8 @@ class Memory:
         return self._array
 
     def tensor(self):
-        """Return the values for a layer: on the net's device, in its precision. Do not change."""
+        """Return the values for a layer: on the net's device, in its precision."""
+        self._require()
         wanted = self._compute
         if self._tensor is not None:
             if self._tensor.device == wanted.device and self._tensor.dtype == wanted.dtype:
@@ -75,6 +78,7 @@ class Memory:
         """Take over what a layer computed."""
         if tuple(tensor.shape) != self.shape:
             raise CaffeError(f"a layer gave shape {tuple(tensor.shape)} for a blob of {self.shape}")
+        self._is_gone = False
         if self._array is None or tensor.device.type != "cpu":
             self._tensor = tensor
             self._array_is_stale = self._array is not None
@@ -89,6 +93,19 @@ class Memory:
         if self._array is None:
             self._tensor = None
 
+    def expend(self):
+        """Free what a pass has used up, so that reading it again is an error, not zero."""
+        if self._array is None:
+            self._tensor = None
+            self._is_gone = True
+
+    def _require(self):
+        if self._is_gone:
+            raise CaffeError(
+                "backward has freed this blob's data; run forward again first, or keep everything: "
+                "net.keep_intermediates = True"
+            )
+
     def reshape(self, shape):
         """Change the shape; the values stay where their number does, else they are zero."""
         shape = tuple(shape)
@@ -96,6 +113,7 @@ class Memory:
             return
         same_count = _count(shape) == _count(self.shape)
         self.shape = shape
+        self._is_gone = False
         if same_count and self._array is not None:
             self._array = self._array.reshape(shape)
         else:

@@ -54,10 +54,11 @@ class Net:
     inputs, outputs : list of str
     top_names, bottom_names : OrderedDict of str -> list of str
         The blobs that each layer writes and reads.
-    retain_diffs : bool
-        Keep the diff of every blob after `backward`, as Caffe does (the default). False frees each
-        as soon as the layers below have used it, unless a script has asked for its array or the
-        blob is an input; a freed diff reads as zero. An extension.
+    keep_intermediates : bool
+        Keep data and diff of every blob after `backward`, as Caffe does (the default). False frees
+        them as soon as `backward` has used them, but not inputs nor blobs whose array a script has
+        asked for. A freed diff reads as zero; freed data is refused until the next `forward`. An
+        extension, for memory.
     compute_param_diffs : bool
         Whether `backward` adds to the diffs of the parameters: by default in phase TRAIN alone
         (Caffe does so in TEST too, and one half of its work is wasted on it). An extension.
@@ -87,7 +88,7 @@ class Net:
             raise CaffeError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
 
         retain_freed_memory()
-        self.retain_diffs = True
+        self.keep_intermediates = True
         self.compute_param_diffs = phase == caffe_pb2.TRAIN
         self._source = str(network_file)
         self._compute = Compute(current_device(), PRECISIONS[precision])
@@ -303,9 +304,9 @@ class Net:
             if not any(wanted):
                 continue
             gradients = layer.backward(diffs, bottoms, tops, wanted)
-            if not self.retain_diffs:
-                del diffs
-                self._free_diffs(layer)
+            del bottoms, tops, diffs
+            if not self.keep_intermediates:
+                self._let_go(layer)
             for name, gradient, ask in zip(layer.param.bottom, gradients, wanted):
                 if ask:
                     self.blobs[name].diff_memory.put(gradient)
@@ -315,9 +316,11 @@ class Net:
         for blob, gradient in zip(layer.blobs, gradients):
             blob.diff_memory.put(blob.diff_memory.tensor() + gradient)
 
-    def _free_diffs(self, layer):
+    def _let_go(self, layer):
+        """Free what this layer made: the layers below do not need it."""
         for name in layer.param.top:
-            if name not in self._loss_weights:
+            if name not in layer.param.bottom and name not in self._loss_weights:
+                self.blobs[name].data_memory.expend()
                 self.blobs[name].diff_memory.free()
 
     def forward(self, blobs=None, start=None, end=None, **kwargs):
