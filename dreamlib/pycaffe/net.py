@@ -126,7 +126,7 @@ class Net:
         self.inputs = [
             top for layer in self.layers if layer.type == "Input" for top in layer.param.top
         ]
-        self.outputs = list(unread)
+        self.outputs = sorted(unread)  # Caffe keeps them in a std::set
 
     def _make_layer(self, param, phase):
         if param.type not in LAYERS:

@@ -105,7 +105,10 @@ class Layer:
         """Append a parameter blob, filled as the prototxt says (zero by default)."""
         blob = Blob(shape, self._compute)
         if filler is not None:
-            fill(blob.data, filler, self._random)
+            try:
+                fill(blob.data, filler, self._random)
+            except CaffeError as error:
+                raise self.fail(error) from None
         self.blobs.append(blob)
 
     def value(self, index, like=None):

@@ -46,7 +46,7 @@ class Concat(Layer):
         first = list(shapes[0])
         for shape in shapes[1:]:
             same = list(shape[: self.along]) + first[self.along : self.along + 1]
-            if same + list(shape[self.along + 1 :]) != first:
+            if len(shape) != len(first) or same + list(shape[self.along + 1 :]) != first:
                 raise self.fail(f"shapes {shapes} differ beside axis {self.along}")
         self.lengths = [shape[self.along] for shape in shapes]
         first[self.along] = sum(self.lengths)
