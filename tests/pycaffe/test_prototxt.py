@@ -1,0 +1,311 @@
+"""Prototxt files of every age, held against the names that real Caffe 1.0.0 gives."""
+
+import pytest
+
+from dreamlib import pycaffe as caffe
+from tests.nets import INCEPTION
+from tests.pycaffe.nets import TRAINED, make_net
+
+#: As nets were written in 2014: inputs by fields of the net, enum types, learning rates apart.
+V1 = """
+name: "old"
+input: "data"
+input_dim: 2 input_dim: 3 input_dim: 8 input_dim: 9
+input: "other"
+input_dim: 2 input_dim: 4 input_dim: 8 input_dim: 9
+layers { name: "conv" type: CONVOLUTION bottom: "data" top: "conv" blobs_lr: 1 blobs_lr: 2
+  weight_decay: 1 weight_decay: 0 convolution_param { num_output: 4 kernel_size: 3 pad: 1 } }
+layers { name: "relu" type: RELU bottom: "conv" top: "conv" }
+layers { name: "sum" type: ELTWISE bottom: "conv" bottom: "other" top: "sum" }
+layers { name: "tanh" type: TANH bottom: "conv" top: "tanh" }
+layers { name: "cat" type: CONCAT bottom: "tanh" bottom: "sum" bottom: "conv" top: "cat" }
+layers { name: "prob" type: SOFTMAX bottom: "cat" top: "prob" }
+"""
+
+INPUT = 'layer { name: "in" type: "Input" top: "in" input_param { shape { dim: 1 dim: 2 } } }\n'
+
+
+def relu(name, bottom, top=None, rules=""):
+    return (
+        f'layer {{ name: "{name}" type: "ReLU" bottom: "{bottom}" top: "{top or name}" {rules} }}\n'
+    )
+
+
+def refused(folder, text, **options):
+    """Return the message with which a definition is refused, having checked that it names it."""
+    with pytest.raises(caffe.CaffeError) as caught:
+        make_net(folder, text, **options)
+    assert str(folder / "net.prototxt") in str(caught.value)
+    return str(caught.value)
+
+
+# -- names, as real Caffe's ``_layer_names`` and ``blobs`` give them ------------------------------
+
+
+def test_a_v1_net_has_real_caffes_layers_and_blobs(tmp_path):
+    net = make_net(tmp_path, V1)
+    assert net._layer_names == [
+        "input",
+        "conv",
+        "relu",
+        "conv_relu_0_split",
+        "sum",
+        "tanh",
+        "cat",
+        "prob",
+    ]
+    assert list(net.blobs) == [
+        "data",
+        "other",
+        "conv",
+        "conv_relu_0_split_0",
+        "conv_relu_0_split_1",
+        "conv_relu_0_split_2",
+        "sum",
+        "tanh",
+        "cat",
+        "prob",
+    ]
+    assert [layer.type for layer in net.layers] == [
+        "Input",
+        "Convolution",
+        "ReLU",
+        "Split",
+        "Eltwise",
+        "TanH",
+        "Concat",
+        "Softmax",
+    ]
+    assert net.inputs == ["data", "other"]
+    assert net.outputs == ["prob"]
+    assert net.bottom_names["cat"] == ["tanh", "sum", "conv_relu_0_split_2"]
+    assert net.top_names["conv_relu_0_split"] == [f"conv_relu_0_split_{i}" for i in range(3)]
+
+
+def test_a_v1_layer_keeps_its_learning_rates(tmp_path):
+    specs = make_net(tmp_path, V1).layer_dict["conv"].param.param
+    assert [(spec.lr_mult, spec.decay_mult) for spec in specs] == [(1, 1), (2, 0)]
+
+
+def test_a_split_blob_that_is_also_a_loss_has_real_caffes_names_and_weights(tmp_path):
+    net = make_net(tmp_path, TRAINED, caffe.TRAIN)
+    assert net._layer_names == [
+        "data",
+        "ip",
+        "drop",
+        "loss",
+        "loss_loss_0_split",
+        "half",
+        "quiet",
+    ]
+    assert dict(net.blob_loss_weights) == {
+        "data": 0,
+        "label": 0,
+        "ip": 0,
+        "loss": 1,
+        "loss_loss_0_split_0": 0.5,
+        "loss_loss_0_split_1": 0,
+        "half": 0,
+    }
+    assert net.outputs == ["loss_loss_0_split_0"]
+
+
+def test_the_other_phase_has_its_own_splits_and_outputs_in_real_caffes_order(tmp_path):
+    net = make_net(tmp_path, TRAINED, caffe.TEST)
+    assert net._layer_names == [
+        "data",
+        "label_data_1_split",
+        "ip",
+        "ip_ip_0_split",
+        "loss",
+        "loss_loss_0_split",
+        "half",
+        "accuracy",
+        "quiet",
+    ]
+    assert net.bottom_names["accuracy"] == ["ip_ip_0_split_1", "label_data_1_split_1"]
+    assert net.outputs == ["accuracy", "loss_loss_0_split_0"]
+
+
+def test_an_inception_module_has_real_caffes_blobs(tmp_path):
+    assert list(make_net(tmp_path, INCEPTION).blobs) == [
+        "data",
+        "conv1",
+        "pool1",
+        "norm1",
+        "norm1_norm1_0_split_0",
+        "norm1_norm1_0_split_1",
+        "norm1_norm1_0_split_2",
+        "mixed/1x1",
+        "mixed/3x3",
+        "mixed/pool",
+        "mixed/output",
+        "pool2",
+        "classifier",
+        "prob",
+    ]
+
+
+# -- inputs ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'input: "in" input_dim: 2 input_dim: 3 input_dim: 4 input_dim: 5',
+        'input: "in" input_shape { dim: 2 dim: 3 dim: 4 dim: 5 }',
+        'layer { name: "in" type: "Input" top: "in" '
+        "input_param { shape { dim: 2 dim: 3 dim: 4 dim: 5 } } }",
+    ],
+)
+def test_an_input_of_every_age_has_its_shape(tmp_path, text):
+    net = make_net(tmp_path, text + "\n" + relu("relu", "in"))
+    assert net.inputs == ["in"]
+    assert tuple(net.blobs["relu"].shape) == (2, 3, 4, 5)
+
+
+def test_an_input_shape_of_any_number_of_axes(tmp_path):
+    net = make_net(tmp_path, 'input: "in" input_shape { dim: 7 }' + relu("relu", "in"))
+    assert tuple(net.blobs["relu"].shape) == (7,)
+
+
+def test_an_input_without_shape_is_refused(tmp_path):
+    assert "1 inputs and shapes for 0" in refused(tmp_path, 'input: "in"' + relu("relu", "in"))
+
+
+# -- rules ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rules", "options", "kept"),
+    [
+        ("", {}, True),
+        ("include { phase: TEST }", {}, True),
+        ("include { phase: TRAIN }", {}, False),
+        ("include { phase: TRAIN }", {"phase": caffe.TRAIN}, True),
+        ("exclude { phase: TEST }", {}, False),
+        ("exclude { phase: TRAIN }", {}, True),
+        ("include { min_level: 2 }", {"level": 1}, False),
+        ("include { min_level: 2 }", {"level": 2}, True),
+        ("include { max_level: 2 }", {"level": 2}, True),
+        ("include { max_level: 2 }", {"level": 3}, False),
+        ('include { stage: "a" }', {}, False),
+        ('include { stage: "a" }', {"stages": ["b", "a"]}, True),
+        ('include { stage: "a" stage: "b" }', {"stages": ["a"]}, False),
+        ('include { not_stage: "a" }', {}, True),
+        ('include { not_stage: "a" }', {"stages": ["a"]}, False),
+        ('include { stage: "a" } include { stage: "b" }', {"stages": ["b"]}, True),
+        ('exclude { stage: "a" } exclude { stage: "b" }', {"stages": ["b"]}, False),
+    ],
+)
+def test_rules_choose_layers_as_caffes_do(tmp_path, rules, options, kept):
+    net = make_net(
+        tmp_path, INPUT + relu("maybe", "in", rules=rules) + relu("last", "in"), **options
+    )
+    assert ("maybe" in net.layer_dict) is kept
+
+
+def test_a_layer_with_both_kinds_of_rule_is_refused(tmp_path):
+    text = INPUT + relu("torn", "in", rules="include { phase: TEST } exclude { phase: TRAIN }")
+    assert "'torn' has both include and exclude" in refused(tmp_path, text)
+
+
+# -- refusals -------------------------------------------------------------------------------------
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(caffe.CaffeError, match=r"nowhere\.prototxt.*No such file"):
+        caffe.Net(str(tmp_path / "nowhere.prototxt"), caffe.TEST)
+
+
+def test_a_binary_file_is_refused_as_a_prototxt(tmp_path):
+    path = tmp_path / "net.caffemodel"
+    path.write_bytes(b"\x0a\xff\xfe\x80")
+    with pytest.raises(caffe.CaffeError, match="cannot be read as a prototxt"):
+        caffe.Net(str(path), caffe.TEST)
+
+
+def test_a_syntax_error_is_placed(tmp_path):
+    assert "line:column 3:" in refused(tmp_path, 'name: "x"\n\nlayer { name "oops }\n')
+
+
+def test_an_unknown_field_is_placed(tmp_path):
+    message = refused(tmp_path, INPUT + 'layer { name: "a" colour: "red" }')
+    assert "2:" in message
+    assert "colour" in message
+
+
+def test_an_unknown_bottom_names_layer_and_nearest_blob(tmp_path):
+    text = INPUT + relu("first", "in") + relu("second", "frist")
+    message = refused(tmp_path, text)
+    assert "layer 'second': bottom 0 is blob 'frist'" in message
+    assert "did you mean 'first'" in message
+
+
+def test_a_bottom_made_only_later_is_refused(tmp_path):
+    assert "no layer before it makes" in refused(tmp_path, relu("relu", "in") + INPUT)
+
+
+def test_a_blob_made_twice_names_both_layers(tmp_path):
+    message = refused(tmp_path, INPUT + relu("one", "in", "x") + relu("two", "in", "x"))
+    assert "'two'" in message
+    assert "'one' makes already" in message
+
+
+def test_two_layers_of_one_name_are_refused(tmp_path):
+    message = refused(tmp_path, INPUT + relu("twin", "in", "a") + relu("twin", "a", "b"))
+    assert "two layers are called 'twin'" in message
+
+
+def test_both_ages_of_layer_in_one_file_are_refused(tmp_path):
+    text = INPUT + 'layers { name: "relu" type: RELU bottom: "in" top: "relu" }'
+    assert "both 'layer' and the older 'layers'" in refused(tmp_path, text)
+
+
+def test_an_unknown_layer_type_names_the_layer_and_the_nearest_type(tmp_path):
+    text = INPUT + 'layer { name: "c" type: "Convolutoin" bottom: "in" top: "c" }'
+    message = refused(tmp_path, text)
+    assert "layer 'c' has type 'Convolutoin'" in message
+    assert "did you mean 'Convolution'" in message
+
+
+def test_a_layer_with_too_many_bottoms_is_refused(tmp_path):
+    text = (
+        INPUT
+        + relu("one", "in")
+        + 'layer { name: "r" type: "ReLU" bottom: "in" bottom: "one" top: "r" }'
+    )
+    assert "layer 'r' (ReLU): it has 2 bottom blobs and takes 1" in refused(tmp_path, text)
+
+
+@pytest.mark.parametrize("kind", ["Eltwise", "Concat"])
+def test_bottoms_that_do_not_fit_name_the_layer_and_both_shapes(tmp_path, kind):
+    text = """
+    layer { name: "a" type: "Input" top: "a" input_param { shape { dim: 1 dim: 2 dim: 3 } } }
+    layer { name: "b" type: "Input" top: "b" input_param { shape { dim: 1 dim: 2 dim: 4 } } }
+    """
+    text += f'layer {{ name: "join" type: "{kind}" bottom: "a" bottom: "b" top: "join" }}'
+    message = refused(tmp_path, text)
+    assert f"layer 'join' ({kind})" in message
+    assert "(1, 2, 3)" in message
+    assert "(1, 2, 4)" in message
+
+
+def test_bottoms_with_another_number_of_axes_are_refused_too(tmp_path):
+    text = """
+    layer { name: "a" type: "Input" top: "a" input_param { shape { dim: 1 dim: 2 dim: 3 } } }
+    layer { name: "b" type: "Input" top: "b" input_param { shape { dim: 1 dim: 2 } } }
+    layer { name: "join" type: "Concat" bottom: "a" bottom: "b" top: "join"
+      concat_param { axis: 2 } }
+    """
+    assert "layer 'join' (Concat)" in refused(tmp_path, text)
+
+
+def test_an_unknown_filler_names_the_layer(tmp_path):
+    text = INPUT + (
+        'layer { name: "ip" type: "InnerProduct" bottom: "in" top: "ip" '
+        'inner_product_param { num_output: 2 weight_filler { type: "magic" } } }'
+    )
+    message = refused(tmp_path, text)
+    assert "'magic'" in message
+    assert "'ip'" in message
