@@ -12,8 +12,9 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## make .venv, install the project, prepare the embedded model
+	@$(BIN)/python scripts/prepare_models.py --quiet
 
-$(INSTALLED): pyproject.toml constraints.txt scripts/setup.sh scripts/prepare_models.py
+$(INSTALLED): pyproject.toml constraints.txt scripts/setup.sh
 	PYTHON=$(PYTHON) scripts/setup.sh $(VENV)
 	@touch $@
 

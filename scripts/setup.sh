@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a virtual environment, installs the project with pinned dependencies, prepares the models.
+# Makes a virtual environment and installs the project with pinned dependencies.
 #   scripts/setup.sh [VENV]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,5 +26,4 @@ fi
 say "installing dependencies into $venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     --constraint constraints.txt --editable '.[torch,models,dev]'
-"$venv/bin/python" scripts/prepare_models.py
 say "done"

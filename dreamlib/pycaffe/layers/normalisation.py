@@ -66,8 +66,8 @@ class LRN(Layer):
         ]
         return zip(*(tensor.split(max(1, CHUNK // channels)) for tensor in rows))
 
-    def _window_sum(self, values):
-        total = values.clone()
+    def _window_sum(self, values, start=0.0):
+        total = values + start
         for shift in range(1, min(self.n // 2, values.shape[1] - 1) + 1):
             total[:, shift:] += values[:, :-shift]
             total[:, :-shift] += values[:, shift:]
@@ -75,7 +75,8 @@ class LRN(Layer):
 
     def _scale(self, x):
         # In float32 whatever the net's precision: the squares of half floats overflow.
-        return self._window_sum(x.float().square()).mul_(self.alpha / self.n).add_(self.k)
+        x = x.float()
+        return self._window_sum((x * x).mul_(self.alpha / self.n), start=self.k)
 
     def _power(self, scale):
         if self.beta == 0.75:  # Krizhevsky's, and everybody's: two roots are quicker than a power
