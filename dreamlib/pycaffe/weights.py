@@ -123,6 +123,11 @@ def write_weights(path, name, layers):
     name : str
         The net's.
     layers : iterable of (caffe_pb2.LayerParameter, list of ndarray)
+
+    Raises
+    ------
+    CaffeError
+        The file cannot be written; what was there before is still there.
     """
     net_param = caffe_pb2.NetParameter(name=name)
     for param, arrays in layers:
@@ -134,10 +139,18 @@ def write_weights(path, name, layers):
             blob.shape.dim.extend(array.shape)
             blob.data.extend(array.ravel())
     path = Path(path)
+    try:
+        _replace(path, net_param.SerializeToString())
+    except OSError as error:
+        raise CaffeError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _replace(path, content):
+    """Write a file beside the old one, then put it in the old one's place."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(net_param.SerializeToString())
+            file.write(content)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
