@@ -1,0 +1,242 @@
+"""Caffemodels: of every age, damaged, and written by either Caffe."""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dreamlib import pycaffe as caffe
+from dreamlib.pycaffe.proto import caffe_pb2
+from dreamlib.pycaffe.weights import read_weights, write_weights
+from tests.pycaffe.nets import make_net
+from tests.pycaffe.recorded import recorded
+
+
+def zeroed(folder):
+    """Return the tiny net with all parameters zero, so that what is copied shows."""
+    net = make_net(folder)
+    for blobs in net.params.values():
+        for blob in blobs:
+            blob.data[...] = 0
+    return net
+
+
+def write(folder, net_param, name="any.caffemodel"):
+    path = folder / name
+    path.write_bytes(net_param.SerializeToString())
+    return str(path)
+
+
+def stored_layer(net_param, name, *arrays, v1=False, legacy=False, double=False):
+    """Append a layer with parameters to a NetParameter, in the way of a given age."""
+    layer = net_param.layers.add() if v1 else net_param.layer.add()
+    layer.name = name
+    for array in arrays:
+        blob = layer.blobs.add()
+        if legacy:
+            shape = (1,) * (4 - array.ndim) + array.shape
+            blob.num, blob.channels, blob.height, blob.width = shape
+        else:
+            blob.shape.dim.extend(array.shape)
+        (blob.double_data if double else blob.data).extend(array.ravel())
+    return layer
+
+
+def ip_arrays(seed=0):
+    random = np.random.RandomState(seed)
+    return [random.rand(5, 168).astype(np.float32), random.rand(5).astype(np.float32)]
+
+
+# -- ages -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("v1", [False, True])
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("double", [False, True])
+def test_weights_of_every_age_arrive(tmp_path, v1, legacy, double):
+    net_param, arrays = caffe_pb2.NetParameter(name="x"), ip_arrays()
+    stored_layer(net_param, "ip", *arrays, v1=v1, legacy=legacy, double=double)
+    net = zeroed(tmp_path)
+    net.copy_from(write(tmp_path, net_param))
+    for blob, array in zip(net.params["ip"], arrays):
+        np.testing.assert_array_equal(blob.data, array)
+
+
+def test_layers_that_only_one_side_has_are_left_alone(tmp_path):
+    net_param = caffe_pb2.NetParameter()
+    stored_layer(net_param, "nobody knows me", np.ones((3, 4)))
+    stored_layer(net_param, "tanh")  # known, but without parameters
+    stored_layer(net_param, "ip", *ip_arrays())
+    net = zeroed(tmp_path)
+    net.copy_from(write(tmp_path, net_param))
+    assert net.params["ip"][0].data.all()
+    assert not net.params["conv"][0].data.any()
+
+
+def test_a_layer_of_an_unknown_type_is_ignored(tmp_path):
+    net_param = caffe_pb2.NetParameter()
+    stored_layer(net_param, "data", np.ones(3)).type = "SomebodysOwnData"
+    net = zeroed(tmp_path)
+    net.copy_from(write(tmp_path, net_param))
+    assert not net.params["ip"][0].data.any()
+
+
+def test_fields_of_a_later_caffe_are_ignored(tmp_path):
+    net_param = caffe_pb2.NetParameter()
+    stored_layer(net_param, "ip", *ip_arrays())
+    unknown = bytes([0xFA, 0x7F, 3]) + b"new"  # field 2047, three bytes
+    path = tmp_path / "later.caffemodel"
+    path.write_bytes(net_param.SerializeToString() + unknown)
+    net = zeroed(tmp_path)
+    net.copy_from(str(path))
+    assert net.params["ip"][0].data.all()
+
+
+# -- damaged and foreign files --------------------------------------------------------------------
+
+
+def saved(folder):
+    path = folder / "saved.caffemodel"
+    make_net(folder, seed=1).save(str(path))
+    return path
+
+
+def ends_of_layers(content):
+    """Return the lengths at which a cut leaves a smaller, but whole, caffemodel."""
+    net_param = caffe_pb2.NetParameter.FromString(content)
+    ends = []
+    while net_param.layer:
+        ends.append(net_param.ByteSize())
+        del net_param.layer[-1]
+    return ends
+
+
+@given(st.data())
+def test_a_file_cut_anywhere_within_a_layer_is_refused_by_name(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("cut")
+    whole = saved(folder).read_bytes()
+    ends = ends_of_layers(whole)
+    assert len(whole) in ends
+    length = data.draw(st.integers(0, len(whole) - 1).filter(lambda n: n not in ends))
+    path = folder / "cut.caffemodel"
+    path.write_bytes(whole[:length])
+    with pytest.raises(caffe.CaffeError, match=r"cut\.caffemodel: (truncated|holds no layers)"):
+        read_weights(str(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", r"holds no layers \(0 bytes\)"),
+        (b"\x89HDF\r\n\x1a\n" + b"\0" * 64, "HDF5 weights are not supported"),
+        (b"<!DOCTYPE html>\n<html>404</html>", "truncated, or not a caffemodel"),
+        (b'name: "text"\nlayer { name: "a" type: "ReLU" }\n', "(not a caffemodel|holds no layers)"),
+    ],
+    ids=["empty", "hdf5", "html", "prototxt"],
+)
+def test_a_foreign_file_is_refused_by_name(tmp_path, content, says):
+    path = tmp_path / "foreign.caffemodel"
+    path.write_bytes(content)
+    with pytest.raises(caffe.CaffeError, match=r"foreign\.caffemodel: .*" + says):
+        make_net(tmp_path, weights=str(path))
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path):
+    with pytest.raises(caffe.CaffeError, match=r"nowhere\.caffemodel: cannot be read: No such"):
+        make_net(tmp_path, weights=str(tmp_path / "nowhere.caffemodel"))
+
+
+def test_a_parameter_with_too_few_values_is_refused(tmp_path):
+    net_param = caffe_pb2.NetParameter()
+    stored_layer(net_param, "ip", np.ones(4)).blobs[0].shape.dim[0] = 7
+    with pytest.raises(caffe.CaffeError, match=r"'ip' .*shape \(7,\) with 4 values"):
+        read_weights(write(tmp_path, net_param))
+
+
+# -- what does not fit ----------------------------------------------------------------------------
+
+
+def test_a_shape_mismatch_names_both_shapes_and_copies_nothing(tmp_path):
+    net_param = caffe_pb2.NetParameter()
+    stored_layer(net_param, "conv", np.ones((4, 3, 3, 3)), np.ones(4))  # fits, and comes first
+    stored_layer(net_param, "ip", np.ones((5, 167)), np.ones(5))
+    net = zeroed(tmp_path)
+    with pytest.raises(caffe.CaffeError) as caught:
+        net.copy_from(write(tmp_path, net_param))
+    for part in ("any.caffemodel", "'ip'", "(5, 167)", "(5, 168)"):
+        assert part in str(caught.value)
+    assert not any(blob.data.any() for blobs in net.params.values() for blob in blobs)
+
+
+def test_another_number_of_parameters_is_refused(tmp_path):
+    net_param = caffe_pb2.NetParameter()
+    stored_layer(net_param, "ip", ip_arrays()[0])
+    with pytest.raises(caffe.CaffeError, match=r"'ip' has 1 parameters, the net's has 2"):
+        zeroed(tmp_path).copy_from(write(tmp_path, net_param))
+
+
+def test_equal_counts_in_another_shape_are_still_refused(tmp_path):
+    net_param = caffe_pb2.NetParameter()
+    stored_layer(net_param, "ip", np.ones((168, 5)), np.ones(5))
+    with pytest.raises(caffe.CaffeError, match=r"\(168, 5\)"):
+        zeroed(tmp_path).copy_from(write(tmp_path, net_param))
+
+
+# -- writing --------------------------------------------------------------------------------------
+
+
+def test_saved_weights_come_back_exactly(tmp_path):
+    net, other = make_net(tmp_path, seed=1), make_net(tmp_path, seed=2)
+    path = str(tmp_path / "saved.caffemodel")
+    net.save(path)
+    other.copy_from(path)
+    for name, blobs in net.params.items():
+        for blob, copy in zip(blobs, other.params[name]):
+            np.testing.assert_array_equal(blob.data, copy.data)
+
+
+def test_a_saved_file_names_net_layers_and_types(tmp_path):
+    net_param = caffe_pb2.NetParameter.FromString(saved(tmp_path).read_bytes())
+    assert net_param.name == "tiny"
+    layers = {layer.name: layer for layer in net_param.layer}
+    assert layers["conv"].type == "Convolution"
+    assert list(layers["conv"].blobs[0].shape.dim) == [4, 3, 3, 3]
+    assert list(layers["tanh"].bottom) == ["conv_conv_0_split_0"]
+
+
+def test_a_failing_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = saved(tmp_path)
+    before, files = path.read_bytes(), sorted(os.listdir(tmp_path))
+
+    def full(*names):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(caffe.CaffeError, match=r"saved\.caffemodel: cannot be written: No space"):
+        make_net(tmp_path, seed=5).save(str(path))
+    assert path.read_bytes() == before
+    assert sorted(os.listdir(tmp_path)) == files
+
+
+def test_a_folder_that_does_not_exist_is_refused_by_name(tmp_path):
+    with pytest.raises(caffe.CaffeError, match=r"nowhere/x\.caffemodel: cannot be written"):
+        make_net(tmp_path).save(str(tmp_path / "nowhere" / "x.caffemodel"))
+
+
+def test_values_are_read_as_written_to_the_last_bit(tmp_path):
+    values = np.random.RandomState(0).standard_normal(1000).astype(np.float32)
+    values[:4] = [np.inf, -0.0, np.float32(1e-42), np.finfo(np.float32).max]
+    path = str(tmp_path / "x.caffemodel")
+    write_weights(path, "x", [(caffe_pb2.LayerParameter(name="a", type="Bias"), [values])])
+    assert read_weights(path)["a"][0].tobytes() == values.tobytes()
+
+
+def test_a_file_that_real_caffe_wrote_is_read(tmp_path):
+    path = tmp_path / "theirs.caffemodel"
+    path.write_bytes(recorded("caffemodel").tobytes())
+    weights = read_weights(str(path))
+    for layer in ("conv", "ip"):
+        for index, array in enumerate(weights[layer]):
+            np.testing.assert_array_equal(array, recorded(f"param_{layer}_{index}"))
