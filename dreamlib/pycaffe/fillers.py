@@ -77,7 +77,7 @@ def _bilinear(shape, filler, random):
         raise CaffeError(f"the bilinear filler needs a square 4-axis kernel, got shape {shape}")
     side = shape[3]
     factor = math.ceil(side / 2)
-    centre = (2 * factor - 1 - factor % 2) / (2 * factor)
+    centre = (side - 1) / (2 * factor)
     weights = 1 - np.abs(np.arange(side) / factor - centre)
     return weights[:, None] * weights
 

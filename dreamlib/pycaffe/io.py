@@ -196,6 +196,8 @@ class Transformer:
             mean = mean[np.newaxis]
         if mean.ndim != 3:
             raise CaffeError(f"the mean must have 1 to 3 axes, got shape {mean.shape}")
+        if len(mean) != shape[0]:
+            raise CaffeError(f"the mean has {len(mean)} channels, the input {shape[0]}")
         if mean.shape != shape:
             mean = resize_image(mean.transpose(1, 2, 0), shape[1:]).transpose(2, 0, 1)
         self.mean[in_] = mean
@@ -219,15 +221,37 @@ def load_image(filename, color=True):
     -------
     (H, W, 3) or (H, W, 1) ndarray of float32
         0..1. An alpha channel is dropped.
-    """
-    import skimage.io  # loads slowly; a dream reads its pictures by dreamlib.images
 
-    image = skimage.io.imread(filename, as_gray=not color)
-    image = skimage.util.img_as_float(image).astype(np.float32)
-    if image.ndim == 2:
-        image = image[:, :, np.newaxis]
-        return np.tile(image, (1, 1, 3)) if color else image
-    return image[:, :, :3]
+    Raises
+    ------
+    CaffeError
+        Missing file, or not a picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(filename) as picture:
+            values = _values(picture)
+    except OSError as error:
+        raise CaffeError(f"{filename}: cannot be read as a picture: {error}") from error
+    if values.ndim == 2:
+        values = values[:, :, np.newaxis]
+        return np.tile(values, (1, 1, 3)) if color else values
+    return values if color else values @ LUMINANCE[:, np.newaxis]
+
+
+#: Of red, green and blue, in scikit-image's grey and so in pycaffe's.
+LUMINANCE = np.float32([0.2125, 0.7154, 0.0721])
+
+
+def _values(picture):
+    """Return a Pillow picture as float32 of 0..1, (H, W) or (H, W, 3)."""
+    if picture.mode == "F":
+        return np.array(picture, np.float32)
+    if picture.mode.startswith("I"):  # 16 bit; some versions of Pillow widen it to 32
+        return np.asarray(picture).astype(np.float32) / 65535
+    grey = picture.mode in ("1", "L", "LA")
+    return np.asarray(picture.convert("L" if grey else "RGB"), np.float32) / 255
 
 
 def resize_image(im, new_dims, interp_order=1):
