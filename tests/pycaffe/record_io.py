@@ -4,7 +4,7 @@ Run by a Python that has real Caffe, from the repository root::
 
     python3 tests/pycaffe/record_io.py
 
-Inputs come from seeds and are recorded too; ``tiny.caffemodel`` is held as bytes, as Caffe wrote it.
+Inputs come from seeds and are recorded too; a caffemodel is held as the bytes that Caffe wrote.
 """
 
 import os
@@ -31,7 +31,7 @@ layer { name: "prob" type: "Softmax" bottom: "ip" top: "prob" }
 BILINEAR = """
 input: "data" input_shape { dim: 1 dim: 2 dim: 4 dim: 4 }
 layer { name: "up" type: "Deconvolution" bottom: "data" top: "up"
-  convolution_param { num_output: 2 group: 2 kernel_size: %d bias_term: false
+  convolution_param { num_output: 2 group: 2 kernel_size: SIDE bias_term: false
     weight_filler { type: "bilinear" } } }
 """
 
@@ -49,13 +49,13 @@ def record_pictures(record):
     random = np.random.RandomState(1)
     for channels in (1, 3, 4):
         image = random.uniform(-20, 255, (8, 9, channels)).astype(np.float32)
-        record["resize_%d" % channels] = image
+        record[f"resize_{channels}"] = image
         for name, size in SIZES.items():
-            record["resize_%d_%s" % (channels, name)] = caffe.io.resize_image(image, size)
+            record[f"resize_{channels}_{name}"] = caffe.io.resize_image(image, size)
     images = random.uniform(0, 1, (2, 8, 9, 3)).astype(np.float32)
     record["oversample"] = images
     for size in ((8, 9), (5, 4), (4, 5), (7, 7)):
-        record["oversample_%d_%d" % size] = caffe.io.oversample(images, size)
+        record[f"oversample_{size[0]}_{size[1]}"] = caffe.io.oversample(images, size)
     mean = random.uniform(0, 255, (3, 5, 6)).astype(np.float32)
     transformer = caffe.io.Transformer({"data": (1, 3, 8, 9)})
     transformer.set_transpose("data", (2, 0, 1))
@@ -89,7 +89,7 @@ def record_classifier(record, folder):
         record["caffemodel"] = np.frombuffer(file.read(), np.uint8)
     for name, blobs in net.params.items():
         for index, blob in enumerate(blobs):
-            record["param_%s_%d" % (name, index)] = blob.data.copy()
+            record[f"param_{name}_{index}"] = blob.data.copy()
 
 
 def main():
@@ -98,8 +98,8 @@ def main():
         record_pictures(record)
         record_classifier(record, folder)
         for side in (1, 2, 3, 4, 5):
-            net = caffe.Net(net_file(folder, BILINEAR % side), caffe.TEST)
-            record["bilinear_%d" % side] = net.params["up"][0].data.copy()
+            net = caffe.Net(net_file(folder, BILINEAR.replace("SIDE", str(side))), caffe.TEST)
+            record[f"bilinear_{side}"] = net.params["up"][0].data.copy()
     np.savez_compressed(os.path.join(HERE, "recorded_io.npz"), **record)
 
 
