@@ -1,0 +1,83 @@
+"""A sky to dream on, made by the project itself: ``python -m dreamlib.clouds out.png``."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+
+def clouds(width, height, seed=0):
+    """Make a sky: a blue gradient, cumulus clouds lit from above, a line of hills.
+
+    Parameters
+    ----------
+    width, height : int
+        In pixels.
+    seed : int
+
+    Returns
+    -------
+    (height, width, 3) ndarray of uint8
+        RGB; the same for the same seed.
+    """
+    random = np.random.RandomState(seed)
+    down = np.linspace(0, 1, height)[:, None]
+    sky = _mix([38, 92, 168], [176, 206, 232], down[..., None] ** 0.8) * np.ones((1, width, 1))
+
+    density = _fractal(random, height, width, slope=1.7)
+    cover = _smoothstep(0.05, 0.9, density + 0.25 - 0.5 * np.abs(down - 0.4))
+    # Light from above: bright where the cloud is thinner towards the sun, grey underneath.
+    distance = max(1, height // 40)
+    above = np.roll(density, distance, axis=0)
+    above[:distance] = density[:distance]
+    light = np.clip(0.72 + 0.5 * (density - above), 0.35, 1)
+    cloud = _mix([112, 122, 142], [255, 252, 245], light[..., None])
+    picture = sky + (cloud - sky) * cover[..., None]
+
+    ridge = _fractal(random, 1, width, slope=1.9)[0]
+    for depth, (level, shade) in enumerate([(0.86, [92, 118, 140]), (0.93, [48, 66, 62])]):
+        line = level + 0.035 * np.roll(ridge, depth * width // 3)
+        hill = _smoothstep(-0.004, 0.004, down - line)
+        texture = 1 + 0.25 * _fractal(random, height, width, slope=1.2)
+        picture += (np.multiply.outer(texture, shade) - picture) * hill[..., None]
+    return np.uint8(np.clip(np.rint(picture), 0, 255))
+
+
+def _mix(one, other, share):
+    return np.float64(one) + (np.float64(other) - np.float64(one)) * share
+
+
+def _smoothstep(low, high, values):
+    share = np.clip((values - low) / (high - low), 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def _fractal(random, height, width, slope):
+    """Noise whose amplitude falls with the frequency to the power `slope`; deviation 1."""
+    rows = np.fft.fftfreq(height)[:, None] * height / max(height, width)
+    columns = np.fft.rfftfreq(width) * width / max(height, width)
+    frequency = np.hypot(rows, columns)
+    frequency[0, 0] = 1
+    spectrum = np.fft.rfft2(random.standard_normal((height, width))) / frequency**slope
+    spectrum[0, 0] = 0
+    noise = np.fft.irfft2(spectrum, s=(height, width))
+    return noise / noise.std()
+
+
+def main(argv=None):
+    """Write a sky to a file."""
+    from .images import check_output, save_picture
+
+    parser = argparse.ArgumentParser(prog="python -m dreamlib.clouds", description=__doc__)
+    parser.add_argument("output")
+    parser.add_argument("--size", default="1024x576", metavar="WIDTHxHEIGHT")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args(argv)
+    width, height = (int(side) for side in arguments.size.split("x"))
+    check_output(arguments.output)
+    save_picture(arguments.output, clouds(width, height, arguments.seed), "")
+
+
+if __name__ == "__main__":
+    main()

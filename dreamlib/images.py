@@ -1,0 +1,339 @@
+"""Pictures in and out of files: every mode, what belongs to the picture, and the dream's settings.
+
+A dream is made of three channels of colour. What else a file holds (transparency, colour profile,
+EXIF, resolution) goes around the dream and into the output.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import warnings
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from .errors import DreamError
+from .inplace import BLOCK
+
+#: Suffix -> Pillow's format.
+FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+}
+WITH_ALPHA = ("PNG", "WEBP", "TIFF")
+SETTINGS_KEY = "dreamlib"  # of the PNG text, and what the EXIF description begins with
+IMAGE_DESCRIPTION = 0x010E  # EXIF
+
+NOISE = re.compile(r"noise:(\d+)x(\d+)")
+NOISE_MEAN, NOISE_DEVIATION = 128, 32
+
+
+@dataclass
+class Picture:
+    """A picture to dream, and what goes around the dream.
+
+    Attributes
+    ----------
+    pixels : (H, W, 3) ndarray
+        RGB; uint8, or float32 from 0 to 255 where the source has more than 8 bits.
+    alpha : (H, W) ndarray of uint8, or None
+    icc_profile, exif : bytes or None
+        The EXIF's orientation is reset, since it has been applied.
+    dpi : tuple or None
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    icc_profile: bytes | None = None
+    exif: bytes | None = None
+    dpi: tuple | None = None
+
+
+def load_picture(source, seed=None):
+    """Read a picture, or make noise.
+
+    Parameters
+    ----------
+    source : str
+        A file in any mode that Pillow opens, or ``noise:WIDTHxHEIGHT``.
+    seed : int, optional
+        Of the noise.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    DreamError
+        There is no picture there; says why.
+    """
+    if source.startswith("noise:"):
+        return Picture(_noise(source, seed))
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    path = Path(source)
+    if path.is_dir():
+        raise DreamError(f"{source} is a folder; name a picture in it")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as file:
+                file.load()
+                return _as_picture(ImageOps.exif_transpose(file))
+    except FileNotFoundError as error:
+        raise DreamError(f"{source}: there is no such file") from error
+    except Image.DecompressionBombError as error:
+        raise DreamError(f"{source} is too large: {error}; scale it down first") from error
+    except UnidentifiedImageError as error:
+        size = path.stat().st_size
+        what = "is empty" if size == 0 else "is no picture, or of a format that Pillow cannot read"
+        raise DreamError(f"{source} {what} ({size} bytes)") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise DreamError(f"{source} cannot be read, it may be truncated: {error}") from error
+
+
+def _noise(source, seed):
+    match = NOISE.fullmatch(source)
+    width, height = (int(side) for side in match.groups()) if match else (0, 0)
+    if not width or not height:
+        raise DreamError(
+            f"{source!r} is not noise:WIDTHxHEIGHT with whole numbers, as noise:512x384"
+        )
+    random = np.random.RandomState(seed)
+    pixels = np.empty((height, width, 3), np.uint8)
+    for row in pixels:  # a row at a time, for the numbers are drawn as float64
+        values = random.normal(NOISE_MEAN, NOISE_DEVIATION, row.shape)
+        row[:] = np.clip(values, 0, 255)
+    return pixels
+
+
+def _as_picture(image):
+    """Turn Pillow's image, already upright, into ours."""
+    picture = Picture(
+        pixels=None,
+        icc_profile=image.info.get("icc_profile"),
+        exif=_descriptive(image.getexif()),
+        dpi=image.info.get("dpi"),
+    )
+    if image.mode.startswith("I") or image.mode == "F":
+        picture.pixels = _deep(image)
+        return picture
+    if "transparency" in image.info or image.mode in ("LA", "PA", "La", "RGBa"):
+        image = image.convert("RGBA")
+    if image.mode == "RGBA":
+        picture.alpha = np.array(image.getchannel("A"))
+    elif image.mode not in ("RGB", "P"):
+        # The profile speaks of channels that the output does not have: it is used up here.
+        image, picture.icc_profile = _to_srgb(image, picture.icc_profile), None
+    picture.pixels = np.array(image.convert("RGB"))
+    return picture
+
+
+def _deep(image):
+    """Grey of more than 8 bits as float32 RGB, 0 to 255.
+
+    Whole numbers are 16 bit, as a PNG's are; floats are 0..1 where none is above 1, else 0..255.
+    """
+    grey = np.array(image).astype(np.float32)
+    if image.mode != "F":
+        grey /= 257
+    elif grey.max() <= 1:
+        grey *= 255
+    np.clip(grey, 0, 255, out=grey)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _to_srgb(image, profile):
+    """Convert a picture of other colours by its profile, or by Pillow's rule if it has none."""
+    from PIL import ImageCms
+
+    if image.mode == "LAB":
+        source = ImageCms.createProfile("LAB")
+    elif profile:
+        source = BytesIO(profile)
+    else:
+        return image.convert("RGB")
+    try:
+        target = ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    except ImageCms.PyCMSError:
+        return image.convert("RGB")  # a profile that is not for this mode, or is broken
+
+
+#: The tags of EXIF's first directory that describe the picture and not the file: description, make,
+#: model, software, date, artist, copyright, and the directories of camera and place.
+_KEPT_TAGS = (IMAGE_DESCRIPTION, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298, 0x8769, 0x8825)
+
+
+def _descriptive(exif):
+    for tag in list(exif):
+        if tag not in _KEPT_TAGS:
+            del exif[tag]
+    return exif.tobytes() if len(exif) else None
+
+
+def check_output(path, source=None):
+    """Refuse an output that could not be written, before hours are spent on it.
+
+    Parameters
+    ----------
+    path : str
+    source : str, optional
+        The input, which is not to be overwritten.
+
+    Raises
+    ------
+    DreamError
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise DreamError(f"{path}: pictures are written as {', '.join(FORMATS)}; name one of these")
+    if path.is_dir():
+        raise DreamError(f"{path} is a folder; name a file in it")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise DreamError(f"{path}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise DreamError(f"{path}: the folder {folder} is not writable")
+    if source and path.exists() and Path(source).exists() and path.samefile(source):
+        raise DreamError(f"{path} is the input; name another output")
+
+
+def save_picture(path, pixels, settings_text, like=None, quality=95):
+    """Write a picture, whole or not at all.
+
+    Parameters
+    ----------
+    path : str
+        Its suffix chooses the format.
+    pixels : (H, W, 3) ndarray of uint8 or floating point
+        RGB; rounded and clipped to 0..255. Not changed.
+    settings_text : str
+        Goes into the file: PNG text, or EXIF's ImageDescription.
+    like : Picture, optional
+        Whose alpha, profile, EXIF and resolution to take, where the format can hold them.
+    quality : int
+        Of JPEG and WebP.
+
+    Returns
+    -------
+    bool
+        Whether the format could take the settings.
+
+    Raises
+    ------
+    DreamError
+        Disk full, picture too large for the format...
+    """
+    path = Path(path)
+    kind = FORMATS[path.suffix.lower()]
+    like = like or Picture(pixels)
+    image = _to_image(pixels, like.alpha if kind in WITH_ALPHA else None)
+    options = _options(kind, settings_text, like, quality)
+    handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, suffix=path.suffix)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            image.save(file, kind, **options)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException as error:
+        os.unlink(temporary)
+        if isinstance(error, (OSError, ValueError)):
+            raise DreamError(f"{path} cannot be written: {error}") from error
+        raise
+    return kind != "BMP"
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _to_image(pixels, alpha):
+    """Round a picture to 8 bits, a block of rows at a time."""
+    from PIL import Image
+
+    height, width = pixels.shape[:2]
+    out = np.empty((height, width, 3 if alpha is None else 4), np.uint8)
+    rows = max(1, BLOCK // max(1, 3 * width))
+    for top in range(0, height, rows):
+        block = np.rint(pixels[top : top + rows])
+        out[top : top + rows, :, :3] = np.clip(block, 0, 255, out=block)
+    if alpha is not None:
+        out[:, :, 3] = alpha
+    return Image.fromarray(out)
+
+
+def _options(kind, settings_text, like, quality):
+    """Collect Pillow's keywords for a format."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    if kind == "BMP":
+        return {}
+    options = {}
+    if like.icc_profile:
+        options["icc_profile"] = like.icc_profile
+    if like.dpi and kind != "WEBP":
+        options["dpi"] = tuple(float(value) for value in like.dpi)
+    if kind in ("JPEG", "WEBP"):
+        options["quality"] = quality
+    if kind == "JPEG":
+        options["subsampling"] = 0
+    exif = Image.Exif()
+    if like.exif:
+        exif.load(like.exif)
+    if kind == "PNG":
+        options["pnginfo"] = PngInfo()
+        options["pnginfo"].add_itxt(SETTINGS_KEY, settings_text)
+        if like.exif:
+            options["exif"] = like.exif
+        return options
+    exif[IMAGE_DESCRIPTION] = _ascii(f"{SETTINGS_KEY}\n{settings_text}")
+    if kind == "TIFF":
+        options["compression"] = "tiff_lzw"
+        options["tiffinfo"] = {tag: exif[tag] for tag in exif if tag in _KEPT_TAGS[:7]}
+    else:
+        options["exif"] = exif.tobytes()
+    return options
+
+
+def _ascii(text):
+    """Spell what EXIF's texts cannot hold as TOML's escapes."""
+    return "".join(letter if letter.isascii() else f"\\U{ord(letter):08X}" for letter in text)
+
+
+def read_settings_text(path):
+    """Read the settings that `save_picture` put into a picture.
+
+    Raises
+    ------
+    DreamError
+        There is no such picture, or it carries none.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            text = getattr(image, "text", {}).get(SETTINGS_KEY)
+            described = str(image.getexif().get(IMAGE_DESCRIPTION, ""))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DreamError(f"{path}: no settings can be read from it: {error}") from error
+    if text is None and described.startswith(SETTINGS_KEY + "\n"):
+        text = described[len(SETTINGS_KEY) + 1 :]
+    if text is None:
+        raise DreamError(
+            f"{path} carries no settings of a dream; name a .toml, a .json or a dreamt picture"
+        )
+    return str(text)

@@ -1,0 +1,121 @@
+"""One count of work for a whole dream: pixel-steps over all octaves."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+
+#: Seconds between log lines where the output is not a terminal.
+LOG_INTERVAL = 10
+
+
+class Progress:
+    """Show how far a dream is, and end it early on Ctrl-C.
+
+    Used as a context manager around `dreamlib.dream.deepdream`, and as its ``on_step``. On a
+    terminal it is a bar; elsewhere it is log lines, one an octave and one every `LOG_INTERVAL`
+    seconds. A step on a large octave counts for more than one on a small octave, so that the
+    percentage moves evenly.
+
+    Within the context the first SIGINT lets the current step finish and ends the dream; the second
+    raises KeyboardInterrupt.
+
+    Parameters
+    ----------
+    sizes : list of (height, width)
+        The octaves.
+    iterations : int
+        Steps on each.
+    quiet : bool
+        Show nothing.
+    stream : file, optional
+        stderr by default.
+
+    Attributes
+    ----------
+    done, total : int
+        Pixel-steps.
+    interrupted : bool
+        Whether Ctrl-C was pressed.
+    """
+
+    def __init__(self, sizes, iterations, quiet=False, stream=None):
+        self.total = sum(height * width for height, width in sizes) * iterations
+        self.done = 0
+        self.interrupted = False
+        self._octaves, self._iterations = len(sizes), iterations
+        self._stream = stream or sys.stderr
+        self._quiet = quiet
+        self._on_terminal = self._stream.isatty()
+        self._bar = None
+        self._old_handler = None
+
+    def __enter__(self):
+        self._begin = time.monotonic()
+        self._last_line, self._last_octave = self._begin, None
+        if self._on_terminal and not self._quiet:
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=self.total,
+                file=self._stream,
+                bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left",
+            )
+        if threading.current_thread() is threading.main_thread():
+            self._old_handler = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *exception):
+        if self._old_handler is not None:
+            signal.signal(signal.SIGINT, self._old_handler)
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, step):
+        """Count a step; tell `deepdream` whether to stop.
+
+        Parameters
+        ----------
+        step : dreamlib.dream.Step
+
+        Returns
+        -------
+        bool
+        """
+        height, width = step.shape
+        self.done += height * width
+        if not self._quiet:
+            self._show(step, height * width)
+        return self.interrupted
+
+    def _show(self, step, pixels):
+        label = f"octave {step.octave + 1}/{self._octaves}"
+        if self._bar is not None:
+            self._bar.set_description_str(label, refresh=False)
+            self._bar.update(pixels)
+            return
+        now = time.monotonic()
+        if step.octave == self._last_octave and now - self._last_line < LOG_INTERVAL:
+            return
+        self._last_line, self._last_octave = now, step.octave
+        left = (now - self._begin) * (self.total - self.done) / self.done
+        height, width = step.shape
+        self._say(
+            f"{100 * self.done / self.total:3.0f}%  {label} ({width} x {height})  "
+            f"step {step.iteration + 1}/{self._iterations}  {left:.0f} s left"
+        )
+
+    def _interrupt(self, number, frame):
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
+        if not self._quiet:
+            self._say("stopping after this step to save the picture; Ctrl-C again to leave at once")
+
+    def _say(self, line):
+        if self._bar is not None:
+            self._bar.write(line, file=self._stream)
+        else:
+            print(line, file=self._stream, flush=True)
