@@ -28,9 +28,7 @@ def clouds(width, height, seed=0):
     density = _fractal(random, height, width, slope=1.7)
     cover = _smoothstep(0.05, 0.9, density + 0.25 - 0.5 * np.abs(down - 0.4))
     # Light from above: bright where the cloud is thinner towards the sun, grey underneath.
-    distance = max(1, height // 40)
-    above = np.roll(density, distance, axis=0)
-    above[:distance] = density[:distance]
+    above = np.roll(density, max(1, height // 40), axis=0)  # the noise closes in itself
     light = np.clip(0.72 + 0.5 * (density - above), 0.35, 1)
     cloud = _mix([112, 122, 142], [255, 252, 245], light[..., None])
     picture = sky + (cloud - sky) * cover[..., None]

@@ -200,7 +200,7 @@ def to_toml(settings):
     for name, value in settings.recorded().items():
         document.add(tomlkit.comment(_BY_NAME[name].help))
         document.add(name, value)
-    return tomlkit.dumps(document)
+    return tomlkit.dumps(document).rstrip() + "\n"
 
 
 def save_config(path, settings):

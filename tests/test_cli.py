@@ -1,0 +1,248 @@
+"""The command, as a user runs it: real processes where signals and start-up matter."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dreamlib import cli
+from dreamlib.settings import KNOBS, Settings, load_config
+from tests.nets import picture, write_random_net
+
+PROJECT = Path(__file__).parent.parent
+END = "mixed/output"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A small model in a folder of its own."""
+    folder = tmp_path_factory.mktemp("model")
+    write_random_net(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """An empty folder to be in, with one picture."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(picture(90, 120)).save("sky.png")
+    return tmp_path
+
+
+def run(*arguments):
+    """Run the command in this process; return its exit code, whichever way it ends."""
+    try:
+        return cli.main([str(argument) for argument in arguments])
+    except SystemExit as end:
+        return end.code
+
+
+def pixels(path):
+    return np.asarray(Image.open(path).convert("RGB")).astype(int)
+
+
+def small(model, *more):
+    """Flags of a dream that takes a moment."""
+    return ["--engine", "torch", "--model", model, "--end", END, "--octaves", 2, "--iterations", 2,
+            *more]  # fmt: skip
+
+
+def test_a_picture_is_dreamt_into_the_output(workplace, model, capsys):
+    assert run("sky.png", "out.png", *small(model, "--seed", 3)) == 0
+    change = np.abs(pixels("out.png") - pixels("sky.png"))
+    assert change.shape == (90, 120, 3)
+    assert 0.5 < change.mean() < 40
+    said = capsys.readouterr().out
+    assert "out.png" in said
+    assert END in said
+    assert "torch on CPU" in said
+    assert "seed 3" in said
+
+
+def test_without_an_output_it_is_named_after_the_input(workplace, model):
+    assert run("sky.png", *small(model)) == 0
+    assert (workplace / "sky_dream.png").exists()
+
+
+def test_noise_is_an_input(workplace, model):
+    assert run("noise:70x50", "n.png", *small(model, "--seed", 1)) == 0
+    assert Image.open("n.png").size == (70, 50)
+
+
+def test_the_same_seed_gives_the_same_picture_and_another_does_not(workplace, model):
+    for name, seed in (("a.png", 5), ("b.png", 5), ("c.png", 6)):
+        assert run("sky.png", name, *small(model, "--seed", seed)) == 0
+    assert np.array_equal(pixels("a.png"), pixels("b.png"))
+    assert not np.array_equal(pixels("a.png"), pixels("c.png"))
+
+
+@pytest.mark.parametrize("name", ["first.png", "first.jpg", "first.webp", "first.tif"])
+def test_a_dreamt_picture_repeats_its_dream(workplace, model, name):
+    assert run("sky.png", name, *small(model, "--step-size", 2.5)) == 0
+    assert run("sky.png", "again.png", "--config", name) == 0
+    assert run("sky.png", "third.png", "--config", "again.png") == 0
+    assert load_config(name) == load_config("again.png")
+    assert np.array_equal(pixels("again.png"), pixels("third.png"))
+    if name.endswith(("png", "tif")):
+        assert np.array_equal(pixels(name), pixels("again.png"))
+
+
+def test_flags_override_the_configuration(workplace, model):
+    assert run("--save-config", "all.toml", *small(model, "--jitter", 7)) == 0
+    assert run("sky.png", "out.png", "--config", "all.toml", "--jitter", 3) == 0
+    assert load_config("out.png")["jitter"] == 3
+    assert load_config("out.png")["octaves"] == 2
+
+
+def test_a_bmp_says_that_it_cannot_keep_the_settings(workplace, model, capsys):
+    assert run("sky.png", "out.bmp", *small(model)) == 0
+    assert "--save-config" in capsys.readouterr().err
+
+
+def test_quiet_prints_nothing(workplace, model, capfd):
+    assert run("sky.png", "out.png", *small(model, "--quiet")) == 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_log_lines_tell_percentage_and_octave(workplace, model, capsys):
+    assert run("sky.png", "out.png", *small(model)) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "%" in line]
+    assert "octave 1/2" in lines[0]
+    assert "octave 2/2" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["none.png"], ["none.png", "no such file"]),
+        (["sky.png", "out.xyz"], ["out.xyz", ".png"]),
+        (["sky.png", "nowhere/out.png"], ["nowhere"]),
+        (["sky.png", "sky.png"], ["input"]),
+        (["sky.png", "--octaves", "0"], ["--octaves", "'0'", "1 to 100"]),
+        (["sky.png", "--octave-scale", "1"], ["--octave-scale", "above 1"]),
+        (["sky.png", "--step-size", "much"], ["--step-size", "'much'", "a number"]),
+        (["sky.png", "--engine", "theano"], ["--engine", "theano", "torch"]),
+        (["sky.png", "--end", "mixed/outputs"], ["mixed/outputs", "'mixed/output'"]),
+        (["sky.png", "--octaves", "12"], ["does not fit", "x"]),
+        (["sky.png", "--model", "bvlc_googlnet"], ["bvlc_googlnet", "bvlc_googlenet"]),
+        (["sky.png", "--config", "none.toml"], ["none.toml"]),
+        (["sky.png", "--config", "sky.png"], ["sky.png", "no settings"]),
+        (["noise:12", "o.png"], ["noise:12", "WIDTHxHEIGHT"]),
+        (["noise:0x12", "o.png"], ["WIDTHxHEIGHT"]),
+        (["."], ["folder"]),
+    ],
+)
+def test_bad_input_is_refused_in_words_and_nothing_is_written(
+    workplace, model, capsys, arguments, says
+):
+    flags = [] if "--model" in arguments else ["--model", model]
+    flags += [] if "--end" in arguments else ["--end", END]
+    assert run(*arguments, *flags) == 2
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    for part in says:
+        assert part in error
+    assert [path.name for path in workplace.iterdir()] == ["sky.png"]
+
+
+def test_no_input_is_refused(workplace, capsys):
+    assert run() == 2
+    assert "INPUT" in capsys.readouterr().err
+
+
+def test_every_setting_has_a_flag_with_help(capsys):
+    assert run("--help") == 0
+    text = capsys.readouterr().out
+    for knob in KNOBS:
+        shown = f"--no-{knob.name}" if knob.default is True else knob.flag
+        assert shown in text
+
+
+def test_flags_without_a_value_mean_what_the_table_says():
+    parser = cli.build_parser()
+    assert cli.settings_from(parser.parse_args(["x", "--gpu"])).gpu == 0
+    assert cli.settings_from(parser.parse_args(["x", "--gpu", "2"])).gpu == 2
+    assert cli.settings_from(parser.parse_args(["x", "--no-clip"])).clip is False
+    assert cli.settings_from(parser.parse_args(["x"])) == Settings()
+
+
+def test_models_are_listed_with_the_way_to_get_them(capsys):
+    assert run("--list-models") == 0
+    text = capsys.readouterr().out
+    assert "fetch_bvlc_googlenet.sh" in text or "inception_4c/output" in text
+    assert "efficientnet_lite0" in text
+
+
+def test_layers_are_listed_with_their_shapes(model, capsys):
+    assert run("--list-layers", "--model", model, "--engine", "torch") == 0
+    lines = capsys.readouterr().out.splitlines()
+    row = next(line for line in lines if line.split()[0] == END)
+    assert "36 x 16 x 16" in row
+    assert not any("split" in line for line in lines)
+
+
+def start(*arguments, **options):
+    """Start the command as a process of its own."""
+    command = [sys.executable, str(PROJECT / "dream.py"), *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+def test_help_needs_no_network(tmp_path):
+    script = (
+        "import sys; from dreamlib import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'numpy', 'scipy', 'PIL'} & set(sys.modules), 'heavy imports'"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=PROJECT, check=True, capture_output=True)
+
+
+def test_ctrl_c_saves_the_picture_so_far(workplace, model):
+    process = start("sky.png", "out.png", *small(model, "--iterations", 100_000))
+    for line in process.stderr:
+        if "%" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert "stopped early" in error
+    assert Image.open("out.png").size == (120, 90)
+    assert np.abs(pixels("out.png") - pixels("sky.png")).mean() > 0.5
+
+
+def test_a_second_ctrl_c_leaves_at_once_and_writes_nothing(workplace, model):
+    # Steps on a large picture are long enough to be interrupted twice.
+    process = start("noise:1500x1500", "out.png", *small(model, "--octaves", 1, "--iterations", 99))
+    for line in process.stderr:
+        if "%" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.02)
+    while process.poll() is None and not (workplace / "out.png").exists():
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode in (130, -signal.SIGINT), error
+    assert "Traceback" not in error
+    assert not (workplace / "out.png").exists()
+
+
+def test_a_folder_that_is_not_writable_is_refused(workplace, model, capsys, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+    assert run("sky.png", "out.png", *small(model)) == 2
+    assert "not writable" in capsys.readouterr().err
+
+
+def test_the_embedded_model_dreams_by_default(workplace):
+    assert run("sky.png", "out.png", "--engine", "torch", "--octaves", 1, "--iterations", 2,
+               "--model", "efficientnet_lite0") == 0  # fmt: skip
+    assert load_config("out.png")["end"] == "block10"
+    assert np.abs(pixels("out.png") - pixels("sky.png")).mean() > 0.5
