@@ -124,11 +124,6 @@ class Memory:
         else:
             self._tensor = None
 
-    def share(self, other):
-        """Become the same memory as `other` (of equal shape)."""
-        other.array()
-        self._array, self._tensor, self._array_is_stale = other._array, None, False
-
 
 def _count(shape):
     return int(np.prod(shape, dtype=np.int64))

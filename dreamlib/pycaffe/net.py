@@ -29,8 +29,8 @@ PRECISIONS = {
 class Net:
     """A Caffe network.
 
-    ``Net(prototxt, phase)``, ``Net(prototxt, weights, phase)`` and ``Net(prototxt, phase,
-    weights=...)`` as in pycaffe, all also by keyword.
+    ``Net(prototxt, phase)``, ``Net(prototxt, weights, phase)`` and ``Net(prototxt, phase, level,
+    stages, weights)`` as in pycaffe, all also by keyword.
 
     Parameters
     ----------
@@ -70,17 +70,28 @@ class Net:
     """
 
     def __init__(
-        self, network_file, *args, phase=None, weights=None, level=0, stages=(), precision="float32"
+        self,
+        network_file,
+        *args,
+        phase=None,
+        weights=None,
+        level=None,
+        stages=None,
+        precision="float32",
     ):
         for value in args:
             if isinstance(value, str) and weights is None:
                 weights = value
             elif isinstance(value, int) and phase is None:
                 phase = value
+            elif isinstance(value, int) and level is None:
+                level = value
+            elif isinstance(value, (list, tuple)) and stages is None:
+                stages = value
             else:
                 raise CaffeError(
                     f"Net() got {value!r}; the forms are Net(prototxt, phase), Net(prototxt, "
-                    "weights, phase) and Net(prototxt, phase, weights=caffemodel)"
+                    "weights, phase) and Net(prototxt, phase, level, stages, weights)"
                 )
         if phase not in (caffe_pb2.TRAIN, caffe_pb2.TEST):
             raise CaffeError(f"phase is {phase!r}; it must be caffe.TRAIN or caffe.TEST")
@@ -92,7 +103,7 @@ class Net:
         self.compute_param_diffs = phase == caffe_pb2.TRAIN
         self._source = str(network_file)
         self._compute = Compute(current_device(), PRECISIONS[precision])
-        net_param = load_net(self._source, phase, level, tuple(stages))
+        net_param = load_net(self._source, phase, level or 0, tuple(stages or ()))
         self.name = net_param.name
         self._build(net_param, phase)
         self._mark_needs(net_param.force_backward)
@@ -144,10 +155,17 @@ class Net:
         except CaffeError as error:
             raise CaffeError(f"{self._source}: {error}") from None
         for index, (name, shape) in enumerate(zip(param.top, tops)):
-            if name in self.blobs:
+            if name not in self.blobs:
+                self.blobs[name] = Blob(shape, self._compute)
+                if param.type == "Split":  # one memory: what is written into the one is in all
+                    self.blobs[name].data_memory = self.blobs[param.bottom[0]].data_memory
+            elif name in param.bottom:
                 self.blobs[name].reshape(*shape)
             else:
-                self.blobs[name] = Blob(shape, self._compute)
+                raise CaffeError(
+                    f"{self._source}: layer {param.name!r} overwrites blob {name!r} in place, "
+                    "which another layer reads too"
+                )
             self._set_loss_weight(layer, index, name)
         return layer
 
@@ -163,27 +181,28 @@ class Net:
             if not spec.name:
                 continue
             owner = owners.setdefault(spec.name, layer.blobs[index])
-            if owner.count != layer.blobs[index].count:
+            if owner.shape != layer.blobs[index].shape:
                 raise CaffeError(
                     f"{self._source}: layer {layer.name!r} shares parameter {spec.name!r} of shape "
                     f"{owner.shape}, its own is {layer.blobs[index].shape}"
                 )
-            if owner is not layer.blobs[index] and owner.shape == layer.blobs[index].shape:
-                layer.blobs[index] = owner
+            layer.blobs[index] = owner
 
     def _mark_needs(self, force_backward):
         """Decide, as Caffe does, which layers run backward and which bottoms get a gradient."""
         needing = set()  # blobs with learned or forced values below them
         self._wanted = OrderedDict()
         runs = {}
+        self._learns = {}  # layer name -> for each parameter whether it gets a diff
         for layer in self.layers:
             param = layer.param
             wanted = [name in needing for name in param.bottom]
             for index, ask in enumerate(param.propagate_down):
                 wanted[index] = ask
             specs = itertools.chain(param.param, itertools.repeat(caffe_pb2.ParamSpec()))
-            learns = any(spec.lr_mult != 0 for spec, _ in zip(specs, layer.blobs))
-            runs[layer.name] = learns or any(wanted)
+            learns = [force_backward or spec.lr_mult != 0 for spec, _ in zip(specs, layer.blobs)]
+            self._learns[layer.name] = learns
+            runs[layer.name] = any(learns) or any(wanted)
             if runs[layer.name]:
                 needing.update(param.top)
             self._wanted[layer.name] = wanted
@@ -235,7 +254,7 @@ class Net:
                         f"layer {name!r} cannot share parameters: {own.shape} here, "
                         f"{theirs.shape} there"
                     )
-                own.data_memory.share(theirs.data_memory)
+                own.data_memory = theirs.data_memory
 
     def save(self, path):
         """Write a caffemodel with the layers and their parameters."""
@@ -313,14 +332,16 @@ class Net:
 
     def _add_param_diffs(self, layer, diffs, bottoms, tops):
         gradients = layer.parameter_gradients(diffs, bottoms, tops)
-        for blob, gradient in zip(layer.blobs, gradients):
-            blob.diff_memory.put(blob.diff_memory.tensor() + gradient)
+        for blob, gradient, learns in zip(layer.blobs, gradients, self._learns[layer.name]):
+            if learns:
+                blob.diff_memory.put(blob.diff_memory.tensor() + gradient)
 
     def _let_go(self, layer):
         """Free what this layer made: the layers below do not need it."""
         for name in layer.param.top:
             if name not in layer.param.bottom and name not in self._loss_weights:
-                self.blobs[name].data_memory.expend()
+                if layer.type != "Split":  # its data is its bottom's
+                    self.blobs[name].data_memory.expend()
                 self.blobs[name].diff_memory.free()
 
     def forward(self, blobs=None, start=None, end=None, **kwargs):
@@ -341,11 +362,12 @@ class Net:
         """
         first = self._index(start, 0)
         last = self._index(end, len(self.layers) - 1)
-        outputs = self.outputs if end is None else self.top_names[end]
+        names = [*(self.outputs if end is None else self.top_names[end]), *(blobs or [])]
+        self._require_blobs(names)
         if kwargs:
             self._fill(kwargs, self.inputs, "input", lambda blob: blob.data)
         self._forward(first, last)
-        return {name: self.blobs[name].data for name in [*outputs, *(blobs or [])]}
+        return {name: self.blobs[name].data for name in names}
 
     def backward(self, diffs=None, start=None, end=None, **kwargs):
         """Compute the diffs from `start` down to `end`; forward must have run so far.
@@ -365,12 +387,19 @@ class Net:
         """
         first = self._index(start, len(self.layers) - 1)
         last = self._index(end, 0)
-        outputs = self.inputs if end is None else self.bottom_names[end]
+        names = [*(self.inputs if end is None else self.bottom_names[end]), *(diffs or [])]
+        self._require_blobs(names)
         if kwargs:
             self._fill(kwargs, self.outputs, "output", lambda blob: blob.diff)
-        arrays = {name: self.blobs[name].diff for name in [*outputs, *(diffs or [])]}
-        self._backward(first, last)  # an array once asked for is kept
-        return {name: self.blobs[name].diff for name in arrays}
+        for name in names:
+            self.blobs[name].diff_memory.array()  # once asked for it is kept
+        self._backward(first, last)
+        return {name: self.blobs[name].diff for name in names}
+
+    def _require_blobs(self, names):
+        for name in names:
+            if name not in self.blobs:
+                raise CaffeError(f"there is no blob {name!r}{nearest(name, self.blobs)}")
 
     def _fill(self, values, expected, kind, half):
         if set(values) != set(expected):
@@ -378,11 +407,13 @@ class Net:
                 f"got values for {sorted(values)}, the net's {kind} blobs are {sorted(expected)}"
             )
         for name, value in values.items():
-            blob = self.blobs[name]
-            if value.shape[0] != blob.shape[0]:
-                raise CaffeError(
-                    f"{kind} {name!r} has a batch of {blob.shape[0]}, got {value.shape[0]}"
-                )
+            blob, shape = self.blobs[name], np.shape(value)
+            try:
+                fits = np.broadcast_shapes(shape, blob.shape) == blob.shape
+            except ValueError:
+                fits = False
+            if not fits or shape[:1] != blob.shape[:1]:
+                raise CaffeError(f"{kind} {name!r} has shape {blob.shape}, got {shape}")
             half(blob)[...] = value
 
     def forward_all(self, blobs=None, **kwargs):
