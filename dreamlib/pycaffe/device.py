@@ -33,6 +33,7 @@ def set_mode_gpu():
             "install a CUDA build of PyTorch and the NVIDIA driver"
         )
     _require(_gpu)
+    torch.backends.cudnn.allow_tf32 = False  # Caffe convolves with all 24 bits of its floats
     _device = torch.device("cuda", _gpu)
 
 
