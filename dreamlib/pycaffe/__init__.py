@@ -10,6 +10,7 @@ import sys
 
 from . import io, proto
 from .classifier import Classifier
+from .detector import Detector
 from .device import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
 from .errors import CaffeError
 from .layers import LAYERS, Layer
@@ -24,6 +25,7 @@ __all__ = [
     "TRAIN",
     "CaffeError",
     "Classifier",
+    "Detector",
     "Layer",
     "Net",
     "install",

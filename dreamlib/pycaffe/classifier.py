@@ -9,6 +9,22 @@ from .net import Net
 from .proto import caffe_pb2
 
 
+def make_transformer(net, mean=None, input_scale=None, raw_scale=None, channel_swap=None):
+    """Make the `Transformer` of a net's first input, for pictures of (H, W, K); None sets nothing."""
+    name = net.inputs[0]
+    transformer = io.Transformer({name: net.blobs[name].shape})
+    transformer.set_transpose(name, (2, 0, 1))
+    if mean is not None:
+        transformer.set_mean(name, mean)
+    if input_scale is not None:
+        transformer.set_input_scale(name, input_scale)
+    if raw_scale is not None:
+        transformer.set_raw_scale(name, raw_scale)
+    if channel_swap is not None:
+        transformer.set_channel_swap(name, channel_swap)
+    return transformer
+
+
 class Classifier(Net):
     """A net in phase TEST that takes pictures.
 
@@ -43,18 +59,8 @@ class Classifier(Net):
         **net_options,
     ):
         super().__init__(model_file, caffe_pb2.TEST, weights=pretrained_file, **net_options)
-        name = self.inputs[0]
-        self.transformer = io.Transformer({name: self.blobs[name].shape})
-        self.transformer.set_transpose(name, (2, 0, 1))
-        if mean is not None:
-            self.transformer.set_mean(name, mean)
-        if input_scale is not None:
-            self.transformer.set_input_scale(name, input_scale)
-        if raw_scale is not None:
-            self.transformer.set_raw_scale(name, raw_scale)
-        if channel_swap is not None:
-            self.transformer.set_channel_swap(name, channel_swap)
-        self.crop_dims = np.array(self.blobs[name].shape[2:])
+        self.transformer = make_transformer(self, mean, input_scale, raw_scale, channel_swap)
+        self.crop_dims = np.array(self.blobs[self.inputs[0]].shape[2:])
         self.image_dims = self.crop_dims if image_dims is None else image_dims
 
     def predict(self, inputs, oversample=True):

@@ -35,6 +35,15 @@ layer { name: "up" type: "Deconvolution" bottom: "data" top: "up"
     weight_filler { type: "bilinear" } } }
 """
 
+SQUARE = """
+input: "data" input_shape { dim: 2 dim: 3 dim: 8 dim: 8 }
+layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip"
+  inner_product_param { num_output: 2 weight_filler { type: "gaussian" std: 0.01 } } }
+"""
+
+#: (top, left, bottom, right), some at the picture's edges
+WINDOWS = [(5, 6, 15, 14), (0, 0, 9, 9), (0, 3, 20, 30), (12, 25, 20, 30), (8, 0, 12, 30)]
+
 SIZES = {"up": (13, 11), "down": (3, 4), "mixed": (12, 4), "same": (8, 9)}
 
 
@@ -92,11 +101,32 @@ def record_classifier(record, folder):
             record[f"param_{name}_{index}"] = blob.data.copy()
 
 
+class Picture(np.ndarray):
+    """Takes the whole floats that Detector.crop cuts with, which numpy has refused since 1.12."""
+
+    def __getitem__(self, key):
+        return np.asarray(self)[tuple(slice(int(cut.start), int(cut.stop)) for cut in key)]
+
+
+def record_detector(record, folder):
+    path, weights = net_file(folder, SQUARE), os.path.join(folder, "square.caffemodel")
+    caffe.Net(path, caffe.TEST).save(weights)
+    image = np.random.RandomState(6).uniform(0, 1, (20, 30, 3)).astype(np.float32)
+    record["square"], record["windows"], record["window_picture"] = SQUARE, WINDOWS, image
+    options = {"mean": np.float32([104, 116, 122]), "raw_scale": 255, "channel_swap": (2, 1, 0)}
+    for context_pad in (1, 2):
+        net = caffe.Detector(path, weights, context_pad=context_pad, **options)
+        record[f"crops_{context_pad}"] = [
+            net.crop(image.view(Picture), np.array(window)) for window in WINDOWS
+        ]
+
+
 def main():
     record = {}
     with tempfile.TemporaryDirectory() as folder:
         record_pictures(record)
         record_classifier(record, folder)
+        record_detector(record, folder)
         for side in (1, 2, 3, 4, 5):
             net = caffe.Net(net_file(folder, BILINEAR.replace("SIDE", str(side))), caffe.TEST)
             record[f"bilinear_{side}"] = net.params["up"][0].data.copy()
