@@ -10,7 +10,7 @@ from .proto import caffe_pb2
 
 
 def make_transformer(net, mean=None, input_scale=None, raw_scale=None, channel_swap=None):
-    """Make the `Transformer` of a net's first input, for pictures of (H, W, K); None sets nothing."""
+    """Make the `Transformer` of a net's first input, for (H, W, K) pictures; None sets nothing."""
     name = net.inputs[0]
     transformer = io.Transformer({name: net.blobs[name].shape})
     transformer.set_transpose(name, (2, 0, 1))
