@@ -137,7 +137,7 @@ def write_weights(path, name, layers):
         for array in arrays:
             blob = layer.blobs.add()
             blob.shape.dim.extend(array.shape)
-            blob.data.extend(array.ravel())
+            blob.data.extend(memoryview(array.ravel()))  # thrice as fast as numpy's scalars
     path = Path(path)
     try:
         _replace(path, net_param.SerializeToString())
