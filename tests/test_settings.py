@@ -73,7 +73,7 @@ def test_replace_changes_one_value_and_keeps_the_others():
 
 any_settings = st.builds(
     Settings,
-    model=st.none() | st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_size=1),
+    model=st.none() | st.text(st.characters(blacklist_categories=("C",)), min_size=1),
     end=st.none() | st.sampled_from(["inception_4c/output", 'od"d\\name']),
     gpu=st.none() | st.integers(0, 1023),
     iterations=st.integers(1, 1000),

@@ -1,0 +1,51 @@
+"""Every layer, net and call against what real Caffe answered, recorded in tests/golden.
+
+``make golden`` records it anew; tests/real_caffe/test_layers.py asks real Caffe itself.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dreamlib import pycaffe
+from tests.real_caffe import cases
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "caffe.npz"
+TOLERANCE = 1e-4  # of the norm
+
+
+@pytest.fixture(scope="module")
+def golden():
+    """Real Caffe's answers, as {case: {what: array}}."""
+    grouped = {}
+    with np.load(GOLDEN) as stored:
+        for key in stored.files:
+            case, what = key.split(": ", 1)
+            grouped.setdefault(case, {})[what] = stored[key]
+    return grouped
+
+
+def compare(ours, theirs):
+    """Fail where an answer is missing, of another shape, or further off than `TOLERANCE`."""
+    assert sorted(ours) == sorted(theirs)
+    for what, expected in theirs.items():
+        assert ours[what].shape == expected.shape, what
+        error = np.linalg.norm(np.float64(ours[what]) - np.float64(expected))
+        assert error <= TOLERANCE * np.linalg.norm(np.float64(expected)), (what, error)
+
+
+@pytest.mark.parametrize("name", cases.CASES)
+def test_layers_and_nets_answer_as_caffe_did(golden, name):
+    compare(cases.answers(pycaffe, cases.CASES[name]), golden[name])
+
+
+@pytest.mark.parametrize("name", cases.CALLS)
+def test_calls_answer_as_caffe_did(golden, name):
+    compare(cases.CALLS[name](pycaffe), golden[f"call {name}"])
+
+
+def test_every_layer_type_has_a_case():
+    text = "".join(cases.prototxt(case) for case in cases.CASES.values())
+    missing = [kind for kind in pycaffe.layer_type_list() if f'type: "{kind}"' not in text]
+    assert not missing

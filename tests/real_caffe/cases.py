@@ -1,0 +1,680 @@
+"""Layers, nets and calls that real Caffe and dreamlib.pycaffe must answer alike.
+
+Runs unchanged on both: Python 3.9 with Debian's Caffe, and ours. All numbers come from seeds, so
+that only answers need to be kept.
+"""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+TRAIN, TEST = 0, 1
+
+
+class Case(NamedTuple):
+    """A net, and what to feed it.
+
+    Attributes
+    ----------
+    inputs : dict of str -> (shape, kind)
+        Kind is ``noise``, ``positive``, ``ties`` (few values, many equal) or the number of classes.
+    layers : list of str
+        Bodies of ``layer { }``.
+    backward : bool
+        Whether gradients are asked for; some layers have none.
+    """
+
+    inputs: dict
+    layers: list
+    phase: int = TEST
+    backward: bool = True
+    text: str = ""  # instead of inputs' and layers' own
+
+
+def one(kind, parameters="", shape=(2, 6, 7, 9), values="noise", **options):
+    """A net of one layer from x to y."""
+    body = f'name: "it" type: "{kind}" bottom: "x" top: "y" {parameters}'
+    return Case({"x": (shape, values)}, [body], **options)
+
+
+def two(kind, parameters="", first=(2, 6, 7, 9), second=(2, 6, 7, 9), values="noise", **options):
+    """A net of one layer that reads a and b."""
+    body = f'name: "it" type: "{kind}" bottom: "a" bottom: "b" top: "y" {parameters}'
+    return Case({"a": (first, "noise"), "b": (second, values)}, [body], **options)
+
+
+def conv(parameters, shape=(2, 6, 11, 13), kind="Convolution", **options):
+    return one(kind, f"convolution_param {{ {parameters} }}", shape, **options)
+
+
+def pool(parameters, height=11, width=13, channels=3):
+    return one("Pooling", f"pooling_param {{ {parameters} }}", (2, channels, height, width))
+
+
+def in_place(kind, parameters=""):
+    """A convolution and a layer in its blob."""
+    return Case(
+        {"x": ((1, 3, 8, 9), "noise")},
+        [
+            'name: "c" type: "Convolution" bottom: "x" top: "c" '
+            "convolution_param { num_output: 4 kernel_size: 3 }",
+            f'name: "it" type: "{kind}" bottom: "c" top: "c" {parameters}',
+            'name: "d" type: "Convolution" bottom: "c" top: "d" '
+            "convolution_param { num_output: 2 kernel_size: 1 }",
+        ],
+    )
+
+
+def convolution(name, bottom, outputs, kernel, more="", relu=True):
+    """Bodies of a convolution and the ReLU in its blob."""
+    bodies = [
+        f'name: "{name}" type: "Convolution" bottom: "{bottom}" top: "{name}" '
+        f"convolution_param {{ num_output: {outputs} kernel_size: {kernel} {more} }}"
+    ]
+    if relu:
+        bodies.append(f'name: "{name}/relu" type: "ReLU" bottom: "{name}" top: "{name}"')
+    return bodies
+
+
+POOL2 = "pooling_param { pool: MAX kernel_size: 3 stride: 2 }"
+IMAGE = {"data": ((1, 3, 27, 31), "noise")}
+
+INCEPTION = Case(
+    IMAGE,
+    [
+        *convolution("conv1", "data", 16, 7, "stride: 2 pad: 3"),
+        f'name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1" {POOL2}',
+        'name: "norm1" type: "LRN" bottom: "pool1" top: "norm1" '
+        "lrn_param { local_size: 5 alpha: 0.02 beta: 0.75 }",
+        *convolution("a", "norm1", 8, 1),
+        *convolution("b0", "norm1", 6, 1),
+        *convolution("b", "b0", 12, 3, "pad: 1"),
+        *convolution("c0", "norm1", 4, 1),
+        *convolution("c", "c0", 6, 5, "pad: 2"),
+        'name: "d0" type: "Pooling" bottom: "norm1" top: "d0" '
+        "pooling_param { pool: MAX kernel_size: 3 stride: 1 pad: 1 }",
+        *convolution("d", "d0", 5, 1),
+        'name: "output" type: "Concat" bottom: "a" bottom: "b" bottom: "c" bottom: "d" '
+        'top: "output"',
+        'name: "pool2" type: "Pooling" bottom: "output" top: "pool2" '
+        "pooling_param { pool: AVE global_pooling: true }",
+        'name: "drop" type: "Dropout" bottom: "pool2" top: "pool2"',
+        'name: "fc" type: "InnerProduct" bottom: "pool2" top: "fc" '
+        "inner_product_param { num_output: 7 }",
+        'name: "prob" type: "Softmax" bottom: "fc" top: "prob"',
+    ],
+)
+
+CASES = {
+    "conv plain": conv("num_output: 4 kernel_size: 3"),
+    "conv pad stride": conv("num_output: 4 kernel_size: 5 pad: 2 stride: 2"),
+    "conv group": conv("num_output: 8 kernel_size: 3 group: 2 pad: 1"),
+    "conv depthwise": conv("num_output: 6 kernel_size: 3 group: 6 pad: 1 stride: 2"),
+    "conv dilation": conv("num_output: 4 kernel_size: 3 dilation: 2"),
+    "conv rectangular": conv(
+        "num_output: 3 kernel_h: 3 kernel_w: 5 stride_h: 2 stride_w: 1 pad_h: 0 pad_w: 2"
+    ),
+    "conv no bias": conv("num_output: 4 kernel_size: 1 bias_term: false"),
+    "conv image": conv("num_output: 8 kernel_size: 7 stride: 2 pad: 3", (1, 3, 21, 18)),
+    "conv image train": conv(
+        "num_output: 8 kernel_size: 4 stride: 3 pad: 1", (2, 3, 14, 17), phase=TRAIN
+    ),
+    "conv train": conv("num_output: 4 kernel_size: 3 group: 2", phase=TRAIN),
+    "conv repeated dims": conv("num_output: 4 kernel_size: 3 kernel_size: 2 stride: 1 stride: 2"),
+    "deconv": conv("num_output: 4 kernel_size: 4 stride: 2 pad: 1", kind="Deconvolution"),
+    "deconv group": conv("num_output: 6 kernel_size: 3 group: 3", kind="Deconvolution"),
+    "deconv train": conv("num_output: 4 kernel_size: 3", kind="Deconvolution", phase=TRAIN),
+    "pool max": pool("pool: MAX kernel_size: 3 stride: 2"),
+    "pool max even": pool("pool: MAX kernel_size: 3 stride: 2", 12, 14),
+    "pool max clip": pool("pool: MAX kernel_size: 3 stride: 2 pad: 1", 10, 12),
+    "pool max wide pad": pool("pool: MAX kernel_size: 3 stride: 1 pad: 2"),
+    "pool max one": pool("pool: MAX kernel_size: 3 stride: 1 pad: 1", 1, 2),
+    "pool max rectangular": pool("pool: MAX kernel_h: 2 kernel_w: 4 stride_h: 2 stride_w: 3"),
+    "pool max loose": pool("pool: MAX kernel_size: 2 stride: 3", 11, 14),
+    "pool max global": pool("pool: MAX global_pooling: true"),
+    "pool max mask": Case(
+        {"x": ((2, 3, 9, 8), "noise")},
+        [
+            'name: "it" type: "Pooling" bottom: "x" top: "y" top: "mask" '
+            "pooling_param { pool: MAX kernel_size: 3 stride: 2 pad: 2 }"
+        ],
+        backward=False,
+    ),
+    "pool ave": pool("pool: AVE kernel_size: 3 stride: 2"),
+    "pool ave even": pool("pool: AVE kernel_size: 3 stride: 2", 12, 14),
+    "pool ave pad": pool("pool: AVE kernel_size: 3 stride: 2 pad: 1", 10, 13),
+    "pool ave wide pad": pool("pool: AVE kernel_size: 3 stride: 2 pad: 2", 10, 13),
+    "pool ave rectangular": pool("pool: AVE kernel_h: 5 kernel_w: 2 pad_h: 1 pad_w: 0 stride: 2"),
+    "pool ave global": pool("pool: AVE global_pooling: true"),
+    "lrn across": one("LRN", "lrn_param { local_size: 5 alpha: 0.7 beta: 0.75 }"),
+    "lrn across k": one("LRN", "lrn_param { local_size: 3 alpha: 2 beta: 0.6 k: 2.5 }"),
+    "lrn across narrow": one(
+        "LRN", "lrn_param { local_size: 7 alpha: 1 beta: 0.75 }", (1, 2, 5, 6)
+    ),
+    "lrn within": one(
+        "LRN", "lrn_param { local_size: 3 alpha: 1.5 beta: 0.75 norm_region: WITHIN_CHANNEL }"
+    ),
+    "relu": one("ReLU"),
+    "relu leaky": one("ReLU", "relu_param { negative_slope: 0.1 }"),
+    "relu in place": in_place("ReLU"),
+    "relu leaky in place": in_place("ReLU", "relu_param { negative_slope: 0.2 }"),
+    "prelu": one("PReLU"),
+    "prelu shared": one("PReLU", "prelu_param { channel_shared: true }"),
+    "prelu train": one("PReLU", phase=TRAIN),
+    "prelu in place": in_place("PReLU"),
+    "elu": one("ELU", "elu_param { alpha: 0.7 }"),
+    "elu in place": in_place("ELU"),
+    "sigmoid": one("Sigmoid"),
+    "sigmoid in place": in_place("Sigmoid"),
+    "tanh": one("TanH"),
+    "tanh in place": in_place("TanH"),
+    "absval": one("AbsVal"),
+    "power": one("Power", "power_param { power: 2 scale: 0.5 shift: 1 }"),
+    "power cubed": one("Power", "power_param { power: 3 }"),
+    "power linear": one("Power", "power_param { scale: -2 shift: 3 }"),
+    "power root": one("Power", "power_param { power: 0.5 shift: 0.2 }", values="positive"),
+    "exp": one("Exp"),
+    "exp base": one("Exp", "exp_param { base: 2 scale: 0.5 shift: 1 }"),
+    "log": one("Log", values="positive"),
+    "log base": one("Log", "log_param { base: 10 scale: 2 shift: 1 }", values="positive"),
+    "bnll": one("BNLL"),
+    "clip": one("Clip", "clip_param { min: -0.4 max: 0.7 }"),
+    "clip in place": in_place("Clip", "clip_param { min: 0 max: 0.5 }"),
+    "swish": one("Swish", "swish_param { beta: 1.5 }"),
+    "threshold": one("Threshold", "threshold_param { threshold: 0.3 }", backward=False),
+    "dropout": one("Dropout"),
+    "batchnorm stored": one("BatchNorm"),
+    "batchnorm batch": one("BatchNorm", phase=TRAIN),
+    "batchnorm in place": in_place("BatchNorm"),
+    "scale": one("Scale"),
+    "scale bias": one("Scale", "scale_param { bias_term: true }"),
+    "scale train": one("Scale", "scale_param { bias_term: true }", phase=TRAIN),
+    "scale axes": one("Scale", "scale_param { axis: 1 num_axes: 2 }"),
+    "scale scalar": one("Scale", "scale_param { num_axes: 0 }"),
+    "scale in place": in_place("Scale", "scale_param { bias_term: true }"),
+    "scale two": two("Scale", "scale_param { axis: 0 }", second=(2, 6)),
+    "scale two bias": two("Scale", "scale_param { axis: 1 bias_term: true }", second=(6, 7)),
+    "bias": one("Bias"),
+    "bias axes": one("Bias", "bias_param { axis: 2 num_axes: -1 }"),
+    "bias two": two("Bias", "bias_param { axis: 1 }", second=(6,)),
+    "mvn": one("MVN"),
+    "mvn mean": one("MVN", "mvn_param { normalize_variance: false }"),
+    "mvn across": one("MVN", "mvn_param { across_channels: true }"),
+    "eltwise sum": two("Eltwise"),
+    "eltwise coeff": two("Eltwise", "eltwise_param { coeff: 0.5 coeff: -2 }"),
+    "eltwise prod": two("Eltwise", "eltwise_param { operation: PROD }"),
+    "eltwise max": two("Eltwise", "eltwise_param { operation: MAX }"),
+    "eltwise three": Case(
+        dict.fromkeys("abc", ((2, 3, 4), "ties")),
+        [
+            f'name: "{op}" type: "Eltwise" bottom: "a" bottom: "b" bottom: "c" top: "{op}" '
+            f"eltwise_param {{ operation: {op} }}"
+            for op in ("MAX", "PROD", "SUM")
+        ],
+    ),
+    "concat": two("Concat", first=(2, 3, 4, 5), second=(2, 6, 4, 5)),
+    "concat batch": two("Concat", "concat_param { axis: 0 }", (2, 3, 4), (1, 3, 4)),
+    "concat last": two("Concat", "concat_param { axis: -1 }", (2, 3, 4), (2, 3, 1)),
+    "slice": Case(
+        {"x": ((2, 6, 3, 4), "noise")},
+        ['name: "it" type: "Slice" bottom: "x" top: "p" top: "q" top: "r"'],
+    ),
+    "slice points": Case(
+        {"x": ((2, 6, 5), "noise")},
+        [
+            'name: "it" type: "Slice" bottom: "x" top: "p" top: "q" '
+            "slice_param { axis: 2 slice_point: 1 }"
+        ],
+    ),
+    "split": Case(
+        {"x": ((2, 3, 4), "noise")},
+        ['name: "it" type: "Split" bottom: "x" top: "p" top: "q" top: "r"'],
+    ),
+    "split implicit": Case(
+        {"x": ((2, 3, 4, 5), "noise")},
+        [
+            'name: "p" type: "Sigmoid" bottom: "x" top: "p"',
+            'name: "q" type: "TanH" bottom: "x" top: "q"',
+            'name: "s" type: "Eltwise" bottom: "p" bottom: "q" bottom: "x" top: "s"',
+            'name: "t" type: "Power" bottom: "p" top: "t" power_param { power: 2 }',
+        ],
+    ),
+    "flatten": one("Flatten"),
+    "flatten axes": one("Flatten", "flatten_param { axis: 1 end_axis: -2 }"),
+    "reshape": one("Reshape", "reshape_param { shape { dim: 0 dim: -1 dim: 9 } }"),
+    "reshape axis": one(
+        "Reshape", "reshape_param { shape { dim: 3 dim: -1 } axis: 1 num_axes: 2 }"
+    ),
+    "reshape insert": one("Reshape", "reshape_param { shape { dim: 1 } axis: -1 num_axes: 0 }"),
+    "tile": one("Tile", "tile_param { axis: 2 tiles: 3 }", (2, 3, 4)),
+    "crop": two("Crop", "crop_param { axis: 2 offset: 1 offset: 2 }", (2, 3, 8, 9), (2, 5, 4, 5)),
+    "crop one offset": two("Crop", "crop_param { axis: 1 offset: 1 }", (2, 5, 8, 9), (2, 3, 4, 5)),
+    "reduction sum": one("Reduction"),
+    "reduction asum": one("Reduction", "reduction_param { operation: ASUM axis: 1 }"),
+    "reduction sumsq": one("Reduction", "reduction_param { operation: SUMSQ axis: 2 coeff: 0.3 }"),
+    "reduction mean": one("Reduction", "reduction_param { operation: MEAN axis: -1 coeff: 2 }"),
+    "argmax": one("ArgMax", "argmax_param { top_k: 3 }", backward=False),
+    "argmax values": one("ArgMax", "argmax_param { top_k: 2 out_max_val: true }", backward=False),
+    "argmax axis": one("ArgMax", "argmax_param { axis: 1 top_k: 2 }", backward=False),
+    "argmax axis values": one(
+        "ArgMax", "argmax_param { axis: -1 out_max_val: true }", backward=False
+    ),
+    "inner product": one("InnerProduct", "inner_product_param { num_output: 5 }"),
+    "inner product axis": one(
+        "InnerProduct", "inner_product_param { num_output: 5 axis: 2 bias_term: false }"
+    ),
+    "inner product transpose": one(
+        "InnerProduct", "inner_product_param { num_output: 5 transpose: true }", phase=TRAIN
+    ),
+    "inner product train": one(
+        "InnerProduct", "inner_product_param { num_output: 5 axis: -1 }", phase=TRAIN
+    ),
+    "softmax": one("Softmax", shape=(3, 5)),
+    "softmax axis": one("Softmax", "softmax_param { axis: 2 }"),
+    "softmax loss": two("SoftmaxWithLoss", first=(4, 5), second=(4,), values=5),
+    "softmax loss weight": two(
+        "SoftmaxWithLoss", "loss_weight: 0.3", (2, 5, 3, 4), (2, 1, 3, 4), values=5
+    ),
+    "softmax loss ignore": two(
+        "SoftmaxWithLoss", "loss_param { ignore_label: 2 }", (2, 5, 3, 4), (2, 3, 4), values=5
+    ),
+    "softmax loss full": two(
+        "SoftmaxWithLoss",
+        "loss_param { normalization: FULL ignore_label: 1 }",
+        (2, 5, 3, 4),
+        (2, 3, 4),
+        values=5,
+    ),
+    "softmax loss batch": two(
+        "SoftmaxWithLoss", "loss_param { normalization: BATCH_SIZE }", (2, 5, 3), (2, 3), values=5
+    ),
+    "softmax loss none": two(
+        "SoftmaxWithLoss",
+        "softmax_param { axis: 2 } loss_param { normalization: NONE }",
+        (2, 3, 5),
+        (2, 3),
+        values=5,
+    ),
+    "euclidean loss": two("EuclideanLoss", first=(3, 4, 2), second=(3, 4, 2)),
+    "euclidean loss train": two("EuclideanLoss", "loss_weight: 2", phase=TRAIN),
+    "silence": Case(
+        {"x": ((2, 3), "noise"), "z": ((2, 4), "noise")},
+        [
+            'name: "it" type: "Silence" bottom: "z"',
+            'name: "y" type: "Sigmoid" bottom: "x" top: "y"',
+        ],
+    ),
+    "accuracy": two("Accuracy", first=(6, 5), second=(6,), values=5, backward=False),
+    "accuracy top k": two(
+        "Accuracy",
+        "accuracy_param { top_k: 2 ignore_label: 3 }",
+        (2, 5, 3, 4),
+        (2, 1, 3, 4),
+        values=5,
+        backward=False,
+    ),
+    "accuracy per class": Case(
+        {"x": ((8, 4), "noise"), "label": ((8,), 4)},
+        ['name: "it" type: "Accuracy" bottom: "x" bottom: "label" top: "all" top: "each"'],
+        backward=False,
+    ),
+    "dummy data": Case(
+        {},
+        [
+            'name: "it" type: "DummyData" top: "p" top: "q" dummy_data_param { '
+            "shape { dim: 2 dim: 3 } shape { dim: 4 } "
+            'data_filler { type: "constant" value: 1.5 } data_filler { type: "constant" } }',
+            'name: "y" type: "Power" bottom: "p" top: "y" power_param { scale: 2 }',
+        ],
+        backward=False,
+    ),
+    "old input": Case(
+        {"x": ((1, 2, 6, 7), "noise")},
+        [],
+        text='input: "x" input_dim: 1 input_dim: 2 input_dim: 6 input_dim: 7 '
+        'layer { name: "it" type: "Pooling" bottom: "x" top: "y" '
+        "pooling_param { kernel_size: 2 } }",
+    ),
+    "old layers": Case(
+        {"x": ((1, 4, 6, 7), "noise"), "z": ((3,), "noise")},
+        [],
+        text='input: "x" input_shape { dim: 1 dim: 4 dim: 6 dim: 7 } '
+        'input: "z" input_shape { dim: 3 } '
+        'layers { name: "c" type: CONVOLUTION bottom: "x" top: "c" blobs_lr: 1 blobs_lr: 2 '
+        "convolution_param { num_output: 6 kernel_size: 3 group: 2 } } "
+        'layers { name: "r" type: RELU bottom: "c" top: "c" relu_param { negative_slope: 0.1 } } '
+        'layers { name: "n" type: LRN bottom: "c" top: "n" lrn_param { local_size: 3 alpha: 1 } } '
+        'layers { name: "i" type: INNER_PRODUCT bottom: "n" top: "i" '
+        "inner_product_param { num_output: 3 } } "
+        'layers { name: "t" type: TANH bottom: "z" top: "t" } '
+        'layers { name: "s" type: SOFTMAX bottom: "i" top: "s" }',
+    ),
+    "net inception": INCEPTION,
+    "net inception train": INCEPTION._replace(
+        phase=TRAIN, layers=[body for body in INCEPTION.layers if "Dropout" not in body]
+    ),
+    "net alexnet": Case(
+        IMAGE,
+        [
+            *convolution("conv1", "data", 8, 5, "stride: 2"),
+            'name: "norm1" type: "LRN" bottom: "conv1" top: "norm1" '
+            "lrn_param { local_size: 5 alpha: 0.3 }",
+            f'name: "pool1" type: "Pooling" bottom: "norm1" top: "pool1" {POOL2}',
+            *convolution("conv2", "pool1", 12, 3, "pad: 1 group: 2"),
+            f'name: "pool2" type: "Pooling" bottom: "conv2" top: "pool2" {POOL2}',
+            'name: "fc6" type: "InnerProduct" bottom: "pool2" top: "fc6" '
+            "inner_product_param { num_output: 10 }",
+            'name: "relu6" type: "ReLU" bottom: "fc6" top: "fc6"',
+            'name: "drop6" type: "Dropout" bottom: "fc6" top: "fc6"',
+            'name: "fc7" type: "InnerProduct" bottom: "fc6" top: "fc7" '
+            "inner_product_param { num_output: 6 }",
+        ],
+    ),
+    "net resnet": Case(
+        IMAGE,
+        [
+            *convolution("c1", "data", 8, 3, "stride: 2 bias_term: false", relu=False),
+            'name: "bn1" type: "BatchNorm" bottom: "c1" top: "c1"',
+            'name: "s1" type: "Scale" bottom: "c1" top: "c1" scale_param { bias_term: true }',
+            'name: "r1" type: "ReLU" bottom: "c1" top: "c1"',
+            *convolution("c2", "c1", 8, 3, "pad: 1 bias_term: false", relu=False),
+            'name: "bn2" type: "BatchNorm" bottom: "c2" top: "bn2"',
+            'name: "s2" type: "Scale" bottom: "bn2" top: "s2" scale_param { bias_term: true }',
+            'name: "sum" type: "Eltwise" bottom: "c1" bottom: "s2" top: "sum"',
+            'name: "r2" type: "ReLU" bottom: "sum" top: "sum"',
+            'name: "pool" type: "Pooling" bottom: "sum" top: "pool" '
+            "pooling_param { pool: AVE kernel_size: 7 stride: 1 }",
+        ],
+    ),
+    "net squeezenet": Case(
+        IMAGE,
+        [
+            *convolution("conv1", "data", 8, 3, "stride: 2"),
+            f'name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1" {POOL2}',
+            *convolution("squeeze", "pool1", 4, 1),
+            *convolution("expand1", "squeeze", 6, 1),
+            *convolution("expand3", "squeeze", 6, 3, "pad: 1"),
+            'name: "fire" type: "Concat" bottom: "expand1" bottom: "expand3" top: "fire"',
+            *convolution("conv10", "fire", 5, 1),
+            'name: "pool10" type: "Pooling" bottom: "conv10" top: "pool10" '
+            "pooling_param { pool: AVE global_pooling: true }",
+            'name: "prob" type: "Softmax" bottom: "pool10" top: "prob"',
+        ],
+    ),
+    "net nin": Case(
+        IMAGE,
+        [
+            *convolution("conv1", "data", 8, 5, "stride: 2"),
+            *convolution("cccp1", "conv1", 8, 1),
+            *convolution("cccp2", "cccp1", 6, 1),
+            f'name: "pool1" type: "Pooling" bottom: "cccp2" top: "pool1" {POOL2}',
+            *convolution("conv2", "pool1", 5, 3, "pad: 1"),
+            'name: "pool4" type: "Pooling" bottom: "conv2" top: "pool4" '
+            "pooling_param { pool: AVE global_pooling: true }",
+        ],
+    ),
+}
+
+
+# -- running them ---------------------------------------------------------------------------------
+
+
+def prototxt(case):
+    """Write out a case's network definition."""
+    text = "force_backward: true\n"
+    if case.text:
+        return text + case.text
+    for name, (shape, _) in case.inputs.items():
+        dims = " ".join(f"dim: {length}" for length in shape)
+        text += (
+            f'layer {{ name: "{name}" type: "Input" top: "{name}" '
+            f"input_param {{ shape {{ {dims} }} }} }}\n"
+        )
+    return text + "\n".join(f"layer {{ {body} }}" for body in case.layers)
+
+
+def make_net(caffe, text, phase=TEST, seed=2):
+    """Build a net and give it seeded parameters, positive where they are variances.
+
+    The default seed is one for which no two candidates of a maximum differ by a rounding.
+    """
+    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
+        file.write(text)
+        file.flush()
+        net = caffe.Net(file.name, phase)
+    random = np.random.RandomState(seed)
+    kinds = dict(zip(net._layer_names, (layer.type for layer in net.layers)))
+    for name, blobs in net.params.items():
+        for index, blob in enumerate(blobs):
+            values = random.randn(*blob.data.shape)
+            if kinds[name] == "BatchNorm":
+                values = np.abs(values) + 0.5
+            elif kinds[name] in ("Convolution", "Deconvolution", "InnerProduct") and index == 0:
+                values /= np.sqrt(values[0].size)
+            blob.data[...] = values
+    return net
+
+
+def numbers(random, shape, kind):
+    """Draw an input."""
+    if kind == "noise":
+        return random.randn(*shape)
+    if kind == "positive":
+        return random.rand(*shape) + 0.1
+    if kind == "ties":
+        return random.randint(-1, 2, shape)
+    return random.randint(0, kind, shape)
+
+
+def answers(caffe, case):
+    """Run a case forward and backward; return {what: array}."""
+    net = make_net(caffe, prototxt(case), case.phase)
+    random = np.random.RandomState(1)
+    for name, (shape, kind) in case.inputs.items():
+        net.blobs[name].data[...] = numbers(random, shape, kind)
+    net.forward()
+    found = {}
+    visible = [name for name in net.blobs if "_split" not in name]
+    for name in visible:
+        if name not in case.inputs:
+            found[f"{name} data"] = net.blobs[name].data.copy()
+    if not case.backward:
+        return found
+    for name in net.outputs:
+        if not is_loss(net, name):
+            net.blobs[name].diff[...] = random.randn(*net.blobs[name].data.shape)
+    net.backward()
+    for name in visible:
+        found[f"{name} diff"] = net.blobs[name].diff.copy()
+    if case.phase == TRAIN:
+        for name, blobs in net.params.items():
+            for index, blob in enumerate(blobs):
+                found[f"{name}[{index}] diff"] = blob.diff.copy()
+                found[f"{name}[{index}] data"] = blob.data.copy()
+    return found
+
+
+def is_loss(net, output):
+    """Tell whether an output is a loss, whose diff Caffe has set to its weight."""
+    makers = [name for name, tops in net.top_names.items() if output in tops]
+    kinds = dict(zip(net._layer_names, (layer.type for layer in net.layers)))
+    return kinds[makers[-1]].endswith("Loss")
+
+
+# -- calls ----------------------------------------------------------------------------------------
+
+
+def inception(caffe, seed=2):
+    net = make_net(caffe, prototxt(INCEPTION), TEST, seed)
+    net.blobs["data"].data[...] = np.random.RandomState(1).randn(1, 3, 27, 31)
+    return net
+
+
+def call_partial(caffe):
+    """Forward and backward between two layers, diffs asked for by name."""
+    net = inception(caffe)
+    found = {f"forward {k}": v.copy() for k, v in net.forward(blobs=["b"], end="output").items()}
+    net.blobs["output"].diff[...] = net.blobs["output"].data
+    back = net.backward(diffs=["norm1", "conv1"], start="output", end="pool1")
+    found.update({f"backward {k}": v.copy() for k, v in back.items()})
+    net.blobs["norm1"].data[...] *= 0.5
+    again = net.forward(start="a", end="output")
+    found.update({f"again {k}": v.copy() for k, v in again.items()})
+    return found
+
+
+def call_two_diffs(caffe):
+    """Step backward from layer to layer, adding a diff on the way: two objectives at once."""
+    net = inception(caffe)
+    net.forward(end="output")
+    net.blobs["output"].diff[...] = net.blobs["output"].data
+    net.backward(start="output", end="norm1")
+    net.blobs["pool1"].diff[...] += 0.3 * net.blobs["pool1"].data
+    net.backward(start="pool1")
+    return {"data diff": net.blobs["data"].diff.copy()}
+
+
+def call_keywords(caffe):
+    """Inputs and output diffs as keyword arguments."""
+    net = inception(caffe)
+    random = np.random.RandomState(5)
+    found = {k: v.copy() for k, v in net.forward(data=random.randn(1, 3, 27, 31)).items()}
+    back = net.backward(prob=random.randn(1, 7).astype(np.float32))
+    found["data diff"] = back["data"].copy()
+    return found
+
+
+def call_all(caffe):
+    """More pictures than a batch holds, and not a multiple of it."""
+    case = one("InnerProduct", "inner_product_param { num_output: 3 }", (2, 4))
+    net = make_net(caffe, prototxt(case))
+    random = np.random.RandomState(2)
+    pictures, diffs = random.randn(5, 4), random.randn(5, 3)
+    found = dict(net.forward_all(blobs=["x"], x=pictures))
+    data, diff = net.forward_backward_all(x=pictures, y=diffs)
+    found.update({f"{name} again": values for name, values in data.items()})
+    found.update({f"{name} diff": values for name, values in diff.items()})
+    return found
+
+
+def call_reshape(caffe):
+    """Another size, forward and backward, and back again."""
+    net = inception(caffe)
+    found = {}
+    for height, width in ((50, 37), (27, 31), (20, 44)):
+        net.blobs["data"].reshape(1, 3, height, width)
+        net.blobs["data"].data[...] = np.random.RandomState(height).randn(1, 3, height, width)
+        net.forward(end="output")
+        net.blobs["output"].diff[...] = net.blobs["output"].data
+        net.backward(start="output")
+        found[f"{height} output"] = net.blobs["output"].data.copy()
+        found[f"{height} diff"] = net.blobs["data"].diff.copy()
+    net.blobs["data"].reshape(1, 3, 44, 45)
+    net.reshape()
+    found["prob shape"] = np.array(net.blobs["prob"].data.shape, float)
+    found["output shape"] = np.array(net.blobs["output"].data.shape, float)
+    return found
+
+
+def call_accumulate(caffe):
+    """Diffs of parameters add up over passes in phase TRAIN."""
+    case = CASES["conv train"]
+    net = make_net(caffe, prototxt(case), TRAIN)
+    random = np.random.RandomState(3)
+    net.blobs["x"].data[...] = random.randn(2, 6, 11, 13)
+    for _ in range(2):
+        net.forward()
+        net.blobs["y"].diff[...] = random.randn(*net.blobs["y"].data.shape)
+        net.backward()
+    found = {f"{index}": blob.diff.copy() for index, blob in enumerate(net.params["it"])}
+    net.clear_param_diffs()
+    found["cleared"] = net.params["it"][0].diff.copy()
+    return found
+
+
+def call_share(caffe):
+    """Parameters shared with another net, changed there."""
+    one_net, other = inception(caffe), inception(caffe, seed=9)
+    other.share_with(one_net)
+    one_net.params["conv1"][0].data[...] *= 0.5
+    return {"prob": other.forward()["prob"].copy()}
+
+
+def call_save(caffe):
+    """Parameters written and read again."""
+    net, other = inception(caffe), inception(caffe, seed=9)
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "net.caffemodel")
+        net.save(path)
+        other.copy_from(path)
+    return {"prob": other.forward()["prob"].copy()}
+
+
+def call_old_weights(caffe):
+    """A caffemodel of 2014: V1 layers, four-axis shapes, a layer that the net does not have."""
+    pb2 = importlib.import_module(caffe.__name__ + ".proto.caffe_pb2")
+    net = inception(caffe)
+    random = np.random.RandomState(4)
+    old = pb2.NetParameter(name="old")
+    for name in ["elsewhere", *net.params]:
+        layer = old.layers.add(name=name, type=pb2.V1LayerParameter.CONVOLUTION)
+        blobs = net.params.get(name, []) if name != "elsewhere" else net.params["conv1"]
+        for index, blob in enumerate(blobs):
+            shape = (1,) * (4 - len(blob.data.shape)) + tuple(blob.data.shape)
+            stored = layer.blobs.add()
+            stored.num, stored.channels, stored.height, stored.width = shape
+            values = random.randn(blob.data.size) / 8
+            if index % 2:
+                stored.double_data.extend(values)
+            else:
+                stored.data.extend(values)
+    with tempfile.NamedTemporaryFile(suffix=".caffemodel") as file:
+        file.write(old.SerializeToString())
+        file.flush()
+        net.copy_from(file.name)
+    return {"prob": net.forward()["prob"].copy(), "fc": net.blobs["fc"].data.copy()}
+
+
+def call_lists(caffe):
+    """Which blobs and layers there are, as counts and positions of names."""
+    net = inception(caffe)
+    text = "\n".join(
+        [
+            *net._layer_names,
+            *net.blobs,
+            *net.params,
+            *net.inputs,
+            *net.outputs,
+            *(layer.type for layer in net.layers),
+            *(f"{k}: {list(v)}" for k, v in net.top_names.items()),
+            *(f"{k}: {list(v)}" for k, v in net.bottom_names.items()),
+            *net.layer_dict,
+        ]
+    )
+    return {"text": np.frombuffer(text.encode(), np.uint8).astype(float)}
+
+
+CALLS = {
+    name[5:].replace("_", " "): function
+    for name, function in list(globals().items())
+    if name.startswith("call_")
+}
+
+
+def everything(caffe, report=lambda name: None):
+    """Return the answers of all cases and calls: {"case: what": array}."""
+    found = {}
+    for name, case in CASES.items():
+        report(name)
+        for what, values in answers(caffe, case).items():
+            found[f"{name}: {what}"] = values
+    for name, call in CALLS.items():
+        report(name)
+        for what, values in call(caffe).items():
+            found[f"call {name}: {what}"] = values
+    return found

@@ -1,0 +1,20 @@
+"""Ask real Caffe all cases: ``python -m tests.real_caffe.record OUT.npz``."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.real_caffe import root
+
+
+def record(path):
+    """Write real Caffe's answers to a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        root.copy_project(Path(folder))
+        root.run(["python3", "tests/real_caffe/run_cases.py", "caffe", "out.npz"], Path(folder))
+        shutil.copy(Path(folder) / "out.npz", path)
+
+
+if __name__ == "__main__":
+    record(sys.argv[1])

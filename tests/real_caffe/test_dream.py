@@ -1,0 +1,113 @@
+"""The dream on real Caffe: the notebook's bits, and the command on both engines."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dreamlib import cli, dream
+from tests.nets import MEAN, picture, write_random_net
+from tests.real_caffe import root
+
+pytestmark = pytest.mark.usefixtures("real_caffe")
+
+END = "mixed/output"
+SETTINGS = (
+    {"iter_n": 3, "octave_n": 4},
+    {"iter_n": 3, "octave_n": 2, "octave_scale": 1.3, "jitter": 7, "clip": False},
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A copy of the project with a random net and a picture beside it."""
+    folder = tmp_path_factory.mktemp("project")
+    root.copy_project(folder)
+    write_random_net(folder)
+    np.save(folder / "picture.npy", picture(130, 171))
+    Image.fromarray(picture(130, 171)).save(folder / "sky.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dreams(folder):
+    """The same dreams by the notebook's code and by ours, on real Caffe."""
+    root.run(["python3", "tests/real_caffe/notebook_on_caffe.py", json.dumps(SETTINGS)], folder)
+    return np.load(folder / "dreams.npz")
+
+
+@pytest.mark.parametrize("number", range(len(SETTINGS)))
+def test_our_dream_on_real_caffe_has_the_bits_of_the_notebooks(dreams, number):
+    theirs, ours = dreams[f"tests.notebook{number}"], dreams[f"dreamlib.dream{number}"]
+    assert np.array_equal(ours, theirs)
+    assert np.abs(ours - picture(130, 171)).mean() > 0.5
+
+
+def test_our_engine_dreams_what_real_caffe_dreams(dreams, folder):
+    from dreamlib import pycaffe
+
+    paths = str(folder / "deploy.prototxt"), str(folder / "random.caffemodel")
+    net = pycaffe.Classifier(*paths, mean=MEAN, channel_swap=(2, 1, 0))
+    np.random.seed(0)
+    ours = dream.deepdream(net, picture(130, 171), end=END, **SETTINGS[0])
+    difference = np.abs(ours - dreams["tests.notebook0"])
+    # Engines round differently, and the ascent amplifies it where two values of a maximum are
+    # almost equal: seldom, and then by a few grey levels.
+    assert difference.mean() < 0.05
+    assert np.mean(difference > 1) < 0.01
+
+
+def test_the_command_makes_the_same_picture_on_both_engines(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    flags = ["--model", ".", "--end", END, "--octaves", "3", "--iterations", "3", "--seed", "4"]
+    root.run(["python3", "dream.py", "sky.png", "caffe.png", "--engine", "caffe", *flags], folder)
+    assert cli.main(["sky.png", "torch.png", "--engine", "torch", *flags]) == 0
+    by_caffe, by_torch = (
+        np.asarray(Image.open(name)).astype(int) for name in ("caffe.png", "torch.png")
+    )
+    difference = np.abs(by_caffe - by_torch)
+    assert difference.mean() < 0.1
+    assert np.mean(difference > 2) < 0.01
+    assert np.abs(by_caffe - picture(130, 171)).mean() > 0.5
+
+
+def test_auto_takes_real_caffe_and_the_embedded_model_dreams_on_it(folder):
+    said = root.run(
+        ["python3", "dream.py", "sky.png", "auto.png", "--octaves", "1", "--iterations", "1"],
+        folder,
+    )
+    assert "efficientnet_lite0" in said
+    assert "caffe on CPU" in said
+    assert Image.open(folder / "auto.png").size == (171, 130)
+
+
+def test_bad_input_is_refused_before_caffe_can_end_the_process(folder):
+    for flags, says in [
+        (["--end", "mixed/outputs"], "did you mean"),
+        (["--end", END, "--octaves", "14"], "does not fit"),
+        (["--end", END, "--precision", "float16"], "float32 alone"),
+    ]:
+        command = ["python3", "dream.py", "sky.png", "no.png", "--model", ".", *flags]
+        with pytest.raises(RuntimeError, match="ended with 2:") as refusal:
+            root.run(command, folder)
+        assert says in str(refusal.value)
+        assert "Traceback" not in str(refusal.value)
+        assert not (folder / "no.png").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_inplace",
+        "test_octaves",
+        "test_settings",
+        "test_images",
+        "test_progress",
+        "test_clouds",
+    ],
+)
+def test_the_engines_surroundings_pass_on_debian_11(folder, name):
+    root.run(
+        ["python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{name}.py"], folder
+    )
