@@ -89,7 +89,7 @@ def load_picture(source, seed=None):
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as file:
                 file.load()
-                return _as_picture(ImageOps.exif_transpose(file))
+                return _as_picture(ImageOps.exif_transpose(file), _descriptive(file))
     except FileNotFoundError as error:
         raise DreamError(f"{source}: there is no such file") from error
     except Image.DecompressionBombError as error:
@@ -117,12 +117,12 @@ def _noise(source, seed):
     return pixels
 
 
-def _as_picture(image):
+def _as_picture(image, exif):
     """Turn Pillow's image, already upright, into ours."""
     picture = Picture(
         pixels=None,
         icc_profile=image.info.get("icc_profile"),
-        exif=_descriptive(image.getexif()),
+        exif=exif.tobytes() if len(exif) else None,
         dpi=image.info.get("dpi"),
     )
     if image.mode.startswith("I") or image.mode == "F":
@@ -175,11 +175,15 @@ def _to_srgb(image, profile):
 _KEPT_TAGS = (IMAGE_DESCRIPTION, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298, 0x8769, 0x8825)
 
 
-def _descriptive(exif):
+def _descriptive(image):
+    """Collect the tags of EXIF that describe the picture; a TIFF has them among its own."""
+    exif = image.getexif()
+    for tag, value in dict(getattr(image, "tag_v2", {})).items():
+        exif[tag] = value
     for tag in list(exif):
         if tag not in _KEPT_TAGS:
             del exif[tag]
-    return exif.tobytes() if len(exif) else None
+    return exif
 
 
 def check_output(path, source=None):
@@ -240,6 +244,8 @@ def save_picture(path, pixels, settings_text, like=None, quality=95):
     like = like or Picture(pixels)
     image = _to_image(pixels, like.alpha if kind in WITH_ALPHA else None)
     options = _options(kind, settings_text, like, quality)
+    if "icc_profile" in options:
+        image.info["icc_profile"] = options["icc_profile"]  # where Pillow 8's TIFF looks for it
     handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, suffix=path.suffix)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -302,7 +308,6 @@ def _options(kind, settings_text, like, quality):
         return options
     exif[IMAGE_DESCRIPTION] = _ascii(f"{SETTINGS_KEY}\n{settings_text}")
     if kind == "TIFF":
-        options["compression"] = "tiff_lzw"
         options["tiffinfo"] = {tag: exif[tag] for tag in exif if tag in _KEPT_TAGS[:7]}
     else:
         options["exif"] = exif.tobytes()
@@ -327,7 +332,7 @@ def read_settings_text(path):
     try:
         with Image.open(path) as image:
             text = getattr(image, "text", {}).get(SETTINGS_KEY)
-            described = str(image.getexif().get(IMAGE_DESCRIPTION, ""))
+            described = str(_descriptive(image).get(IMAGE_DESCRIPTION, ""))
     except (OSError, SyntaxError, ValueError) as error:
         raise DreamError(f"{path}: no settings can be read from it: {error}") from error
     if text is None and described.startswith(SETTINGS_KEY + "\n"):
