@@ -40,6 +40,7 @@ format: setup ## mend style and formatting
 
 bench: setup ## seconds and memory of a step: the notebook on real Caffe, ours, the limit
 	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/roll.py
 
 profile: setup ## line-by-line memory of a small dream
 	$(BIN)/python -m memory_profiler dream.py noise:640x480 out/profile.png \
