@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -68,6 +69,9 @@ def plain_step(height, width):
     import torch
     from plain_googlenet import googlenet_to_4c, gradient
 
+    from dreamlib.pycaffe.allocator import retain_freed_memory
+
+    retain_freed_memory()  # as our engine does: else page faults are measured, not the network
     net = googlenet_to_4c()
     image = torch.rand(1, 3, height, width) * 255 - 120
     return lambda: gradient(net, image)
@@ -133,15 +137,13 @@ def measure(variant, size, steps):
     else:
         command = [sys.executable, __file__, *arguments]
         output = subprocess.run(
-            command, check=True, capture_output=True, text=True, env=_environment()
+            command,
+            check=True,
+            capture_output=True,
+            text=True,
+            env=dict(os.environ, PYTHONPATH=str(PROJECT)),
         ).stdout
     return json.loads(output.strip().splitlines()[-1])
-
-
-def _environment():
-    import os
-
-    return dict(os.environ, PYTHONPATH=str(PROJECT))
 
 
 def main():
