@@ -112,14 +112,17 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
     order = (2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2)
     scale = None if model.input_scale == 1 else model.input_scale
     with _differentiable(read_definition(model, engine)) as prototxt:
-        net = caffe.Classifier(
-            prototxt,
-            str(model.weights),
-            mean=np.float32(model.mean),
-            channel_swap=order,
-            input_scale=scale,
-            **options,
-        )
+        try:
+            net = caffe.Classifier(
+                prototxt,
+                str(model.weights),
+                mean=np.float32(model.mean),
+                channel_swap=order,
+                input_scale=scale,
+                **options,
+            )
+        except DreamError as error:  # names the copy, which the user does not know
+            raise DreamError(str(error).replace(prototxt, str(model.prototxt))) from error
     net.keep_intermediates = False  # ours; real Caffe does not look at it
     return net
 

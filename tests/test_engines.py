@@ -87,6 +87,13 @@ def test_a_malformed_prototxt_is_refused(model):
         engines.load_net(model, "torch")
 
 
+def test_errors_name_the_models_own_prototxt(model):
+    model.prototxt.write_text('layer { name: "x" type: "Inputt" top: "x" }')
+    with pytest.raises(DreamError, match="Inputt") as refusal:
+        engines.load_net(model, "torch")
+    assert str(model.prototxt) in str(refusal.value)
+
+
 def test_real_caffe_refuses_half_precision(model, monkeypatch):
     class Caffe:
         __name__ = "caffe"

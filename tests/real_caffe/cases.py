@@ -231,6 +231,15 @@ CASES = {
             "slice_param { axis: 2 slice_point: 1 }"
         ],
     ),
+    "in place above slice and dropout": Case(
+        {"x": ((2, 6, 5), "noise")},
+        [
+            'name: "s" type: "Slice" bottom: "x" top: "p" top: "q"',
+            'name: "r" type: "ReLU" bottom: "p" top: "p"',
+            'name: "d" type: "Dropout" bottom: "q" top: "d"',
+            'name: "t" type: "TanH" bottom: "d" top: "d"',
+        ],
+    ),
     "split": Case(
         {"x": ((2, 3, 4), "noise")},
         ['name: "it" type: "Split" bottom: "x" top: "p" top: "q" top: "r"'],

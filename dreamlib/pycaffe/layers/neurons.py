@@ -163,7 +163,7 @@ class Dropout(Layer):
     def forward(self, bottoms):
         x = bottoms[0]
         if self.phase == caffe_pb2.TEST:
-            return [x]
+            return [x if self.in_place else x.clone()]  # a layer above may work in place
         keep = 1 - self.param.dropout_param.dropout_ratio
         self.mask = torch.empty_like(x).bernoulli_(keep).div_(keep)
         return [x * self.mask]

@@ -88,7 +88,8 @@ class Slice(Layer):
         ]
 
     def forward(self, bottoms):
-        return list(bottoms[0].split(self.lengths, self.along))
+        parts = bottoms[0].split(self.lengths, self.along)
+        return [part.clone() for part in parts]  # a layer above may work in place
 
     def backward(self, top_diffs, bottoms, tops, wanted):
         return [torch.cat(top_diffs, self.along)]
