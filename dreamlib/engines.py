@@ -15,6 +15,7 @@ import tempfile
 import numpy as np
 
 from .errors import DreamError
+from .names import nearest
 
 ENGINES = ("auto", "caffe", "torch")
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -111,7 +112,10 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
         )
     order = (2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2)
     scale = None if model.input_scale == 1 else model.input_scale
-    with _differentiable(read_definition(model, engine)) as prototxt:
+    definition = read_definition(model, engine)
+    if caffe.__name__ == "caffe":
+        _refuse_what_ends_caffe(model, definition, caffe)
+    with _differentiable(definition) as prototxt:
         try:
             net = caffe.Classifier(
                 prototxt,
@@ -157,6 +161,28 @@ def read_definition(model, engine):
             f"{model.prototxt} is not a prototxt that Caffe reads, at {error}"
         ) from error
     return net_param
+
+
+def _refuse_what_ends_caffe(model, definition, caffe):
+    """Find the commonest of the faults for which real Caffe ends the process."""
+    from google.protobuf.message import DecodeError
+
+    known = set(caffe.layer_type_list())
+    for layer in definition.layer:
+        if layer.type not in known:
+            raise DreamError(
+                f"{model.prototxt}: layer {layer.name!r} has type {layer.type!r}, which this Caffe "
+                f"does not have{nearest(layer.type, known)}"
+            )
+    weights = type(definition)()
+    try:
+        weights.ParseFromString(model.weights.read_bytes())
+    except DecodeError as error:
+        raise DreamError(
+            f"{model.weights}: truncated, or not a caffemodel; fetch or copy it again"
+        ) from error
+    if not weights.layer and not weights.layers:
+        raise DreamError(f"{model.weights}: holds no layers; fetch or copy it again")
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The dream on real Caffe: the notebook's bits, and the command on both engines."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -94,6 +95,28 @@ def test_bad_input_is_refused_before_caffe_can_end_the_process(folder):
         assert says in str(refusal.value)
         assert "Traceback" not in str(refusal.value)
         assert not (folder / "no.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        ("random.caffemodel", lambda good: good[:-1], "truncated"),
+        ("random.caffemodel", lambda good: b"", "no layers"),
+        ("deploy.prototxt", lambda good: good.replace(b'"LRN"', b'"LRNN"'), "'LRN'?"),
+        ("deploy.prototxt", lambda good: good[:100], "not a prototxt"),
+    ],
+)
+def test_a_bad_model_is_refused_before_caffe_can_end_the_process(folder, file, content, says):
+    bad = folder / "bad"
+    shutil.rmtree(bad, ignore_errors=True)
+    bad.mkdir()
+    for name in ("deploy.prototxt", "random.caffemodel"):
+        shutil.copy(folder / name, bad)
+    (bad / file).write_bytes(content((folder / file).read_bytes()))
+    with pytest.raises(RuntimeError, match="ended with 2:") as refusal:
+        root.run(["python3", "dream.py", "sky.png", "no.png", "--model", "bad"], folder)
+    assert says in str(refusal.value)
+    assert "Traceback" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
