@@ -240,6 +240,19 @@ CASES = {
             'name: "t" type: "TanH" bottom: "d" top: "d"',
         ],
     ),
+    "in place below sums": Case(
+        {"x": ((1, 3, 8, 9), "noise")},
+        [
+            *convolution("p", "x", 4, 3),
+            *convolution("q", "x", 4, 3),
+            *convolution("r", "x", 4, 3),
+            'name: "bias" type: "Bias" bottom: "r" top: "bias"',
+            'name: "drop" type: "Dropout" bottom: "bias" top: "drop"',
+            'name: "sum" type: "Eltwise" bottom: "p" bottom: "q" bottom: "drop" top: "sum"',
+            *convolution("s", "x", 2, 3),
+            'name: "all" type: "Concat" bottom: "sum" bottom: "s" top: "all"',
+        ],
+    ),
     "split": Case(
         {"x": ((2, 3, 4), "noise")},
         ['name: "it" type: "Split" bottom: "x" top: "p" top: "q" top: "r"'],

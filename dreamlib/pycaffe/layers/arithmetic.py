@@ -40,7 +40,7 @@ class Eltwise(Layer):
     def backward(self, top_diffs, bottoms, tops, wanted):
         diff = top_diffs[0]
         if self.sum:
-            return [diff if c == 1 else diff * c for c in self.coefficients]
+            return [diff * coefficient for coefficient in self.coefficients]
         if self.product:
             return [diff * self._product_without(index, bottoms) for index in range(len(bottoms))]
         return [diff * (winner == index) for index, winner in self._winners(bottoms)]

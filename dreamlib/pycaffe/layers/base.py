@@ -81,7 +81,8 @@ class Layer:
         Parameters
         ----------
         top_diffs : list of Tensor
-            Gradients with respect to the tops. Not changed.
+            Gradients with respect to the tops. A layer that runs in place may write its result
+            into the first; so nobody returns them as they are.
         bottoms, tops : list of Tensor
             The blobs' values now; where a layer ran in place the bottom holds the top.
         wanted : list of bool
@@ -168,10 +169,12 @@ class Function(Layer):
         asked = [value for value in values if value.requires_grad]
         found = iter(torch.autograd.grad(top, asked, top_diffs[0], allow_unused=True))
         gradients = [next(found) if value.requires_grad else None for value in values]
-        return [
-            torch.zeros_like(value) if ask and gradient is None else gradient
-            for value, gradient, ask in zip(values, gradients, wanted)
-        ]
+        for index, (value, gradient, ask) in enumerate(zip(values, gradients, wanted)):
+            if ask and gradient is None:
+                gradients[index] = torch.zeros_like(value)
+            elif ask and gradient.data_ptr() == top_diffs[0].data_ptr():
+                gradients[index] = gradient.clone()  # of a sum autograd returns what it was given
+        return gradients
 
     def backward(self, top_diffs, bottoms, tops, wanted):
         asked = list(wanted) + [False] * len(self.blobs)

@@ -29,6 +29,9 @@ class ReLU(Layer):
     def backward(self, top_diffs, bottoms, tops, wanted):
         if self.slope:
             return [torch.where(bottoms[0] > 0, top_diffs[0], top_diffs[0] * self.slope)]
+        if self.in_place:
+            threshold_backward.grad_input(top_diffs[0], tops[0], 0, grad_input=top_diffs[0])
+            return top_diffs
         return [threshold_backward(top_diffs[0], tops[0], 0)]
 
 
@@ -169,4 +172,6 @@ class Dropout(Layer):
         return [x * self.mask]
 
     def backward(self, top_diffs, bottoms, tops, wanted):
-        return [top_diffs[0] if self.phase == caffe_pb2.TEST else top_diffs[0] * self.mask]
+        if self.phase == caffe_pb2.TEST:
+            return [top_diffs[0] if self.in_place else top_diffs[0].clone()]
+        return [top_diffs[0] * self.mask]

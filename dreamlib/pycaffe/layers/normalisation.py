@@ -9,7 +9,7 @@ from ..proto import caffe_pb2
 from .base import Function, Layer, register
 
 #: Elements handled at a time in LRN: few enough for the cache, many enough for two threads.
-CHUNK = 1 << 19
+CHUNK = 1 << 18
 
 
 @register("LRN")

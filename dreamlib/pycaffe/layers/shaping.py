@@ -23,10 +23,8 @@ class Split(Layer):
         return [bottoms[0]] * len(self.param.top)
 
     def backward(self, top_diffs, bottoms, tops, wanted):
-        if len(top_diffs) == 1:
-            return [top_diffs[0]]
-        total = top_diffs[0] + top_diffs[1]
-        for diff in top_diffs[2:]:
+        total = top_diffs[0].clone()
+        for diff in top_diffs[1:]:
             total += diff
         return [total]
 
@@ -56,7 +54,9 @@ class Concat(Layer):
         return [torch.cat(bottoms, self.along)]
 
     def backward(self, top_diffs, bottoms, tops, wanted):
-        return list(top_diffs[0].split(self.lengths, self.along))
+        parts = top_diffs[0].split(self.lengths, self.along)
+        layout = torch.channels_last if top_diffs[0].dim() == 4 else torch.contiguous_format
+        return [part.clone(memory_format=layout) for part in parts]
 
 
 @register("Slice")
