@@ -97,9 +97,12 @@ class _Convolutional(Layer):
         ]
 
     def parameter_gradients(self, top_diffs, bottoms, tops):
-        mask = [False, True, len(self.blobs) > 1]
-        found = [self._gradients(diff, x, mask)[1:] for diff, x in zip(top_diffs, bottoms)]
-        return [sum(parts) for parts in zip(*found)][: len(self.blobs)]
+        count = len(self.blobs)  # the weight, and perhaps a bias
+        mask = [False, True, count > 1]
+        found = [
+            self._gradients(diff, x, mask)[1 : 1 + count] for diff, x in zip(top_diffs, bottoms)
+        ]
+        return [sum(parts) for parts in zip(*found)]
 
 
 def _channels_last(tensor):

@@ -100,7 +100,9 @@ class BatchNorm(Function):
         self.use_stored = self.phase == caffe_pb2.TEST
         if param.HasField("use_global_stats"):
             self.use_stored = param.use_global_stats
-        channels = 1 if len(shapes[0]) == 1 else shapes[0][1]
+        if len(shapes[0]) < 2:
+            raise self.fail(f"takes a blob with a channel axis, got shape {shapes[0]}")
+        channels = shapes[0][1]
         for shape in ((channels,), (channels,), (1,)):
             self.add_blob(shape)
 
@@ -142,12 +144,41 @@ class BatchNorm(Function):
 
 @register("MVN")
 class MVN(Function):
-    """Subtract the mean and divide by the deviation, of each channel or of each picture."""
+    """Subtract the mean and divide by the deviation, of each channel or of each picture.
+
+    The top has four axes at least, as all of Caffe's first layers.
+    """
+
+    def reshape(self, shapes):
+        return [_four_axes(shapes[0])]
 
     def function(self, x):
-        param = self.param.mvn_param
-        axes = list(range(1 if param.across_channels else 2, x.dim()))
-        centred = x - x.mean(axes, keepdim=True)
-        if not param.normalize_variance:
+        centred = self._centred(x.reshape(_four_axes(x.shape)))
+        if not self.param.mvn_param.normalize_variance:
             return centred
-        return centred / (centred.square().mean(axes, keepdim=True).sqrt() + param.eps)
+        return centred / self._deviation(centred)
+
+    def backward(self, top_diffs, bottoms, tops, wanted):
+        if not self.param.mvn_param.normalize_variance:
+            return super().backward(top_diffs, bottoms, tops, wanted)
+        # Written out, as Caffe's gradient takes eps for a part of the deviation.
+        x = bottoms[0] if self._input is None else self._input
+        centred = self._centred(x.reshape(_four_axes(x.shape)))
+        deviation = self._deviation(centred)
+        top, diff = centred / deviation, top_diffs[0]
+        gradient = self._centred(diff) - top * self._mean(top * diff)
+        return [(gradient / deviation).reshape(x.shape)]
+
+    def _mean(self, x):
+        first = 1 if self.param.mvn_param.across_channels else 2
+        return x.mean(list(range(first, x.dim())), keepdim=True)
+
+    def _centred(self, x):
+        return x - self._mean(x)
+
+    def _deviation(self, centred):
+        return self._mean(centred.square()).sqrt() + self.param.mvn_param.eps
+
+
+def _four_axes(shape):
+    return tuple(shape) + (1,) * (4 - len(shape))

@@ -16,8 +16,9 @@ from .linear import pair
 class Pooling(Layer):
     """Take the maximum or the average of windows.
 
-    Sizes are rounded up; a last window that would begin in the padding is dropped, one that reaches
-    beyond it is clipped. An average divides by the window's part within the padded picture.
+    Sizes are rounded up, unless ``round_mode: FLOOR`` says down; a last window that would begin in
+    the padding is dropped, one that reaches beyond it is clipped. An average divides by the
+    window's part within the padded picture.
     """
 
     tops = (1, 2)
@@ -44,11 +45,22 @@ class Pooling(Layer):
         shape = shapes[0]
         if self.param.pooling_param.global_pooling:
             self.kernel = tuple(shape[2:])
-        size = tuple(_pooled(*axis) for axis in zip(shape[2:], self.kernel, self.stride, self.pad))
+        size = tuple(
+            self._pooled(*axis) for axis in zip(shape[2:], self.kernel, self.stride, self.pad)
+        )
         if min(size) < 1:
             raise self.fail(f"a blob of shape {shape} is too small for kernel {self.kernel}")
         self.size = size
         return [tuple(shape[:2]) + size] * len(self.param.top)
+
+    def _pooled(self, length, kernel, stride, pad):
+        """Windows along an axis."""
+        down = self.param.pooling_param.round_mode == caffe_pb2.PoolingParameter.FLOOR
+        pooled = (math.floor if down else math.ceil)((length + 2 * pad - kernel) / stride) + 1
+        # Padding of either axis makes Caffe check both.
+        if any(self.pad) and (pooled - 1) * stride >= length + pad:
+            pooled -= 1
+        return pooled
 
     def _windows(self, x):
         """Pad `x` where PyTorch would make other windows; return it and the padding left."""
@@ -111,13 +123,6 @@ class Pooling(Layer):
             x = bottoms[0].detach().requires_grad_()
             top = self._pool(x)
         return list(torch.autograd.grad(top, x, top_diffs[0]))
-
-
-def _pooled(length, kernel, stride, pad):
-    pooled = math.ceil((length + 2 * pad - kernel) / stride) + 1
-    if pad and (pooled - 1) * stride >= length + pad:
-        pooled -= 1
-    return pooled
 
 
 def _torch_pooled(length, kernel, stride, pad):

@@ -220,12 +220,18 @@ class Reduction(Function):
 
 @register("ArgMax")
 class ArgMax(Layer):
-    """Positions (and values) of the largest elements. It has no gradient."""
+    """Positions (and values) of the largest elements; of equal ones the last comes first.
+
+    It has no gradient.
+    """
 
     def reshape(self, shapes):
         shape, param = shapes[0], self.param.argmax_param
-        if param.HasField("axis"):
-            along = self.axis(param.axis, len(shape))
+        along = self.axis(param.axis, len(shape)) if param.HasField("axis") else None
+        candidates = math.prod(shape[1:]) if along is None else shape[along]
+        if not 1 <= param.top_k <= candidates:
+            raise self.fail(f"top_k {param.top_k} of {candidates} values, in shape {shape}")
+        if along is not None:
             return [tuple(shape[:along]) + (param.top_k,) + tuple(shape[along + 1 :])]
         top = [1] * max(len(shape), 3)
         top[0], top[2] = shape[0], param.top_k
@@ -236,11 +242,17 @@ class ArgMax(Layer):
     def forward(self, bottoms):
         x, param = bottoms[0], self.param.argmax_param
         if param.HasField("axis"):
-            values, positions = x.topk(param.top_k, self.axis(param.axis, x.dim()))
+            values, positions = self._largest(x, self.axis(param.axis, x.dim()))
             return [values if param.out_max_val else positions.to(x.dtype)]
-        values, positions = x.flatten(1).topk(param.top_k)
+        values, positions = self._largest(x.flatten(1), 1)
         both = (positions.to(x.dtype), values) if param.out_max_val else (positions.to(x.dtype),)
         return [torch.stack(both, 1).reshape(self.reshape([tuple(x.shape)])[0])]
+
+    def _largest(self, x, along):
+        values, places = x.flip(along).sort(dim=along, descending=True, stable=True)
+        top_k = self.param.argmax_param.top_k
+        positions = x.shape[along] - 1 - places.narrow(along, 0, top_k)
+        return values.narrow(along, 0, top_k), positions
 
     def backward(self, top_diffs, bottoms, tops, wanted):
         raise self.fail("has no gradient; start backward below it")
