@@ -28,11 +28,11 @@ mirror() {
         tr ' ' '\n' | grep -m 1 -E '/debian/?$' || true
 }
 
+[ "$(id -u)" = 0 ] || unavailable "building and entering a Debian root needs root; try sudo"
 if is_ready; then
     echo "$root"
     exit 0
 fi
-[ "$(id -u)" = 0 ] || unavailable "building and entering a Debian root needs root; try sudo"
 command -v apt-get >/dev/null || unavailable "this is no Debian machine (no apt-get)"
 mkdir -p "$(dirname "$root")"
 exec 9>"$root.lock"
