@@ -6,6 +6,7 @@ import numpy as np
 
 from .errors import CaffeError
 from .proto import caffe_pb2
+from .weights import LEGACY_AXES
 
 # -- protocol buffers ---------------------------------------------------------------------------
 
@@ -21,13 +22,13 @@ def blobproto_to_array(blob, return_diff=False):
 
     Returns
     -------
-    ndarray
+    ndarray of float64
         Shaped as the proto says, four axes where it says so in the old way.
     """
-    values = np.array(blob.diff if return_diff else blob.data)
-    legacy = [blob.HasField(field) for field in ("num", "channels", "height", "width")]
-    if any(legacy):
-        return values.reshape(blob.num, blob.channels, blob.height, blob.width)
+    # Without the dtype some versions of protobuf give float32, Caffe's gives float64.
+    values = np.array(blob.diff if return_diff else blob.data, float)
+    if any(blob.HasField(axis) for axis in LEGACY_AXES):
+        return values.reshape([getattr(blob, axis) for axis in LEGACY_AXES])
     return values.reshape(tuple(blob.shape.dim))
 
 
@@ -116,7 +117,8 @@ class Transformer:
         in_ : str
             Name of the input.
         data : (H', W', K) ndarray
-            Not changed, unless it is a float32 array of the blob's size without transpose.
+            Not changed (pycaffe changes a float32 picture of the input's size, where no channels
+            are swapped).
 
         Returns
         -------
@@ -130,6 +132,8 @@ class Transformer:
             image = image.transpose(self.transpose[in_])
         if in_ in self.channel_swap:
             image = image[self.channel_swap[in_], :, :]
+        if np.may_share_memory(image, data):
+            image = image.copy()
         if in_ in self.raw_scale:
             image *= self.raw_scale[in_]
         if in_ in self.mean:
@@ -262,7 +266,8 @@ def resize_image(im, new_dims, interp_order=1):
     im : (H, W, K) ndarray
     new_dims : (height, width)
     interp_order : int
-        Of the spline; 1 is linear.
+        Of the spline; 1 is linear. From 2 on, results for one and three channels depend on the
+        version of scikit-image, with pycaffe too.
 
     Returns
     -------

@@ -96,16 +96,19 @@ def upgrade_net(net_param):
 
 
 def _input_shapes(net_param):
+    inputs = len(net_param.input)
     if net_param.input_shape:
         shapes = list(net_param.input_shape)
     else:
         dims = list(net_param.input_dim)
-        shapes = [
-            caffe_pb2.BlobShape(dim=dims[start : start + 4]) for start in range(0, len(dims), 4)
-        ]
-    if len(shapes) != len(net_param.input):
-        raise CaffeError(f"has {len(net_param.input)} inputs and shapes for {len(shapes)}")
-    return shapes
+        starts = range(0, len(dims) - 3, 4)
+        shapes = [caffe_pb2.BlobShape(dim=dims[start : start + 4]) for start in starts]
+    if len(shapes) < inputs:
+        raise CaffeError(
+            f"has {inputs} inputs and shapes for {len(shapes)}; each needs four input_dim or one "
+            "input_shape"
+        )
+    return shapes[:inputs]  # Caffe overlooks what is too many
 
 
 def upgrade_layer(old):
@@ -131,7 +134,12 @@ def upgrade_layer(old):
 
 
 def filter_net(net_param, phase, level=0, stages=()):
-    """Drop the layers whose rules exclude them in this phase, level and stage."""
+    """Drop the layers whose rules exclude them in this phase, level and stage.
+
+    Stages that the definition itself names in ``state`` hold beside the given ones; its phase and
+    level do not.
+    """
+    stages = {*net_param.state.stage, *stages}
 
     def meets(rule):
         return (

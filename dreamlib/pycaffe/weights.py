@@ -12,6 +12,9 @@ from google.protobuf.message import DecodeError
 from .errors import CaffeError
 from .proto import caffe_pb2
 
+#: of a BlobProto of 2014
+LEGACY_AXES = ("num", "channels", "height", "width")
+
 
 def read_weights(path):
     """Read the parameters of a binary caffemodel.
@@ -49,6 +52,11 @@ def read_weights(path):
     layers = list(net_param.layer) + list(net_param.layers)
     if not layers:
         raise CaffeError(f"{path}: holds no layers ({len(content)} bytes); {hint}")
+    if any(not (layer.HasField("name") or layer.HasField("type")) for layer in net_param.layers):
+        raise CaffeError(
+            f"{path}: its layers are of the form before 2014 (V0), which is not supported; convert "
+            "it with Caffe's upgrade_net_proto_binary"
+        )
     del content
     weights = {}
     for layer in layers:
@@ -58,11 +66,12 @@ def read_weights(path):
 
 
 def _array(blob, path, layer):
-    values = np.asarray(blob.data or blob.double_data, np.float32)
-    if blob.HasField("shape"):
-        shape = tuple(blob.shape.dim)
+    # Caffe's order: doubles before floats, four legacy axes before a shape, neither is a scalar.
+    values = np.asarray(blob.double_data or blob.data, np.float32)
+    if any(blob.HasField(axis) for axis in LEGACY_AXES):
+        shape = tuple(getattr(blob, axis) for axis in LEGACY_AXES)
     else:
-        shape = (blob.num, blob.channels, blob.height, blob.width)
+        shape = tuple(blob.shape.dim)
     if values.size != np.prod(shape, dtype=np.int64):
         raise CaffeError(
             f"{path}: layer {layer!r} has a parameter of shape {shape} with {values.size} values"
@@ -91,7 +100,7 @@ def copy_weights(params, weights, source):
     pairs = []
     for name, blobs in params.items():
         arrays = weights.get(name)
-        if not arrays:
+        if arrays is None:
             continue
         if len(arrays) != len(blobs):
             raise CaffeError(

@@ -105,6 +105,17 @@ def test_the_order_of_operations_is_caffes():
     np.testing.assert_allclose(blob.ravel(), [290, 180, 70], rtol=1e-5)
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+def test_preprocess_leaves_its_argument_alone(transposed):
+    transformer = io.Transformer({"data": (1, 3, 3, 3)})
+    if transposed:
+        transformer.set_transpose("data", (2, 0, 1))
+    transformer.set_raw_scale("data", 255)
+    picture = np.ones((3, 3, 3), np.float32)
+    assert (transformer.preprocess("data", picture) == 255).all()
+    assert (picture == 1).all()
+
+
 def test_a_grey_mean_image_of_two_axes():
     transformer = io.Transformer({"data": (1, 1, 4, 5)})
     transformer.set_mean("data", np.full((4, 5), 7, np.float32))
@@ -155,6 +166,10 @@ def test_an_array_and_its_diff_come_back_from_a_blobproto(array):
 def test_a_blobproto_of_2014_has_four_axes():
     blob = caffe_pb2.BlobProto(num=1, channels=2, height=1, width=3, data=range(6))
     assert io.blobproto_to_array(blob).shape == (1, 2, 1, 3)
+
+
+def test_a_blobproto_becomes_float64_as_in_real_caffe():
+    assert io.blobproto_to_array(io.array_to_blobproto(np.zeros(3, np.float32))).dtype == float
 
 
 def test_a_mean_file_of_2014_becomes_a_mean(tmp_path):

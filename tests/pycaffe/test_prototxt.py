@@ -3,6 +3,8 @@
 import pytest
 
 from dreamlib import pycaffe as caffe
+from dreamlib.pycaffe.proto import caffe_pb2
+from dreamlib.pycaffe.prototxt import upgrade_layer
 from tests.nets import INCEPTION
 from tests.pycaffe.nets import TRAINED, make_net
 
@@ -80,6 +82,18 @@ def test_a_v1_net_has_real_caffes_layers_and_blobs(tmp_path):
     assert net.outputs == ["prob"]
     assert net.bottom_names["cat"] == ["tanh", "sum", "conv_relu_0_split_2"]
     assert net.top_names["conv_relu_0_split"] == [f"conv_relu_0_split_{i}" for i in range(3)]
+
+
+def test_every_v1_type_has_the_name_real_caffe_knows():
+    types = caffe_pb2.V1LayerParameter.LayerType
+    old = [caffe_pb2.V1LayerParameter(type=number) for number in sorted(types.values())]
+    assert [upgrade_layer(layer).type for layer in old if layer.type != types.Value("NONE")] == (
+        "Accuracy BNLL Concat Convolution Data Dropout EuclideanLoss Flatten HDF5Data HDF5Output "
+        "Im2col ImageData InfogainLoss InnerProduct LRN MultinomialLogisticLoss Pooling ReLU "
+        "Sigmoid Softmax SoftmaxWithLoss Split TanH WindowData Eltwise Power "
+        "SigmoidCrossEntropyLoss HingeLoss MemoryData ArgMax Threshold DummyData Slice MVN AbsVal "
+        "Silence ContrastiveLoss Exp Deconvolution"
+    ).split()
 
 
 def test_a_v1_layer_keeps_its_learning_rates(tmp_path):
@@ -173,6 +187,24 @@ def test_an_input_without_shape_is_refused(tmp_path):
     assert "1 inputs and shapes for 0" in refused(tmp_path, 'input: "in"' + relu("relu", "in"))
 
 
+@pytest.mark.parametrize("dims", ["1 2 3", "1 2 3 4 5", "1 2 3 4 5 6 7"])
+def test_inputs_that_lack_dims_are_refused(tmp_path, dims):
+    text = 'input: "in" input: "too" ' + "".join(f"input_dim: {dim} " for dim in dims.split())
+    assert "has 2 inputs and shapes for" in refused(tmp_path, text + relu("relu", "in"))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "input_dim: 2 input_dim: 3 input_dim: 4 input_dim: 5 input_dim: 6",
+        "input_shape { dim: 2 dim: 3 dim: 4 dim: 5 } input_shape { dim: 9 }",
+    ],
+)
+def test_more_dims_than_inputs_are_overlooked_as_in_real_caffe(tmp_path, shape):
+    net = make_net(tmp_path, f'input: "in" {shape} ' + relu("relu", "in"))
+    assert tuple(net.blobs["relu"].shape) == (2, 3, 4, 5)
+
+
 # -- rules ----------------------------------------------------------------------------------------
 
 
@@ -203,6 +235,14 @@ def test_rules_choose_layers_as_caffes_do(tmp_path, rules, options, kept):
         tmp_path, INPUT + relu("maybe", "in", rules=rules) + relu("last", "in"), **options
     )
     assert ("maybe" in net.layer_dict) is kept
+
+
+def test_stages_of_the_definitions_own_state_hold_too_but_not_its_level(tmp_path):
+    text = 'state { stage: "a" level: 3 } ' + INPUT
+    text += relu("both", "in", rules='include { stage: "a" stage: "b" }')
+    text += relu("high", "in", rules="include { min_level: 3 }") + relu("last", "in")
+    net = make_net(tmp_path, text, stages=["b"])
+    assert net._layer_names == ["in", "in_in_0_split", "both", "last"]
 
 
 def test_a_layer_with_both_kinds_of_rule_is_refused(tmp_path):

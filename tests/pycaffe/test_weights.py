@@ -94,6 +94,24 @@ def test_fields_of_a_later_caffe_are_ignored(tmp_path):
     assert net.params["ip"][0].data.all()
 
 
+def test_where_a_blob_says_it_twice_caffes_order_decides(tmp_path):
+    net_param = caffe_pb2.NetParameter()
+    blob = stored_layer(net_param, "a", np.arange(6.0).reshape(1, 6), legacy=True).blobs[0]
+    blob.shape.dim.extend([6])
+    blob.double_data.extend(-blob.data[index] for index in range(6))
+    (array,) = read_weights(write(tmp_path, net_param))["a"]
+    assert array.shape == (1, 1, 1, 6)
+    np.testing.assert_array_equal(array.ravel(), -np.arange(6))
+
+
+def test_a_blob_without_shape_is_a_scalar(tmp_path):
+    net_param = caffe_pb2.NetParameter()
+    stored_layer(net_param, "a").blobs.add(data=[9])
+    (array,) = read_weights(write(tmp_path, net_param))["a"]
+    assert array.shape == ()
+    assert array == 9
+
+
 # -- damaged and foreign files --------------------------------------------------------------------
 
 
@@ -148,6 +166,15 @@ def test_a_missing_file_is_refused_by_name(tmp_path):
         make_net(tmp_path, weights=str(tmp_path / "nowhere.caffemodel"))
 
 
+def test_weights_of_2013_are_refused_rather_than_overlooked(tmp_path):
+    path = tmp_path / "v0.caffemodel"
+    inner = b"\x0a\x02ip"  # V0LayerParameter: name
+    layer = bytes([0x0A, len(inner)]) + inner + b"\x12\x04data\x1a\x02ip"  # layer, bottom, top
+    path.write_bytes(bytes([0x12, len(layer)]) + layer)
+    with pytest.raises(caffe.CaffeError, match=r"v0\.caffemodel: .*\(V0\), which is not supported"):
+        make_net(tmp_path, weights=str(path))
+
+
 def test_a_parameter_with_too_few_values_is_refused(tmp_path):
     net_param = caffe_pb2.NetParameter()
     stored_layer(net_param, "ip", np.ones(4)).blobs[0].shape.dim[0] = 7
@@ -170,10 +197,11 @@ def test_a_shape_mismatch_names_both_shapes_and_copies_nothing(tmp_path):
     assert not any(blob.data.any() for blobs in net.params.values() for blob in blobs)
 
 
-def test_another_number_of_parameters_is_refused(tmp_path):
+@pytest.mark.parametrize("count", [0, 1])
+def test_another_number_of_parameters_is_refused(tmp_path, count):
     net_param = caffe_pb2.NetParameter()
-    stored_layer(net_param, "ip", ip_arrays()[0])
-    with pytest.raises(caffe.CaffeError, match=r"'ip' has 1 parameters, the net's has 2"):
+    stored_layer(net_param, "ip", *ip_arrays()[:count])
+    with pytest.raises(caffe.CaffeError, match=rf"'ip' has {count} parameters, the net's has 2"):
         zeroed(tmp_path).copy_from(write(tmp_path, net_param))
 
 
