@@ -45,3 +45,20 @@ def test_a_failed_build_leaves_nothing_that_looks_finished(tmp_path):
     assert result.returncode == 3
     assert "not to be had" in result.stderr.splitlines()[-1]
     assert not (tmp_path / "root").exists()
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "thesis.tex").write_text("years of work")
+    result = run(tmp_path)
+    assert result.returncode == 3
+    assert "not a root that this script made; move it away" in result.stderr
+    assert (tmp_path / "root" / "thesis.tex").read_text() == "years of work"
+
+
+def test_an_older_root_stays_until_its_successor_is_built(tmp_path):
+    (tmp_path / "root").mkdir()
+    stamp = tmp_path / "root" / ".dreamlib-provisioned"
+    stamp.write_text("an older recipe")
+    assert run(tmp_path).returncode == 3
+    assert stamp.read_text() == "an older recipe"

@@ -11,7 +11,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.real_caffe)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def real_caffe():
     """The root's path."""
     try:
