@@ -32,7 +32,8 @@ def compare(ours, theirs):
     for what, expected in theirs.items():
         assert ours[what].shape == expected.shape, what
         error = np.linalg.norm(np.float64(ours[what]) - np.float64(expected))
-        assert error <= TOLERANCE * np.linalg.norm(np.float64(expected)), (what, error)
+        norm = np.linalg.norm(np.float64(expected))
+        assert error <= TOLERANCE * norm, f"{what} is off by {error:.2e} of {norm:.2e}"
 
 
 @pytest.mark.parametrize("name", cases.CASES)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 TRAIN, TEST = 0, 1
+SMALL = (2, 3, 4, 5)
 
 
 class Case(NamedTuple):
@@ -56,17 +57,25 @@ def pool(parameters, height=11, width=13, channels=3):
     return one("Pooling", f"pooling_param {{ {parameters} }}", (2, channels, height, width))
 
 
-def in_place(kind, parameters=""):
+def extreme(kind):
+    """A net of one layer on values from about -200 to 200."""
+    scale = 'name: "s" type: "Power" bottom: "x" top: "s" power_param { scale: 60 }'
+    body = f'name: "it" type: "{kind}" bottom: "s" top: "y"'
+    return Case({"x": (SMALL, "noise")}, [scale, body])
+
+
+def in_place(kind, parameters="", phase=TEST):
     """A convolution and a layer in its blob."""
     return Case(
         {"x": ((1, 3, 8, 9), "noise")},
         [
             'name: "c" type: "Convolution" bottom: "x" top: "c" '
-            "convolution_param { num_output: 4 kernel_size: 3 }",
+            "convolution_param { num_output: 4 kernel_size: 3 bias_term: false }",
             f'name: "it" type: "{kind}" bottom: "c" top: "c" {parameters}',
             'name: "d" type: "Convolution" bottom: "c" top: "d" '
             "convolution_param { num_output: 2 kernel_size: 1 }",
         ],
+        phase,
     )
 
 
@@ -110,6 +119,30 @@ INCEPTION = Case(
     ],
 )
 
+OLD_LAYERS = [
+    'name: "e" type: ELTWISE bottom: "x" bottom: "z" top: "e" eltwise_param { operation: PROD }',
+    'name: "s" type: SLICE bottom: "e" top: "s1" top: "s2" slice_param { slice_dim: 1 }',
+    'name: "c" type: CONCAT bottom: "s2" bottom: "s1" top: "c" concat_param { concat_dim: 2 }',
+    'name: "p" type: POOLING bottom: "c" top: "p" '
+    "pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 }",
+    'name: "m" type: MVN bottom: "p" top: "m"',
+    'name: "dc" type: DECONVOLUTION bottom: "m" top: "dc" '
+    "convolution_param { num_output: 2 kernel_size: 2 stride: 2 }",
+    'name: "z" type: SILENCE bottom: "dc"',
+    'name: "f" type: FLATTEN bottom: "p" top: "f"',
+    'name: "a" type: ABSVAL bottom: "f" top: "a"',
+    'name: "pw" type: POWER bottom: "a" top: "pw" power_param { power: 2 shift: 1 }',
+    'name: "d" type: DROPOUT bottom: "pw" top: "pw" dropout_param { dropout_ratio: 0.4 }',
+    'name: "sig" type: SIGMOID bottom: "pw" top: "sig"',
+    'name: "bn" type: BNLL bottom: "sig" top: "bn"',
+    'name: "sp" type: SPLIT bottom: "bn" top: "sp1" top: "sp2"',
+    'name: "ex" type: EXP bottom: "sp1" top: "ex"',
+    'name: "th" type: TANH bottom: "sp2" top: "th"',
+]
+
+#: Layers whose exponentials must not overflow.
+EXTREME = ("ELU", "Sigmoid", "TanH", "BNLL", "Swish", "Softmax")
+
 CASES = {
     "conv plain": conv("num_output: 4 kernel_size: 3"),
     "conv pad stride": conv("num_output: 4 kernel_size: 5 pad: 2 stride: 2"),
@@ -126,9 +159,44 @@ CASES = {
     ),
     "conv train": conv("num_output: 4 kernel_size: 3 group: 2", phase=TRAIN),
     "conv repeated dims": conv("num_output: 4 kernel_size: 3 kernel_size: 2 stride: 1 stride: 2"),
+    "conv no bias train": conv(
+        "num_output: 4 kernel_size: 3 pad: 1 bias_term: false", (2, 5, 4, 6), phase=TRAIN
+    ),
+    "conv rectangular dilation": conv(
+        "num_output: 2 kernel_size: 3 dilation: 2 dilation: 1 pad: 2 pad: 1", (1, 5, 7, 6)
+    ),
+    "conv group dilation stride train": conv(
+        "num_output: 4 kernel_size: 3 dilation: 2 stride: 2 pad: 3 group: 2",
+        (2, 6, 7, 8),
+        phase=TRAIN,
+    ),
+    "conv 1x1 stride": conv("num_output: 4 kernel_size: 1 stride: 2", (1, 6, 5, 6)),
+    "conv 1x1 pad": conv("num_output: 4 kernel_size: 1 pad: 1", (1, 6, 5, 6)),
+    "conv whole picture": conv("num_output: 4 kernel_h: 5 kernel_w: 6", (2, 6, 5, 6)),
+    "conv of two": Case(
+        {"a": ((1, 3, 5, 6), "noise"), "b": ((1, 3, 5, 6), "noise")},
+        [
+            'name: "it" type: "Convolution" bottom: "a" bottom: "b" top: "p" top: "q" '
+            "convolution_param { num_output: 4 kernel_size: 3 }"
+        ],
+        TRAIN,
+    ),
     "deconv": conv("num_output: 4 kernel_size: 4 stride: 2 pad: 1", kind="Deconvolution"),
     "deconv group": conv("num_output: 6 kernel_size: 3 group: 3", kind="Deconvolution"),
     "deconv train": conv("num_output: 4 kernel_size: 3", kind="Deconvolution", phase=TRAIN),
+    "deconv rectangular dilation train": conv(
+        "num_output: 4 kernel_h: 3 kernel_w: 2 stride_h: 1 stride_w: 3 pad_h: 2 pad_w: 1 "
+        "dilation: 2 dilation: 1",
+        (1, 3, 5, 6),
+        "Deconvolution",
+        phase=TRAIN,
+    ),
+    "deconv group no bias train": conv(
+        "num_output: 4 kernel_size: 4 stride: 2 pad: 1 group: 2 bias_term: false",
+        (2, 6, 3, 4),
+        "Deconvolution",
+        phase=TRAIN,
+    ),
     "pool max": pool("pool: MAX kernel_size: 3 stride: 2"),
     "pool max even": pool("pool: MAX kernel_size: 3 stride: 2", 12, 14),
     "pool max clip": pool("pool: MAX kernel_size: 3 stride: 2 pad: 1", 10, 12),
@@ -137,6 +205,13 @@ CASES = {
     "pool max rectangular": pool("pool: MAX kernel_h: 2 kernel_w: 4 stride_h: 2 stride_w: 3"),
     "pool max loose": pool("pool: MAX kernel_size: 2 stride: 3", 11, 14),
     "pool max global": pool("pool: MAX global_pooling: true"),
+    "pool max floor": pool("pool: MAX kernel_size: 3 stride: 2 round_mode: FLOOR", 6, 8),
+    "pool max pad of one axis": pool(
+        "pool: MAX kernel_h: 3 pad_h: 1 kernel_w: 1 pad_w: 0 stride: 3", 10, 14, 1
+    ),
+    "pool max ties": one(
+        "Pooling", "pooling_param { kernel_size: 3 pad: 1 }", (2, 3, 5, 6), "ties"
+    ),
     "pool max mask": Case(
         {"x": ((2, 3, 9, 8), "noise")},
         [
@@ -150,6 +225,8 @@ CASES = {
     "pool ave pad": pool("pool: AVE kernel_size: 3 stride: 2 pad: 1", 10, 13),
     "pool ave wide pad": pool("pool: AVE kernel_size: 3 stride: 2 pad: 2", 10, 13),
     "pool ave rectangular": pool("pool: AVE kernel_h: 5 kernel_w: 2 pad_h: 1 pad_w: 0 stride: 2"),
+    "pool ave floor": pool("pool: AVE kernel_size: 3 stride: 2 pad: 1 round_mode: FLOOR", 6, 8),
+    "pool ave loose": pool("pool: AVE kernel_size: 2 stride: 3", 5, 8),
     "pool ave global": pool("pool: AVE global_pooling: true"),
     "lrn across": one("LRN", "lrn_param { local_size: 5 alpha: 0.7 beta: 0.75 }"),
     "lrn across k": one("LRN", "lrn_param { local_size: 3 alpha: 2 beta: 0.6 k: 2.5 }"),
@@ -159,16 +236,29 @@ CASES = {
     "lrn within": one(
         "LRN", "lrn_param { local_size: 3 alpha: 1.5 beta: 0.75 norm_region: WITHIN_CHANNEL }"
     ),
+    "lrn within k": one(
+        "LRN",
+        "lrn_param { local_size: 5 alpha: 1.5 beta: 0.5 k: 2 norm_region: WITHIN_CHANNEL }",
+        SMALL,
+    ),
+    "lrn of one": one("LRN", "lrn_param { local_size: 1 alpha: 1.5 }", SMALL),
     "relu": one("ReLU"),
     "relu leaky": one("ReLU", "relu_param { negative_slope: 0.1 }"),
+    "relu negative": one("ReLU", "relu_param { negative_slope: -0.3 }", SMALL, "ties"),
     "relu in place": in_place("ReLU"),
     "relu leaky in place": in_place("ReLU", "relu_param { negative_slope: 0.2 }"),
     "prelu": one("PReLU"),
     "prelu shared": one("PReLU", "prelu_param { channel_shared: true }"),
     "prelu train": one("PReLU", phase=TRAIN),
     "prelu in place": in_place("PReLU"),
+    "prelu shared train": one(
+        "PReLU", "prelu_param { channel_shared: true }", SMALL, "ties", phase=TRAIN
+    ),
+    "prelu matrix train": one("PReLU", "", (4, 3), phase=TRAIN),
+    "prelu in place train": in_place("PReLU", phase=TRAIN),
     "elu": one("ELU", "elu_param { alpha: 0.7 }"),
     "elu in place": in_place("ELU"),
+    **{f"{kind} extreme": extreme(kind) for kind in EXTREME},
     "sigmoid": one("Sigmoid"),
     "sigmoid in place": in_place("Sigmoid"),
     "tanh": one("TanH"),
@@ -178,18 +268,36 @@ CASES = {
     "power cubed": one("Power", "power_param { power: 3 }"),
     "power linear": one("Power", "power_param { scale: -2 shift: 3 }"),
     "power root": one("Power", "power_param { power: 0.5 shift: 0.2 }", values="positive"),
+    "power nought": one("Power", "power_param { power: 0 }", SMALL),
+    "power of nought": one("Power", "power_param { scale: 0 shift: 2 power: 2 }", SMALL),
+    "power inverse": one("Power", "power_param { power: -1 }", SMALL, "positive"),
+    "power as loss": one("Power", "loss_weight: 0.5 power_param { power: 2 }", SMALL),
     "exp": one("Exp"),
     "exp base": one("Exp", "exp_param { base: 2 scale: 0.5 shift: 1 }"),
+    "exp in place": in_place("Exp"),
     "log": one("Log", values="positive"),
     "log base": one("Log", "log_param { base: 10 scale: 2 shift: 1 }", values="positive"),
     "bnll": one("BNLL"),
     "clip": one("Clip", "clip_param { min: -0.4 max: 0.7 }"),
+    "clip ties": one("Clip", "clip_param { min: -1 max: 1 }", SMALL, "ties"),
     "clip in place": in_place("Clip", "clip_param { min: 0 max: 0.5 }"),
     "swish": one("Swish", "swish_param { beta: 1.5 }"),
     "threshold": one("Threshold", "threshold_param { threshold: 0.3 }", backward=False),
     "dropout": one("Dropout"),
     "batchnorm stored": one("BatchNorm"),
     "batchnorm batch": one("BatchNorm", phase=TRAIN),
+    "batchnorm stored train": one(
+        "BatchNorm", "batch_norm_param { use_global_stats: true }", SMALL, phase=TRAIN
+    ),
+    "batchnorm batch test": one("BatchNorm", "batch_norm_param { use_global_stats: false }", SMALL),
+    "batchnorm eps": one(
+        "BatchNorm",
+        "batch_norm_param { eps: 0.3 moving_average_fraction: 0.9 }",
+        SMALL,
+        phase=TRAIN,
+    ),
+    "batchnorm matrix": one("BatchNorm", "", (5, 4), phase=TRAIN),
+    "batchnorm in place train": in_place("BatchNorm", phase=TRAIN),
     "batchnorm in place": in_place("BatchNorm"),
     "scale": one("Scale"),
     "scale bias": one("Scale", "scale_param { bias_term: true }"),
@@ -197,18 +305,46 @@ CASES = {
     "scale axes": one("Scale", "scale_param { axis: 1 num_axes: 2 }"),
     "scale scalar": one("Scale", "scale_param { num_axes: 0 }"),
     "scale in place": in_place("Scale", "scale_param { bias_term: true }"),
+    "scale in place train": in_place("Scale", "scale_param { bias_term: true }", TRAIN),
+    "scale last train": one(
+        "Scale", "scale_param { axis: -1 bias_term: true }", SMALL, phase=TRAIN
+    ),
+    "scale all train": one(
+        "Scale", "scale_param { axis: 0 num_axes: -1 bias_term: true }", SMALL, phase=TRAIN
+    ),
+    "scale scalar train": one(
+        "Scale", "scale_param { num_axes: 0 bias_term: true }", SMALL, phase=TRAIN
+    ),
+    "scale two scalar": two("Scale", first=(2, 3, 4), second=()),
+    "scale by itself": Case(
+        {"a": (SMALL, "noise")},
+        ['name: "it" type: "Scale" bottom: "a" bottom: "a" top: "y" scale_param { axis: 0 }'],
+    ),
     "scale two": two("Scale", "scale_param { axis: 0 }", second=(2, 6)),
     "scale two bias": two("Scale", "scale_param { axis: 1 bias_term: true }", second=(6, 7)),
     "bias": one("Bias"),
+    "bias train": one("Bias", "bias_param { axis: 0 num_axes: 2 }", SMALL, phase=TRAIN),
+    "bias in place": in_place("Bias"),
     "bias axes": one("Bias", "bias_param { axis: 2 num_axes: -1 }"),
     "bias two": two("Bias", "bias_param { axis: 1 }", second=(6,)),
     "mvn": one("MVN"),
     "mvn mean": one("MVN", "mvn_param { normalize_variance: false }"),
     "mvn across": one("MVN", "mvn_param { across_channels: true }"),
+    "mvn eps": one("MVN", "mvn_param { eps: 0.5 }", SMALL),
+    "mvn across eps": one("MVN", "mvn_param { eps: 0.5 across_channels: true }", SMALL),
+    "mvn matrix": one("MVN", "mvn_param { across_channels: true }", (3, 5)),
     "eltwise sum": two("Eltwise"),
     "eltwise coeff": two("Eltwise", "eltwise_param { coeff: 0.5 coeff: -2 }"),
     "eltwise prod": two("Eltwise", "eltwise_param { operation: PROD }"),
     "eltwise max": two("Eltwise", "eltwise_param { operation: MAX }"),
+    "eltwise with itself": Case(
+        {"a": (SMALL, "noise")},
+        [
+            f'name: "{op}" type: "Eltwise" bottom: "a" bottom: "a" top: "{op}" '
+            f"eltwise_param {{ operation: {op} }}"
+            for op in ("MAX", "PROD", "SUM")
+        ],
+    ),
     "eltwise three": Case(
         dict.fromkeys("abc", ((2, 3, 4), "ties")),
         [
@@ -220,6 +356,11 @@ CASES = {
     "concat": two("Concat", first=(2, 3, 4, 5), second=(2, 6, 4, 5)),
     "concat batch": two("Concat", "concat_param { axis: 0 }", (2, 3, 4), (1, 3, 4)),
     "concat last": two("Concat", "concat_param { axis: -1 }", (2, 3, 4), (2, 3, 1)),
+    "concat one": one("Concat", "", SMALL),
+    "concat with itself": Case(
+        {"a": (SMALL, "noise")}, ['name: "it" type: "Concat" bottom: "a" bottom: "a" top: "y"']
+    ),
+    "concat dim": two("Concat", "concat_param { concat_dim: 2 }", SMALL, (2, 3, 1, 5)),
     "slice": Case(
         {"x": ((2, 6, 3, 4), "noise")},
         ['name: "it" type: "Slice" bottom: "x" top: "p" top: "q" top: "r"'],
@@ -253,6 +394,18 @@ CASES = {
             'name: "all" type: "Concat" bottom: "sum" bottom: "s" top: "all"',
         ],
     ),
+    "slice dim": Case(
+        {"x": ((4, 3, 5), "noise")},
+        ['name: "it" type: "Slice" bottom: "x" top: "p" top: "q" slice_param { slice_dim: 0 }'],
+    ),
+    "slice last, one part silenced": Case(
+        {"x": ((4, 3, 5), "noise")},
+        [
+            'name: "it" type: "Slice" bottom: "x" top: "p" top: "q" top: "r" '
+            "slice_param { axis: -1 slice_point: 1 slice_point: 3 }",
+            'name: "z" type: "Silence" bottom: "q"',
+        ],
+    ),
     "split": Case(
         {"x": ((2, 3, 4), "noise")},
         ['name: "it" type: "Split" bottom: "x" top: "p" top: "q" top: "r"'],
@@ -268,18 +421,37 @@ CASES = {
     ),
     "flatten": one("Flatten"),
     "flatten axes": one("Flatten", "flatten_param { axis: 1 end_axis: -2 }"),
+    "flatten all": one("Flatten", "flatten_param { axis: 0 }", SMALL),
     "reshape": one("Reshape", "reshape_param { shape { dim: 0 dim: -1 dim: 9 } }"),
     "reshape axis": one(
         "Reshape", "reshape_param { shape { dim: 3 dim: -1 } axis: 1 num_axes: 2 }"
     ),
     "reshape insert": one("Reshape", "reshape_param { shape { dim: 1 } axis: -1 num_axes: 0 }"),
     "tile": one("Tile", "tile_param { axis: 2 tiles: 3 }", (2, 3, 4)),
+    "tile first": one("Tile", "tile_param { axis: 0 tiles: 2 }", (2, 3, 4)),
+    "tile last": one("Tile", "tile_param { axis: -1 tiles: 4 }", (2, 3, 4)),
+    "crop all": two(
+        "Crop",
+        "crop_param { axis: 0 offset: 0 offset: 1 offset: 2 offset: 3 }",
+        (3, 5, 8, 9),
+        SMALL,
+    ),
+    "crop last": two("Crop", "crop_param { axis: -1 offset: 2 }", SMALL, (2, 3, 4, 2)),
     "crop": two("Crop", "crop_param { axis: 2 offset: 1 offset: 2 }", (2, 3, 8, 9), (2, 5, 4, 5)),
     "crop one offset": two("Crop", "crop_param { axis: 1 offset: 1 }", (2, 5, 8, 9), (2, 3, 4, 5)),
     "reduction sum": one("Reduction"),
     "reduction asum": one("Reduction", "reduction_param { operation: ASUM axis: 1 }"),
     "reduction sumsq": one("Reduction", "reduction_param { operation: SUMSQ axis: 2 coeff: 0.3 }"),
     "reduction mean": one("Reduction", "reduction_param { operation: MEAN axis: -1 coeff: 2 }"),
+    "reduction asum ties": one("Reduction", "reduction_param { operation: ASUM }", SMALL, "ties"),
+    "reduction vector": one("Reduction", "reduction_param { operation: MEAN }", (7,)),
+    "reduction as loss": one(
+        "Reduction", "reduction_param { operation: SUMSQ } loss_weight: 0.5", SMALL
+    ),
+    "argmax ties": one("ArgMax", "argmax_param { top_k: 4 }", SMALL, "ties", backward=False),
+    "argmax axis ties": one(
+        "ArgMax", "argmax_param { top_k: 2 axis: 1 }", SMALL, "ties", backward=False
+    ),
     "argmax": one("ArgMax", "argmax_param { top_k: 3 }", backward=False),
     "argmax values": one("ArgMax", "argmax_param { top_k: 2 out_max_val: true }", backward=False),
     "argmax axis": one("ArgMax", "argmax_param { axis: 1 top_k: 2 }", backward=False),
@@ -295,6 +467,9 @@ CASES = {
     ),
     "inner product train": one(
         "InnerProduct", "inner_product_param { num_output: 5 axis: -1 }", phase=TRAIN
+    ),
+    "inner product all train": one(
+        "InnerProduct", "inner_product_param { num_output: 5 axis: 0 }", (2, 3), phase=TRAIN
     ),
     "softmax": one("Softmax", shape=(3, 5)),
     "softmax axis": one("Softmax", "softmax_param { axis: 2 }"),
@@ -322,6 +497,19 @@ CASES = {
         (2, 3),
         values=5,
     ),
+    "softmax loss old normalize": two(
+        "SoftmaxWithLoss", "loss_param { normalize: false }", (2, 5, 3), (2, 3), values=5
+    ),
+    "softmax loss of nothing": two(
+        "SoftmaxWithLoss", "loss_param { ignore_label: 0 }", (2, 5, 3), (2, 3), values=1
+    ),
+    "two losses": Case(
+        {"a": ((3, 4), "noise"), "b": ((3, 4), "noise"), "label": ((3,), 4)},
+        [
+            'name: "e" type: "EuclideanLoss" bottom: "a" bottom: "b" top: "e" loss_weight: 2',
+            'name: "s" type: "SoftmaxWithLoss" bottom: "a" bottom: "label" top: "s" loss_weight: 3',
+        ],
+    ),
     "euclidean loss": two("EuclideanLoss", first=(3, 4, 2), second=(3, 4, 2)),
     "euclidean loss train": two("EuclideanLoss", "loss_weight: 2", phase=TRAIN),
     "silence": Case(
@@ -340,6 +528,17 @@ CASES = {
         values=5,
         backward=False,
     ),
+    "accuracy ties": Case(
+        {"x": ((8, 4), "ties"), "label": ((8,), 4)},
+        [
+            'name: "it" type: "Accuracy" bottom: "x" bottom: "label" top: "y" '
+            "accuracy_param { top_k: 2 }"
+        ],
+        backward=False,
+    ),
+    "accuracy axis": two(
+        "Accuracy", "accuracy_param { axis: 2 }", (2, 3, 5), (2, 3), values=5, backward=False
+    ),
     "accuracy per class": Case(
         {"x": ((8, 4), "noise"), "label": ((8,), 4)},
         ['name: "it" type: "Accuracy" bottom: "x" bottom: "label" top: "all" top: "each"'],
@@ -354,6 +553,68 @@ CASES = {
             'name: "y" type: "Power" bottom: "p" top: "y" power_param { scale: 2 }',
         ],
         backward=False,
+    ),
+    "dummy data of 2014": Case(
+        {},
+        [
+            'name: "it" type: "DummyData" top: "p" dummy_data_param { '
+            "num: 2 channels: 3 height: 4 width: 5 data_filler { value: 2 } }",
+        ],
+        backward=False,
+    ),
+    "dummy data unsaid": Case(
+        {},
+        ['name: "it" type: "DummyData" top: "p" top: "q" dummy_data_param { shape { dim: 2 } }'],
+        backward=False,
+    ),
+    "shared weights": Case(
+        {"x": ((2, 3, 6, 7), "noise")},
+        [
+            f'name: "{top}" type: "Convolution" bottom: "{bottom}" top: "{top}" '
+            'param { name: "w" } param { name: "b" } '
+            "convolution_param { num_output: 3 kernel_size: 3 }"
+            for bottom, top in ("xp", "pq")
+        ],
+        TRAIN,
+    ),
+    "fixed weights": Case(
+        {"x": ((2, 3, 6, 7), "noise")},
+        [
+            'name: "p" type: "Convolution" bottom: "x" top: "p" param { lr_mult: 0 } '
+            "convolution_param { num_output: 3 kernel_size: 3 }"
+        ],
+        TRAIN,
+    ),
+    "rules of phase": Case(
+        {"x": (SMALL, "noise")},
+        [
+            'name: "p" type: "ReLU" bottom: "x" top: "p" include { phase: TRAIN }',
+            'name: "p" type: "Sigmoid" bottom: "x" top: "p" include { phase: TEST }',
+            'name: "q" type: "TanH" bottom: "p" top: "q" exclude { phase: TRAIN }',
+            'name: "r" type: "TanH" bottom: "p" top: "r" include { min_level: 1 }',
+            'name: "s" type: "Exp" bottom: "p" top: "s" include { max_level: 0 not_stage: "a" }',
+        ],
+    ),
+    "propagate down": Case(
+        {"a": (SMALL, "noise"), "b": (SMALL, "noise")},
+        [
+            'name: "p" type: "Sigmoid" bottom: "a" top: "p" propagate_down: false',
+            'name: "s" type: "Eltwise" bottom: "p" bottom: "b" top: "y" '
+            "propagate_down: true propagate_down: false",
+            'name: "t" type: "TanH" bottom: "a" top: "t"',
+        ],
+    ),
+    "gradient as far as weights": Case(
+        {"x": ((2, 3, 6, 7), "noise")},
+        [],
+        TRAIN,
+        text='force_backward: false input: "x" '
+        "input_shape { dim: 2 dim: 3 dim: 6 dim: 7 } "
+        'layer { name: "c" type: "Convolution" bottom: "x" top: "c" '
+        "convolution_param { num_output: 2 kernel_size: 3 } } "
+        'layer { name: "r" type: "ReLU" bottom: "c" top: "c" } '
+        'layer { name: "d" type: "InnerProduct" bottom: "c" top: "d" '
+        "inner_product_param { num_output: 2 } }",
     ),
     "old input": Case(
         {"x": ((1, 2, 6, 7), "noise")},
@@ -375,6 +636,14 @@ CASES = {
         "inner_product_param { num_output: 3 } } "
         'layers { name: "t" type: TANH bottom: "z" top: "t" } '
         'layers { name: "s" type: SOFTMAX bottom: "i" top: "s" }',
+    ),
+    "old layers of every kind": Case(
+        dict.fromkeys("xz", ((1, 4, 6, 7), "noise")),
+        [],
+        text="".join(
+            f'input: "{name}" input_dim: 1 input_dim: 4 input_dim: 6 input_dim: 7 ' for name in "xz"
+        )
+        + " ".join(f"layers {{ {body} }}" for body in OLD_LAYERS),
     ),
     "net inception": INCEPTION,
     "net inception train": INCEPTION._replace(
@@ -448,7 +717,7 @@ CASES = {
 
 def prototxt(case):
     """Write out a case's network definition."""
-    text = "force_backward: true\n"
+    text = "" if "force_backward" in case.text else "force_backward: true\n"
     if case.text:
         return text + case.text
     for name, (shape, _) in case.inputs.items():
@@ -494,7 +763,10 @@ def numbers(random, shape, kind):
 
 
 def answers(caffe, case):
-    """Run a case forward and backward; return {what: array}."""
+    """Run a case forward and backward; return {what: array}.
+
+    Diffs given to the outputs and unchanged afterwards are left out.
+    """
     net = make_net(caffe, prototxt(case), case.phase)
     random = np.random.RandomState(1)
     for name, (shape, kind) in case.inputs.items():
@@ -507,25 +779,23 @@ def answers(caffe, case):
             found[f"{name} data"] = net.blobs[name].data.copy()
     if not case.backward:
         return found
+    given = {}
     for name in net.outputs:
-        if not is_loss(net, name):
-            net.blobs[name].diff[...] = random.randn(*net.blobs[name].data.shape)
+        diff = net.blobs[name].diff
+        if not diff.any():  # a loss has its weight there
+            diff[...] = random.randn(*diff.shape)
+            given[name] = diff.copy()
     net.backward()
     for name in visible:
-        found[f"{name} diff"] = net.blobs[name].diff.copy()
+        diff = net.blobs[name].diff.copy()
+        if name not in given or not np.array_equal(diff, given[name]):
+            found[f"{name} diff"] = diff
     if case.phase == TRAIN:
         for name, blobs in net.params.items():
             for index, blob in enumerate(blobs):
                 found[f"{name}[{index}] diff"] = blob.diff.copy()
                 found[f"{name}[{index}] data"] = blob.data.copy()
     return found
-
-
-def is_loss(net, output):
-    """Tell whether an output is a loss, whose diff Caffe has set to its weight."""
-    makers = [name for name, tops in net.top_names.items() if output in tops]
-    kinds = dict(zip(net._layer_names, (layer.type for layer in net.layers)))
-    return kinds[makers[-1]].endswith("Loss")
 
 
 # -- calls ----------------------------------------------------------------------------------------
