@@ -807,6 +807,10 @@ def inception(caffe, seed=2):
     return net
 
 
+def diffs(net, *names):
+    return {f"{name} diff": net.blobs[name].diff.copy() for name in names}
+
+
 def call_partial(caffe):
     """Forward and backward between two layers, diffs asked for by name."""
     net = inception(caffe)
@@ -948,6 +952,207 @@ def call_lists(caffe):
             *net.layer_dict,
         ]
     )
+    return {"text": np.frombuffer(text.encode(), np.uint8).astype(float)}
+
+
+def call_branches(caffe):
+    """Backward from within a branch: what other branches left behind is added to it again."""
+    net = inception(caffe)
+    random = np.random.RandomState(3)
+    net.forward(end="output")
+    for name in ("a", "b", "c"):  # all are followed: a and b stand before c, where d does not
+        net.blobs[name].diff[...] = random.randn(*net.blobs[name].diff.shape)
+    net.backward(start="c")
+    found = {"before": net.blobs["norm1"].diff.copy()}
+    net.blobs["output"].diff[...] = net.blobs["output"].data
+    net.backward(start="output")
+    net.blobs["c"].diff[...] = random.randn(*net.blobs["c"].diff.shape)
+    net.backward(start="c")
+    return {**found, "after": net.blobs["norm1"].diff.copy(), **diffs(net, "data", "a", "d")}
+
+
+def call_backward_twice(caffe):
+    """Diffs of blobs are computed anew, not added up."""
+    net = inception(caffe)
+    net.forward(end="output")
+    net.blobs["output"].diff[...] = net.blobs["output"].data
+    net.backward(start="output")
+    net.backward(start="output")
+    return diffs(net, "data", "norm1")
+
+
+def call_edited(caffe):
+    """Values changed between forward and backward: backward reads what is there then."""
+    net = inception(caffe)
+    net.forward(end="output")
+    random = np.random.RandomState(4)
+    net.params["conv1"][0].data[...] *= 2
+    net.blobs["b0"].data[...] = random.randn(*net.blobs["b0"].data.shape)
+    net.blobs["output"].diff[...] = 1
+    net.backward(start="output")
+    return diffs(net, "data", "b0", "norm1")
+
+
+def call_edited_input(caffe):
+    """Another picture written between forward and backward: the weights' diffs see it."""
+    net = make_net(caffe, prototxt(CASES["conv train"]), TRAIN)
+    random = np.random.RandomState(6)
+    net.blobs["x"].data[...] = random.randn(*net.blobs["x"].data.shape)
+    net.forward()
+    net.blobs["x"].data[...] = random.randn(*net.blobs["x"].data.shape)
+    net.blobs["y"].diff[...] = random.randn(*net.blobs["y"].diff.shape)
+    net.backward()
+    return {**diffs(net, "x"), "weights": net.params["it"][0].diff.copy()}
+
+
+def call_into_the_middle(caffe):
+    """Forward from an in-place layer on, with its blob written by hand; a split's source too."""
+    net = inception(caffe)
+    net.forward()
+    random = np.random.RandomState(8)
+    net.blobs["conv1"].data[...] = random.randn(*net.blobs["conv1"].data.shape)
+    found = {"prob": net.forward(start="conv1/relu")["prob"].copy()}
+    net.blobs["norm1"].data[...] = random.randn(*net.blobs["norm1"].data.shape)
+    net.forward(start="c0", end="c")
+    found["c"] = net.blobs["c"].data.copy()
+    return found
+
+
+def call_without_force(caffe):
+    """Not told force_backward, in both phases: the diffs that backward leaves alone stay 7."""
+    found = {}
+    text = prototxt(CASES["net squeezenet"]).replace("force_backward: true", "")
+    for phase in (TEST, TRAIN):
+        net = make_net(caffe, text, phase)
+        net.blobs["data"].data[...] = np.random.RandomState(1).randn(1, 3, 27, 31)
+        net.forward(end="fire")
+        for blob in net.blobs.values():
+            blob.diff[...] = 7
+        net.blobs["fire"].diff[...] = net.blobs["fire"].data
+        net.backward(start="fire")
+        for name, diff in diffs(net, "data", "conv1", "pool1", "squeeze").items():
+            found[f"{phase} {name}"] = diff
+        if phase == TRAIN:
+            found["weights"] = net.params["conv1"][0].diff.copy()
+    return found
+
+
+def call_fixed_layer(caffe):
+    """No weight below is learned: backward stops there, and fixed weights get no diff."""
+    fixed = "param { lr_mult: 0 } param { lr_mult: 0 } "
+    text = prototxt(
+        Case(
+            {"x": ((2, 4), "noise")},
+            [
+                f'name: "a" type: "InnerProduct" bottom: "x" top: "a" {fixed}'
+                "inner_product_param { num_output: 4 }",
+                'name: "b" type: "InnerProduct" bottom: "a" top: "b" '
+                "inner_product_param { num_output: 3 }",
+            ],
+        )
+    ).replace("force_backward: true", "")
+    net = make_net(caffe, text, TRAIN)
+    net.blobs["x"].data[...] = np.random.RandomState(3).randn(2, 4)
+    net.forward()
+    for blob in net.blobs.values():
+        blob.diff[...] = 7
+    net.blobs["b"].diff[...] = 2
+    net.backward()
+    weights = {f"{name}[0]": blobs[0].diff.copy() for name, blobs in net.params.items()}
+    return {**diffs(net, "x", "a"), **weights}
+
+
+def call_statistics(caffe):
+    """Statistics of batches accumulate over three passes; a factor of 0 means none yet."""
+    net = make_net(caffe, prototxt(CASES["batchnorm batch"]), TRAIN)
+    found = {}
+    for step in range(3):
+        random = np.random.RandomState(step)
+        net.blobs["x"].data[...] = random.randn(*net.blobs["x"].data.shape) * 2 + 1
+        net.forward()
+        for index, blob in enumerate(net.params["it"]):
+            found[f"{step} [{index}]"] = blob.data.copy()
+    net = make_net(caffe, prototxt(CASES["batchnorm batch test"]._replace(phase=TEST)))
+    stored = make_net(caffe, prototxt(one("BatchNorm", shape=SMALL)))
+    stored.params["it"][2].data[...] = 0
+    for name, each in (("batch", net), ("stored", stored)):
+        each.blobs["x"].data[...] = np.random.RandomState(7).randn(*SMALL)
+        found[name] = each.forward()["y"].copy()
+    return found
+
+
+def call_constructors(caffe):
+    """Every form in which pycaffe takes a definition, a phase and weights."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        text, weights = str(Path(folder) / "net.prototxt"), str(Path(folder) / "net.caffemodel")
+        Path(text).write_text(prototxt(INCEPTION))
+        inception(caffe).save(weights)
+        for name, net in {
+            "positions": caffe.Net(text, weights, caffe.TEST),
+            "phase, then weights": caffe.Net(text, caffe.TEST, weights=weights),
+            "keywords": caffe.Net(network_file=text, phase=caffe.TEST, weights=weights),
+        }.items():
+            net.blobs["data"].data[...] = np.random.RandomState(1).randn(1, 3, 27, 31)
+            found[name] = net.forward()["prob"].copy()
+    return found
+
+
+def call_stages(caffe):
+    """Rules of phase, level and stage pick the layers."""
+    text = """force_backward: true input: "x" input_shape { dim: 2 dim: 4 }
+    layer { name: "a" type: "TanH" bottom: "x" top: "a" include { phase: TRAIN } }
+    layer { name: "a" type: "Sigmoid" bottom: "x" top: "a" exclude { phase: TRAIN } }
+    layer { name: "b" type: "Exp" bottom: "a" top: "b" include { min_level: 1 } }
+    layer { name: "c" type: "BNLL" bottom: "a" top: "c" include { stage: "s" } }
+    layer { name: "d" type: "AbsVal" bottom: "a" top: "d" include { not_stage: "s" } }
+    layer { name: "e" type: "ELU" bottom: "a" top: "e"
+      include { max_level: 0 phase: TEST } include { phase: TRAIN stage: "t" } }"""
+    found = {}
+    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
+        file.write(text)
+        file.flush()
+        for state in (TRAIN, 0, []), (TEST, 0, []), (TEST, 1, []), (TEST, 0, ["s"]), (0, 2, ["t"]):
+            phase, level, stages = state
+            net = caffe.Net(file.name, phase, level=level, stages=stages)
+            net.blobs["x"].data[...] = np.linspace(-1, 1, 8).reshape(2, 4)
+            for name, values in net.forward().items():
+                found[f"{state} {name}"] = values.copy()
+    return found
+
+
+def call_shapes(caffe):
+    """What a blob says of its shape, legacy names included."""
+    net = inception(caffe)
+    found = {}
+    for name, blob in [
+        *((name, blob) for name, blob in net.blobs.items() if "_split" not in name),
+        *(
+            (f"{name}[{i}]", blob)
+            for name, blobs in net.params.items()
+            for i, blob in enumerate(blobs)
+        ),
+    ]:
+        sizes = [blob.count, blob.num, blob.channels, blob.height, blob.width, *blob.shape]
+        found[name] = np.array(sizes, float)
+    return found
+
+
+def call_returned_names(caffe):
+    """Which blobs each form of forward and backward gives back."""
+    net = inception(caffe)
+    found = {
+        "forward": net.forward(),
+        "forward to": net.forward(end="norm1"),
+        "forward with": net.forward(blobs=["a", "b"]),
+        "forward from": net.forward(start="fc"),
+        "forward between": net.forward(start="a", end="b"),
+        "backward from": net.backward(start="output"),
+        "backward between": net.backward(start="output", end="norm1"),
+        "backward with": net.backward(start="output", diffs=["a"]),
+        "backward": net.backward(),
+    }
+    text = "; ".join(f"{form}: {sorted(names)}" for form, names in found.items())
     return {"text": np.frombuffer(text.encode(), np.uint8).astype(float)}
 
 
