@@ -53,10 +53,10 @@ def test_our_engine_dreams_what_real_caffe_dreams(dreams, folder):
     np.random.seed(0)
     ours = dream.deepdream(net, picture(130, 171), end=END, **SETTINGS[0])
     difference = np.abs(ours - dreams["tests.notebook0"])
-    # Engines round differently, and the ascent amplifies it where two values of a maximum are
-    # almost equal: seldom, and then by a few grey levels.
-    assert difference.mean() < 0.05
-    assert np.mean(difference > 1) < 0.01
+    # Found: 3e-5 of a grey level at most. Engines round differently, though, and the ascent would
+    # amplify it where two values of a maximum were almost equal on another CPU.
+    assert difference.mean() < 1e-3
+    assert np.mean(difference > 1e-3) < 0.01
 
 
 def test_the_command_makes_the_same_picture_on_both_engines(folder, monkeypatch):
@@ -68,8 +68,9 @@ def test_the_command_makes_the_same_picture_on_both_engines(folder, monkeypatch)
         np.asarray(Image.open(name)).astype(int) for name in ("caffe.png", "torch.png")
     )
     difference = np.abs(by_caffe - by_torch)
-    assert difference.mean() < 0.1
-    assert np.mean(difference > 2) < 0.01
+    # Found: 1 in 2000 values, which lie on a half, are rounded to the neighbouring grey level.
+    assert difference.mean() < 0.01
+    assert np.mean(difference > 1) < 0.001
     assert np.abs(by_caffe - picture(130, 171)).mean() > 0.5
 
 
