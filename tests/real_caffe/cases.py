@@ -877,6 +877,38 @@ def call_reshape(caffe):
     return found
 
 
+def call_sessions(caffe):
+    """A dozen calls, drawn by chance, on one net: what stays in memory between them counts."""
+    found = {}
+    for seed, kind in enumerate(["inception", "resnet", "alexnet"] * 3):
+        net = make_net(caffe, prototxt(CASES[f"net {kind}"]))
+        random = np.random.RandomState(seed)
+        net.blobs["data"].data[...] = random.randn(1, 3, 27, 31)
+        net.forward()
+        layers = [name for name in net._layer_names if "_split" not in name]
+        blobs = [name for name in net.blobs if "_split" not in name]
+        for _ in range(12):
+            low, high = (layers[index] for index in sorted(random.randint(0, len(layers), 2)))
+            blob = net.blobs[blobs[random.randint(len(blobs))]]
+            noise = random.randn(*blob.data.shape)
+            act = random.randint(8)
+            if act < 4:
+                ends = ({}, {"start": low}, {"end": high}, {"start": low, "end": high})[act]
+                net.forward(**ends)
+            elif act < 6:
+                net.backward(**({"start": high}, {"start": high, "end": low})[act - 4])
+            elif act == 6:
+                blob.data[...] += 0.1 * noise
+            else:
+                blob.diff[...] = noise
+        session = f"{seed} {kind}"
+        found[f"{session}: data diff"] = net.blobs["data"].diff.copy()
+        for what in ("data", "diff"):
+            norms = [np.linalg.norm(getattr(net.blobs[name], what)) for name in blobs]
+            found[f"{session}: {what}"] = np.array(norms)
+    return found
+
+
 def call_accumulate(caffe):
     """Diffs of parameters add up over passes in phase TRAIN."""
     case = CASES["conv train"]
