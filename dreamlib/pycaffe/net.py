@@ -154,6 +154,11 @@ class Net:
             tops = layer.shapes if not param.bottom else layer.reshape(shapes)
         except CaffeError as error:
             raise CaffeError(f"{self._source}: {error}") from None
+        except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
+            # Parameters that contradict each other in a way that no layer looked for.
+            raise CaffeError(
+                f"{self._source}: layer {param.name!r} ({param.type}): {error}"
+            ) from error
         for index, (name, shape) in enumerate(zip(param.top, tops)):
             if name not in self.blobs:
                 self.blobs[name] = Blob(shape, self._compute)

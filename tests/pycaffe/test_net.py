@@ -425,3 +425,24 @@ def test_a_blob_overwritten_in_place_while_another_reads_it_is_refused(tmp_path)
     """
     with pytest.raises(caffe.CaffeError, match="'relu' overwrites blob 'x'"):
         make_net(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'type: "InnerProduct" bottom: "x" top: "y"',
+        'type: "Tile" bottom: "x" top: "y" tile_param { axis: 9 tiles: 2 }',
+        'type: "Reshape" bottom: "x" top: "y" reshape_param { shape { dim: 7 } }',
+        'type: "Slice" bottom: "x" top: "y" top: "z" slice_param { slice_point: 99 }',
+        'type: "Log" bottom: "x" top: "y" log_param { base: 0 }',
+        'type: "Reduction" bottom: "x" top: "y" reduction_param { axis: 5 }',
+    ],
+)
+def test_contradictory_parameters_name_file_and_layer(tmp_path, body):
+    path = tmp_path / "wrong.prototxt"
+    path.write_text(
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } } '
+        f'layer {{ name: "culprit" {body} }}'
+    )
+    with pytest.raises(caffe.CaffeError, match=r"wrong\.prototxt.*culprit"):
+        caffe.Net(str(path), caffe.TEST).forward()

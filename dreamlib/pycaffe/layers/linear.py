@@ -241,6 +241,8 @@ class InnerProduct(Layer):
         param = self.param.inner_product_param
         self.start = self.axis(param.axis, len(shapes[0]))
         self.inputs, self.outputs = math.prod(shapes[0][self.start :]), int(param.num_output)
+        if not self.outputs:
+            raise self.fail("it has no num_output")
         shape = (self.outputs, self.inputs)
         self.add_blob(shape[::-1] if param.transpose else shape, param.weight_filler)
         if param.bias_term:

@@ -95,24 +95,35 @@ class Power(Function):
         return base if param.power == 1 else base.pow(param.power)
 
 
+def log_of_base(layer, base):
+    """Natural logarithm of a base; -1 stands for e."""
+    if base != -1 and base <= 0:
+        raise layer.fail(f"base {base} must be positive, or -1 for e")
+    return 1.0 if base == -1 else math.log(base)
+
+
 @register("Exp")
 class Exp(Function):
     """``base ^ (shift + scale x)``; base e if it is -1."""
 
+    def setup(self, shapes):
+        self.log_base = log_of_base(self, self.param.exp_param.base)
+
     def function(self, x):
         param = self.param.exp_param
-        log_base = 1.0 if param.base == -1 else math.log(param.base)
-        return ((x * param.scale + param.shift) * log_base).exp()
+        return ((x * param.scale + param.shift) * self.log_base).exp()
 
 
 @register("Log")
 class Log(Function):
     """``log_base(shift + scale x)``; natural if base is -1."""
 
+    def setup(self, shapes):
+        self.log_base = log_of_base(self, self.param.log_param.base)
+
     def function(self, x):
         param = self.param.log_param
-        log_base = 1.0 if param.base == -1 else math.log(param.base)
-        return (x * param.scale + param.shift).log() / log_base
+        return (x * param.scale + param.shift).log() / self.log_base
 
 
 @register("BNLL")
