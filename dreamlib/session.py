@@ -126,6 +126,6 @@ def check_layer(net, end, model):
         )
     if end not in names:
         raise DreamError(
-            f"model {model.name} has no layer {end!r} to dream{nearest(end, names)} "
-            "All layers: --list-layers"
+            f"model {model.name} has no layer {end!r} to dream (all: --list-layers)"
+            f"{nearest(end, names)}"
         )

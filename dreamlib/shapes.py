@@ -38,7 +38,7 @@ def check_picture_fits(net_param, end, height, width):
             side = _smallest_side(net_param, end)
             hint = f"; layer {end!r} takes pictures from {side} x {side} pixels on"
         raise DreamError(
-            f"a picture of {width} x {height} pixels does not fit: {misfit}{hint}. Take a larger "
+            f"an octave of {width} x {height} pixels does not fit: {misfit}{hint}. Take a larger "
             "picture, fewer octaves, or a layer nearer to the input"
         ) from None
 
