@@ -1,13 +1,13 @@
 """The notebook's step and dream: the same pictures, in less memory."""
 
 import inspect
-import tracemalloc
 
 import numpy as np
 import pytest
 
 from dreamlib import dream, octaves
 from tests import notebook
+from tests.memory import traced_peak
 from tests.nets import MEAN, picture, small_classifier
 
 END = "mixed/output"
@@ -159,18 +159,6 @@ def test_step_size_counts_grey_levels_whatever_the_scale(tmp_path):
     np.random.seed(0)
     result = dream.deepdream(net, image, iter_n=1, octave_n=1, end=END, clip=False, step_size=5)
     assert np.abs(result - image).mean() == pytest.approx(5, rel=0.01)
-
-
-def traced_peak(action):
-    """Bytes of numpy arrays that `action` held at most, beyond what was held before."""
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        action()
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
 
 
 #: Strips of the resampling and blocks of the arithmetic: fixed, whatever the picture.

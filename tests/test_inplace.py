@@ -1,7 +1,5 @@
 """In-place arithmetic: the same numbers as numpy's expressions, without their temporaries."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dreamlib import inplace
+from tests.memory import traced_peak
 
 sides = st.integers(1, 70)
 shifts = st.integers(-150, 150)
@@ -16,18 +15,6 @@ shifts = st.integers(-150, 150)
 
 def noise(*shape, seed=0):
     return np.random.RandomState(seed).randn(*shape).astype(np.float32)
-
-
-def peak_of(action):
-    """Bytes that numpy held at most, beyond what it held before."""
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        action()
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
 
 
 @given(sides, sides, shifts, shifts)
@@ -59,7 +46,7 @@ def test_roll_moves_any_dtype(dtype):
 def test_roll_sets_aside_at_most_64_rows_and_columns(shift):
     image = noise(3, 500, 600)
     allowed = 3 * 4 * 64 * (500 + 600)
-    assert peak_of(lambda: inplace.roll(image, shift, shift)) <= allowed + 10_000
+    assert traced_peak(lambda: inplace.roll(image, shift, shift)) <= allowed + 10_000
 
 
 def test_roll_refuses_what_it_cannot_move_in_place():
@@ -78,7 +65,7 @@ def test_mean_abs_has_the_bits_of_numpy(shape):
 
 def test_mean_abs_makes_no_copy_of_the_picture():
     gradient = noise(3, 600, 800)
-    assert peak_of(lambda: inplace.mean_abs(gradient)) < 4 * inplace.BLOCK + 10_000
+    assert traced_peak(lambda: inplace.mean_abs(gradient)) < 4 * inplace.BLOCK + 10_000
 
 
 @given(arrays(np.float32, st.integers(1, 300), elements=st.floats(-99, 99, width=32)))
@@ -92,7 +79,7 @@ def test_add_scaled_has_the_bits_of_numpy(values):
 def test_add_scaled_leaves_the_source_and_needs_one_block():
     target, source = noise(3, 600, 800), noise(3, 600, 800, seed=1)
     kept = source.copy()
-    assert peak_of(lambda: inplace.add_scaled(target, source, 0.5)) < 4 * inplace.BLOCK + 10_000
+    assert traced_peak(lambda: inplace.add_scaled(target, source, 0.5)) < 4 * inplace.BLOCK + 10_000
     assert np.array_equal(source, kept)
 
 
