@@ -29,6 +29,7 @@ class Step(NamedTuple):
     iteration: int  #: within the octave, from 0
     end: str  #: the layer that is dreamt
     shape: tuple  #: (height, width) of the octave
+    pixels: int  #: how many of its pixels were taken a step further
 
 
 class Preprocessing(NamedTuple):
@@ -114,6 +115,7 @@ def make_step(
     jitter=32,
     clip=True,
     objective=objective_L2,
+    mean_gradient=None,
 ):
     """Take one step of gradient ascent on the picture in the net's ``data`` blob.
 
@@ -132,6 +134,9 @@ def make_step(
         Keep the pixels within 0..255.
     objective : callable
         Given the ``end`` blob, writes the gradient of what is maximised into its ``diff``.
+    mean_gradient : float, optional
+        Mean of absolute values that the step is measured against: the whole picture's for a tile.
+        By default the gradient's own, as in the notebook.
     """
     src = net.blobs["data"]
     dst = net.blobs[end]
@@ -144,7 +149,7 @@ def make_step(
 
     image, gradient = src.data[0], src.diff[0]
     rule = Preprocessing.of(net)
-    mean = inplace.mean_abs(gradient)
+    mean = inplace.mean_abs(gradient) if mean_gradient is None else mean_gradient
     if mean > 0:  # where nothing is active there is nowhere to climb; the notebook made NaNs here
         inplace.add_scaled(image, gradient, step_size * float(rule.scale) / mean)
     inplace.roll(image, -ox, -oy)
@@ -212,7 +217,7 @@ def deepdream(
             image += octave_base
         for iteration in range(0 if stopped else iter_n):
             make_step(net, end=end, clip=clip, **step_params)
-            if on_step is not None and on_step(Step(octave, iteration, end, (h, w))):
+            if on_step is not None and on_step(Step(octave, iteration, end, (h, w), h * w)):
                 stopped = True
                 break
         if octave < octave_n - 1:

@@ -11,6 +11,9 @@ import numpy as np
 
 from .inplace import BLOCK
 
+#: Pixels of a strip of a chained picture, and its least height: rows at its edges are made twice.
+STRIP, STRIP_ROWS = 1 << 19, 16
+
 
 def octave_sizes(height, width, octave_n=4, octave_scale=1.4):
     """Sizes of the octaves, smallest first; the last is the picture's own.
@@ -48,7 +51,7 @@ def resize(image, out):
         Overwritten; must not overlap `image`.
     """
     for plane, target in zip(image, out):
-        for top, bottom in _strips(*target.shape):
+        for top, bottom in strips(*target.shape, BLOCK, 1):
             target[top:bottom] = _resized_rows(plane, target.shape, top, bottom)
 
 
@@ -77,7 +80,7 @@ def shrink_in_place(buffer, channels, size, new_size):
     image = as_picture(buffer, channels, size)
     small = as_picture(buffer, channels, new_size)
     for plane, target in zip(image, small):
-        for top, bottom in _strips(*new_size):
+        for top, bottom in strips(*new_size, BLOCK, 1):
             target[top:bottom] = _resized_rows(plane, new_size, top, bottom)
     return small
 
@@ -88,22 +91,19 @@ def as_picture(buffer, channels, size):
     return buffer[: channels * height * width].reshape(channels, height, width)
 
 
-def _strips(height, width):
-    rows = max(1, BLOCK // max(1, width))
-    for top in range(0, height, rows):
-        yield top, min(top + rows, height)
-
-
 def _resized_rows(plane, size, top, bottom):
     """Rows `top` to `bottom` of a plane resampled to `size`, as a new float64 array."""
     rows = _Taps(plane.shape[0], size[0], top, bottom)
-    columns = _Taps(plane.shape[1], size[1], 0, size[1])
-    first = int(rows.before[0])
-    window = plane[first : int(rows.after[-1]) + 1].astype(np.float64)
+    return _between(plane[rows.first : rows.stop], rows, _Taps(plane.shape[1], size[1]))
+
+
+def _between(window, rows, columns):
+    """Resample the rows of a plane from `rows.first` to `rows.stop`; gives float64."""
+    window = window.astype(np.float64)
     # In scipy's order: each value times its row's weight, then its column's, summed row by row.
-    total = np.zeros((bottom - top, size[1]))
+    total = np.zeros((len(rows.before), len(columns.before)))
     for row, row_weight in rows.pairs():
-        weighted = window[row - first]
+        weighted = window[row - rows.first]
         weighted *= row_weight[:, None]
         for column, column_weight in columns.pairs():
             term = weighted[:, column]
@@ -112,10 +112,103 @@ def _resized_rows(plane, size, top, bottom):
     return total
 
 
+# Pictures of any size, as rows that are made when they are asked for: an object with a `size` and a
+# method `rows(top, bottom)`, which gives a (3, bottom - top, width) ndarray of float32. Chained,
+# they hold a strip each, never a picture.
+
+
+class Stored:
+    """The picture on a canvas, in the network's values.
+
+    Parameters
+    ----------
+    canvas : dreamlib.canvas.Canvas
+    encoding : dreamlib.canvas.Encoding
+    """
+
+    def __init__(self, canvas, encoding):
+        self.size = canvas.shape[:2]
+        self._canvas, self._encoding = canvas, encoding
+
+    def rows(self, top, bottom):
+        """Read and decode rows `top` to `bottom`."""
+        out = np.empty((3, bottom - top, self.size[1]), np.float32)
+        return self._encoding.decode(self._canvas.rows(top, bottom), out)
+
+
+class Resized:
+    """Another such picture resampled to `size` (height, width)."""
+
+    def __init__(self, picture, size):
+        self.size = size
+        self._picture = picture
+        self._columns = _Taps(picture.size[1], size[1])
+
+    def rows(self, top, bottom):
+        """Resample rows `top` to `bottom`."""
+        taps = _Taps(self._picture.size[0], self.size[0], top, bottom)
+        window = self._picture.rows(taps.first, taps.stop)
+        out = np.empty((3, bottom - top, self.size[1]), np.float32)
+        for plane, target in zip(window, out):
+            target[:] = _between(plane, taps, self._columns)
+        return out
+
+
+class Combined:
+    """Two such pictures of one size, added or subtracted (`combine`: np.add, np.subtract)."""
+
+    def __init__(self, combine, first, second):
+        self.size = first.size
+        self._combine, self._pictures = combine, (first, second)
+
+    def rows(self, top, bottom):
+        """Combine rows `top` to `bottom`."""
+        first, second = (picture.rows(top, bottom) for picture in self._pictures)
+        return self._combine(first, second, out=first)
+
+
+def octave_base(source, sizes):
+    """An octave of the undreamt picture, by the notebook's chain of reductions.
+
+    Parameters
+    ----------
+    source : Stored
+    sizes : list of (height, width)
+        From the octave's own up to the source's.
+    """
+    for size in sizes[-2::-1]:
+        source = Resized(source, size)
+    return source
+
+
+def carry_up(dreamt, source, sizes):
+    """An octave to be dreamt: its own base, and the detail dreamt on the one before.
+
+    Parameters
+    ----------
+    dreamt : Stored
+        The octave before.
+    source : Stored
+        The undreamt picture.
+    sizes : list of (height, width)
+        From the size of `dreamt` on to that of `source`.
+    """
+    detail = Combined(np.subtract, dreamt, octave_base(source, sizes))
+    return Combined(np.add, Resized(detail, sizes[1]), octave_base(source, sizes[1:]))
+
+
+def strips(height, width, pixels=STRIP, least=STRIP_ROWS):
+    """Cut a picture into strips of rows: yields (top, bottom)."""
+    rows = max(least, pixels // max(1, width))
+    for top in range(0, height, rows):
+        yield top, min(top + rows, height)
+
+
 class _Taps:
     """The two old samples, and their weights, that each of the new samples lies between."""
 
-    def __init__(self, length, new_length, start, stop):
+    def __init__(self, length, new_length, start=0, stop=None):
+        stop = new_length if stop is None else stop
         spacing = (length - 1) / (new_length - 1) if new_length > 1 else 1.0
         position = np.arange(start, stop) * spacing
         before = np.floor(position)
@@ -127,6 +220,7 @@ class _Taps:
         self.after = np.minimum(self.before + 1, length - 1)
         self.weight_before = weight * inside
         self.weight_after = (1.0 - weight) * inside
+        self.first, self.stop = int(self.before[0]), int(self.after[-1]) + 1
 
     def pairs(self):
         return (self.before, self.weight_before), (self.after, self.weight_after)

@@ -84,10 +84,9 @@ class Progress:
         -------
         bool
         """
-        height, width = step.shape
-        self.done += height * width
+        self.done += step.pixels
         if not self._quiet:
-            self._show(step, height * width)
+            self._show(step, step.pixels)
         return self.interrupted
 
     def _show(self, step, pixels):

@@ -118,7 +118,7 @@ def test_on_step_is_told_every_step(net):
     steps = []
     dream.deepdream(net, picture(60, 84), iter_n=2, octave_n=2, end=END, on_step=steps.append)
     assert steps == [
-        dream.Step(octave, iteration, END, size)
+        dream.Step(octave, iteration, END, size, size[0] * size[1])
         for octave, size in enumerate([(43, 60), (60, 84)])
         for iteration in (0, 1)
     ]

@@ -20,7 +20,7 @@ class Terminal(io.StringIO):
 def steps(iterations):
     for octave, size in enumerate(SIZES):
         for iteration in range(iterations):
-            yield Step(octave, iteration, "end", size)
+            yield Step(octave, iteration, "end", size, size[0] * size[1])
 
 
 def test_work_is_counted_in_pixel_steps():
@@ -29,7 +29,7 @@ def test_work_is_counted_in_pixel_steps():
     with progress:
         for step in steps(3):
             progress(step)
-            if step == Step(0, 2, "end", (10, 20)):
+            if step == Step(0, 2, "end", (10, 20), 200):
                 assert progress.done == 600
     assert progress.done == progress.total
 
@@ -75,9 +75,9 @@ def test_quiet_shows_nothing(stream):
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
 def test_the_first_interrupt_ends_the_dream_after_its_step(stream):
     with Progress(SIZES, 2, stream=stream) as progress:
-        assert not progress(Step(0, 0, "end", (10, 20)))
+        assert not progress(Step(0, 0, "end", (10, 20), 200))
         os.kill(os.getpid(), signal.SIGINT)
-        assert progress(Step(0, 1, "end", (10, 20)))
+        assert progress(Step(0, 1, "end", (10, 20), 200))
         assert progress.interrupted
     assert "Ctrl-C again" in stream.getvalue()
 

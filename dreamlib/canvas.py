@@ -1,0 +1,300 @@
+"""The picture being dreamt: rows of RGB pixels, in RAM or in a file, read and written by windows.
+
+Files are read and written, never mapped: mapped pages count as the process's resident memory, the
+kernel's page cache does not.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+from .errors import DreamError
+
+#: How a picture goes on beyond its borders: which axes (rows, columns) close in themselves. The
+#: other axes are mirrored, so that a window never sees the opposite border, nor an edge.
+WRAPS = {"none": (False, False), "horizontal": (False, True), "both": (True, True)}
+
+
+class Window(NamedTuple):
+    """A rectangle of pixels; parts of it may lie beyond the picture."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+class Canvas:
+    """A picture of pixels ``(height, width, 3)``, RGB.
+
+    Parameters
+    ----------
+    height, width : int
+    dtype : {uint8, uint16, float32}
+    wrap : {'none', 'horizontal', 'both'}
+        What a window finds beyond the borders: see `WRAPS`.
+    path : str or Path, optional
+        Where the pixels lie, row by row, without a header; made if it is not there. In RAM by
+        default.
+
+    Raises
+    ------
+    DreamError
+        The file cannot be made, or is not of the canvas's size.
+    """
+
+    def __init__(self, height, width, dtype, wrap="none", path=None):
+        self.shape = (int(height), int(width), 3)
+        self.dtype = np.dtype(dtype)
+        self.wrap = wrap
+        self.path = None if path is None else os.fspath(path)
+        self._file, self._pixels = None, None
+        if path is None:
+            self._pixels = np.zeros(self.shape, self.dtype)
+            return
+        try:
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            size = os.fstat(self._file).st_size
+            if size == 0:
+                os.ftruncate(self._file, self.nbytes)
+        except OSError as error:
+            raise DreamError(f"{path} cannot be opened: {error.strerror}") from error
+        if size not in (0, self.nbytes):
+            os.close(self._file)
+            raise DreamError(f"{path} has {size} bytes, a canvas of {self} needs {self.nbytes}")
+
+    @classmethod
+    def of(cls, pixels, wrap="none"):
+        """Make a canvas of an array ``(height, width, 3)``, which is not copied."""
+        canvas = cls(0, 0, pixels.dtype, wrap)
+        canvas.shape, canvas._pixels = pixels.shape, pixels
+        return canvas
+
+    def __str__(self):
+        return f"{self.shape[1]} x {self.shape[0]} pixels of {self.dtype}"
+
+    @staticmethod
+    def bytes_of(height, width, dtype):
+        """Return the bytes of such a canvas."""
+        return height * width * 3 * np.dtype(dtype).itemsize
+
+    @property
+    def nbytes(self):
+        """Bytes of all pixels."""
+        return self.bytes_of(*self.shape[:2], self.dtype)
+
+    @property
+    def _row_bytes(self):
+        return self.shape[1] * 3 * self.dtype.itemsize
+
+    def read(self, window, out=None):
+        """Copy a window, mirrored or closed beyond the borders.
+
+        Parameters
+        ----------
+        window : Window
+        out : (window.height, window.width, 3) ndarray, optional
+            Written to and returned.
+
+        Returns
+        -------
+        ndarray of the canvas's dtype
+        """
+        if out is None:
+            out = np.empty((window.height, window.width, 3), self.dtype)
+        for rows, columns in self._parts(window):
+            self._get(rows, columns, out[rows.there, columns.there])
+        return out
+
+    def write(self, window, pixels):
+        """Put pixels into a window, which may pass a border only where the canvas is closed.
+
+        Parameters
+        ----------
+        window : Window
+        pixels : (window.height, window.width, 3) ndarray of the canvas's dtype
+        """
+        for rows, columns in self._parts(window):
+            if rows.step < 0 or columns.step < 0:
+                raise ValueError(f"{window} lies beyond a border of {self}")
+            self._put(rows, columns, pixels[rows.there, columns.there])
+
+    def rows(self, top, bottom):
+        """Copy whole rows: an ndarray of (bottom - top, width, 3)."""
+        return self.read(Window(top, 0, bottom - top, self.shape[1]))
+
+    def array(self):
+        """The pixels themselves if they are in RAM, else a read-only map of the file."""
+        if self._pixels is not None:
+            return self._pixels
+        return np.memmap(self.path, self.dtype, "r", shape=self.shape)
+
+    def flush(self):
+        """Return when the pixels are safe from a power cut, as far as the file system tells."""
+        if self._file is not None:
+            os.fsync(self._file)
+
+    def close(self):
+        """Give up the pixels, or the file, which stays."""
+        self._pixels = None
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _parts(self, window):
+        closed = WRAPS[self.wrap]
+        rows = list(_runs(window.top, window.height, self.shape[0], closed[0]))
+        columns = list(_runs(window.left, window.width, self.shape[1], closed[1]))
+        return ((row_run, column_run) for row_run in rows for column_run in columns)
+
+    def _get(self, rows, columns, out):
+        if self._pixels is not None:
+            out[:: rows.step, :: columns.step] = self._pixels[rows.here, columns.here]
+            return
+        width = columns.here.stop - columns.here.start
+        line = np.empty((width, 3), self.dtype)
+        for row, target in zip(range(rows.here.start, rows.here.stop), out[:: rows.step]):
+            if os.preadv(self._file, [line], self._offset(row, columns)) != line.nbytes:
+                raise DreamError(f"{self.path} has been cut short; the work folder is unusable")
+            target[:: columns.step] = line
+
+    def _put(self, rows, columns, pixels):
+        if self._pixels is not None:
+            self._pixels[rows.here, columns.here] = pixels
+            return
+        for row, line in zip(range(rows.here.start, rows.here.stop), pixels):
+            data, offset = memoryview(np.ascontiguousarray(line)).cast("B"), 0
+            while offset < len(data):  # a write may be partial just before a disk is full
+                start = self._offset(row, columns) + offset
+                try:
+                    offset += os.pwrite(self._file, data[offset:], start)
+                except OSError as error:
+                    raise DreamError(
+                        f"{self.path} cannot be written: {error.strerror}; mend that, then go on "
+                        "with --resume"
+                    ) from error
+
+    def _offset(self, row, columns):
+        return row * self._row_bytes + columns.here.start * 3 * self.dtype.itemsize
+
+
+class _Run(NamedTuple):
+    """A stretch of a window's axis that follows the picture's pixels, or runs against them."""
+
+    there: slice  #: in the window
+    here: slice  #: in the picture
+    step: int  #: 1, or -1 where mirrored
+
+
+def _runs(start, length, size, closed):
+    """Cut the positions from `start` on into `_Run`s within a picture of `size` pixels."""
+    position = start
+    while position < start + length:
+        lap, place = divmod(position, size)
+        count = min(size - place, start + length - position)
+        there = slice(position - start, position - start + count)
+        if closed or lap % 2 == 0:
+            yield _Run(there, slice(place, place + count), 1)
+        else:
+            yield _Run(there, slice(size - place - count, size - place), -1)
+        position += count
+
+
+class Encoding:
+    """How a network's picture lies on a canvas.
+
+    Integers are grey levels (uint16: 257 to a level); float32 holds the network's own values, so
+    that nothing is rounded. Channels are RGB on the canvas, in the network's order outside it.
+
+    Parameters
+    ----------
+    rule : dreamlib.dream.Preprocessing
+    dtype : {uint8, uint16, float32}
+    """
+
+    def __init__(self, rule, dtype):
+        self.rule = rule
+        self.dtype = np.dtype(dtype)
+        self.levels = {"uint8": 1, "uint16": 257, "float32": None}[self.dtype.name]
+
+    def decode(self, pixels, out):
+        """Turn pixels ``(h, w, 3)`` into the network's values, written into `out` ``(3, h, w)``."""
+        for plane, channel, mean in zip(out, self.rule.order, self.rule.mean):
+            plane[:] = pixels[..., channel]
+            if self.levels:
+                if self.levels > 1:
+                    plane /= self.levels
+                plane -= mean
+                plane *= self.rule.scale
+        return out
+
+    def encode(self, image, window, turn):
+        """Turn the network's values into pixels, rounded without bias.
+
+        A value between two levels becomes the upper one as often as it is near to it, judged by a
+        threshold that depends on place and `turn`: the same whoever computes it and in whatever
+        order. Thresholds at one place run through a golden-ratio sequence, so what rounding adds
+        in one turn it takes back in the next ones, and steps below half a level are not lost.
+
+        Parameters
+        ----------
+        image : (3, h, w) ndarray of float32
+            Not changed.
+        window : Window
+            Where it will lie.
+        turn : int
+            Counts the times that this place is rounded.
+
+        Returns
+        -------
+        (h, w, 3) ndarray of the canvas's dtype
+        """
+        pixels = np.empty(image.shape[1:] + (3,), self.dtype)
+        if not self.levels:
+            for plane, channel in zip(image, self.rule.order):
+                pixels[..., channel] = plane
+            return pixels
+        scratch = np.empty(image.shape[1:], np.float32)
+        for plane, channel, mean in zip(image, self.rule.order, self.rule.mean):
+            np.divide(plane, self.rule.scale, out=scratch)
+            scratch += mean
+            if self.levels > 1:
+                scratch *= self.levels
+            scratch += thresholds(window, channel, turn, bits=12 if self.levels == 1 else 6)
+            np.floor(scratch, out=scratch)
+            np.clip(scratch, 0, np.iinfo(self.dtype).max, out=scratch)
+            pixels[..., channel] = scratch
+        return pixels
+
+
+#: Fractions of a turn, in units of 2**-32, by which the threshold moves from row to row, column to
+#: column (Roberts' R2 sequence), channel to channel, and turn to turn (the golden ratio).
+_ROW, _COLUMN, _CHANNEL, _TURN = 3242174889, 2447445414, 1431655765, 2654435769
+
+
+def thresholds(window, channel, turn, bits):
+    """Thresholds for rounding, strictly between 0 and 1, evenly spread over space and time.
+
+    Parameters
+    ----------
+    window : Window
+    channel, turn : int
+    bits : int
+        Their resolution: so coarse that a whole number plus a threshold never rounds to the next.
+
+    Returns
+    -------
+    (window.height, window.width) ndarray of float32
+    """
+    rows = np.arange(window.top, window.top + window.height, dtype=np.int64) * _ROW
+    columns = np.arange(window.left, window.left + window.width, dtype=np.int64) * _COLUMN
+    rows += channel * _CHANNEL + turn * _TURN
+    phase = rows.astype(np.uint32)[:, None] + columns.astype(np.uint32)
+    phase >>= np.uint32(32 - bits)
+    values = phase.astype(np.float32)
+    values += np.float32(0.5)
+    values *= np.float32(2.0**-bits)
+    return values

@@ -1,0 +1,42 @@
+"""Who paints a phase's visits: this process alone."""
+
+from __future__ import annotations
+
+
+class Alone:
+    """One painter, in this process.
+
+    Parameters
+    ----------
+    painter : dreamlib.painter.Painter
+    """
+
+    def __init__(self, painter):
+        self._painter = painter
+
+    def paint(self, place, visits, indices, canvas, target, mean, turn):
+        """Paint some visits of a phase.
+
+        Parameters
+        ----------
+        place : (octave, turn, phase)
+        visits : list of dreamlib.tiles.Visit
+            All of the phase.
+        indices : list of int
+            Which to paint.
+        canvas, target, mean, turn
+            As for `Painter.paint`.
+
+        Yields
+        ------
+        index : int
+        sum_abs : float
+            What `Painter.paint` returned.
+        """
+        for index in indices:
+            yield index, self._painter.paint(visits[index], canvas, target, mean, turn)
+
+    def measure(self, place, visits, indices, canvas):
+        """Measure some visits of a phase: yields what `paint` does, and changes nothing."""
+        for index in indices:
+            yield index, self._painter.measure(visits[index], canvas)

@@ -1,0 +1,213 @@
+"""The dream of a picture of any size: octaves, passes, phases, visits.
+
+The notebook's loop on a canvas. With a `whole` schedule and float32 canvases it gives the bits of
+`dreamlib.dream.deepdream`; with tiles the network sees a window at a time, and nothing but canvases
+grows with the picture.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from .canvas import Window
+from .dream import Step
+from .estimate import RunningMean
+from .octaves import Stored, carry_up, octave_base, strips
+from .tiles import Schedule
+
+#: Seconds between two records of where the dream is, within a phase.
+CHECKPOINT = 60
+
+#: Tiles that an octave's first estimate of the mean |gradient| is measured on: this share of a
+#: pass, within these bounds.
+SAMPLE_SHARE, SAMPLE_LEAST, SAMPLE_MOST = 1 / 4, 2, 16
+
+
+@dataclass
+class State:
+    """Where a dream is; with the canvases, all that is needed to go on.
+
+    Random numbers need no place here: they follow from seed, octave and pass.
+    """
+
+    octave: int = 0
+    turn: int = 0  #: pass on this octave
+    phase: int = 0
+    done: dict = field(default_factory=dict)  #: visit of the phase -> its sum of |gradient|
+    applying: bool = False  #: the phase is painted; its tiles are being copied onto the canvas
+    mean: RunningMean = field(default_factory=RunningMean)
+
+
+class Dreamer:
+    """Dreams one picture.
+
+    Parameters
+    ----------
+    source : Stored
+        The undreamt picture.
+    sizes : list of (height, width)
+        The octaves, smallest first.
+    settings : dreamlib.settings.Settings
+        With nothing left open.
+    encoding : dreamlib.canvas.Encoding
+        Of the canvases.
+    crew : dreamlib.crew.Alone or dreamlib.crew.Crew
+        Who paints.
+    store : dreamlib.checkpoint.InMemory or dreamlib.checkpoint.WorkFolder
+        Where canvases lie and the state is kept.
+    on_step : callable
+        Called with a `Step` after every visit; where it returns True the dream ends early.
+    on_canvas : callable, optional
+        Called with the canvas between phases, when no one changes it.
+    """
+
+    def __init__(
+        self, source, sizes, settings, encoding, crew, store, on_step, on_canvas=None
+    ):  # fmt: skip
+        self._source, self._sizes, self._settings = source, sizes, settings
+        self._encoding, self._crew, self._store = encoding, crew, store
+        self._on_step, self._on_canvas = on_step, on_canvas
+        self._passes = -(-settings.iterations // settings.tile_steps)
+
+    def run(self):
+        """Dream all octaves.
+
+        Returns
+        -------
+        dreamlib.canvas.Canvas
+            Of the picture's full size, also where the dream was ended early.
+        """
+        state = self._store.load_state() or State()
+        for octave in range(state.octave, len(self._sizes)):
+            canvas = self._octave_canvas(octave)
+            if octave != state.octave:
+                state = State(octave)
+            self._store.save(state)
+            self._store.drop(_name(octave - 1))
+            if self._paint_octave(state, canvas):
+                return self._without_steps(canvas, octave)
+        return canvas
+
+    # -- canvases ---------------------------------------------------------------------------------
+
+    def _octave_canvas(self, octave):
+        """Open an octave's canvas, or make it: base, and the detail of the octave before."""
+        if not self._store.has(_name(octave)):
+            rest = self._sizes[octave:]
+            if octave == 0:
+                picture = octave_base(self._source, rest)
+            else:
+                before = self._store.canvas(_name(octave - 1), self._sizes[octave - 1])
+                picture = self._carried(before, octave)
+            self._fill(_name(octave), picture, octave)
+        return self._store.canvas(_name(octave), self._sizes[octave])
+
+    def _carried(self, before, octave):
+        return carry_up(Stored(before, self._encoding), self._source, self._sizes[octave - 1 :])
+
+    def _fill(self, name, picture, octave):
+        canvas = self._store.new_canvas(name, picture.size)
+        height, width = picture.size
+        for top, bottom in strips(height, width):
+            window = Window(top, 0, bottom - top, width)
+            rows = picture.rows(top, bottom)
+            canvas.write(window, self._encoding.encode(rows, window, octave * self._passes - 1))
+        self._store.complete(name)
+
+    def _without_steps(self, canvas, octave):
+        """Carry what there is up to the full size; what a resumed dream needs is left alone."""
+        for larger in range(octave + 1, len(self._sizes)):
+            name = f"unfinished-{larger}"
+            self._fill(name, self._carried(canvas, larger), larger)
+            canvas = self._store.canvas(name, self._sizes[larger])
+            self._store.drop(f"unfinished-{larger - 1}")
+        return canvas
+
+    # -- steps ------------------------------------------------------------------------------------
+
+    def _paint_octave(self, state, canvas):
+        """Make an octave's passes; return whether the dream was ended early."""
+        schedule = octave_schedule(self._settings, self._sizes[state.octave], state.octave)
+        shadow = self._store.shadow(self._sizes[state.octave])
+        while state.turn < self._passes:
+            phases = schedule.phases(state.turn)
+            one_visit = len(phases) == len(phases[0]) == 1
+            if state.mean.predicted is None and not one_visit:
+                self._sample(state, phases, canvas)
+            while state.phase < len(phases):
+                visits = phases[state.phase]
+                mean = None if one_visit else state.mean.value(canvas.shape[0] * canvas.shape[1])
+                if not state.applying and self._paint(state, visits, canvas, shadow, mean):
+                    return True
+                self._apply(state, visits, canvas, shadow)
+            state.turn, state.phase = state.turn + 1, 0
+            state.mean.end_pass()
+        self._store.save(state)
+        return False
+
+    def _sample(self, state, phases, canvas):
+        """Measure the mean |gradient| on tiles from all over the first pass."""
+        places = [
+            (phase, index) for phase, visits in enumerate(phases) for index in range(len(visits))
+        ]
+        wanted = min(max(round(len(places) * SAMPLE_SHARE), SAMPLE_LEAST), SAMPLE_MOST, len(places))
+        for number in range(wanted):
+            # Evenly spread over the sequence, which goes through the picture once a phase.
+            phase, index = places[(2 * number + 1) * len(places) // (2 * wanted)]
+            place = (state.octave, state.turn, phase)
+            for _, sum_abs in self._crew.measure(place, phases[phase], [index], canvas):
+                core = phases[phase][index].core
+                state.mean.add(sum_abs, core.height * core.width)
+        state.mean.end_sample()
+
+    def _paint(self, state, visits, canvas, shadow, mean):
+        """Paint what is left of a phase; return whether the dream was ended early."""
+        place = (state.octave, state.turn, state.phase)
+        left = [index for index in range(len(visits)) if index not in state.done]
+        rounding = state.octave * self._passes + state.turn
+        if visits[0].row_weight is not None:
+            rounding += state.phase  # an overlap is rounded more than once in a pass
+        recorded = time.monotonic()
+        painting = self._crew.paint(place, visits, left, canvas, shadow or canvas, mean, rounding)
+        for index, sum_abs in painting:
+            state.done[index] = sum_abs
+            step = Step(
+                state.octave, state.turn, self._settings.end, self._sizes[state.octave],
+                visits[index].pixels,
+            )  # fmt: skip
+            stop = self._on_step(step)
+            if time.monotonic() - recorded > CHECKPOINT or stop:
+                recorded = time.monotonic()
+                self._store.save(state, shadow)
+            if stop:
+                painting.close()
+                return True
+        return False
+
+    def _apply(self, state, visits, canvas, shadow):
+        """Copy a phase's tiles onto the canvas, so that a death at any moment can be mended."""
+        if shadow:
+            if not state.applying:
+                state.applying = True
+                self._store.save(state, shadow)
+            for visit in visits:
+                canvas.write(visit.core, shadow.read(visit.core))
+        for index, visit in enumerate(visits):  # in this order: a sum depends on it
+            state.mean.add(state.done[index], visit.core.height * visit.core.width)
+        state.phase, state.done, state.applying = state.phase + 1, {}, False
+        self._store.save(state, canvas)
+        if self._on_canvas:
+            self._on_canvas(canvas, state.octave)
+
+
+def octave_schedule(settings, size, octave):
+    """Return the `Schedule` of an octave of `size` (height, width)."""
+    return Schedule(
+        settings.schedule, size, settings.tile_size, settings.overlap, settings.wrap,
+        settings.jitter, settings.seed, octave, settings.iterations,
+    )  # fmt: skip
+
+
+def _name(octave):
+    return f"octave-{octave}"

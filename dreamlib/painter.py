@@ -1,0 +1,96 @@
+"""A tile's turn: from the canvas through the network's `make_step` and back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .canvas import Encoding
+from .dream import Preprocessing, make_step
+from .objectives import objective_L2
+from .profiling import profile
+
+
+class Painter:
+    """Paints visits with one net.
+
+    Parameters
+    ----------
+    net : caffe.Classifier
+    dtype : {uint8, uint16, float32}
+        Of the canvases.
+    end, step_size, clip, objective
+        As for `dreamlib.dream.make_step`.
+    steps : int
+        Steps of ascent in a visit.
+    """
+
+    def __init__(self, net, dtype, end, step_size=1.5, clip=True, objective=objective_L2, steps=1):
+        self.encoding = Encoding(Preprocessing.of(net), dtype)
+        self._net, self._end, self._objective = net, end, objective
+        self._ascent = {"step_size": step_size, "clip": clip}
+        self._steps = steps
+
+    @profile
+    def paint(self, visit, canvas, target, mean_gradient, turn):
+        """Dream a tile.
+
+        Parameters
+        ----------
+        visit : dreamlib.tiles.Visit
+        canvas : dreamlib.canvas.Canvas
+            Read.
+        target : dreamlib.canvas.Canvas
+            The tile's core is written there; may be `canvas`.
+        mean_gradient : float or None
+            See `make_step`.
+        turn : int
+            See `Encoding.encode`.
+
+        Returns
+        -------
+        float
+            Sum of the gradient's absolute values over the core, before the first step.
+        """
+        image = self._load(visit, canvas)
+        before = None if visit.row_weight is None else image.copy()
+        first = sum_abs = None
+        for _ in range(self._steps):
+            # Within a visit gradients grow; the picture's mean is taken to grow with them.
+            growth = 1 if not first else sum_abs / first
+            make_step(
+                self._net, end=self._end, jitter=0, objective=self._objective, **self._ascent,
+                mean_gradient=None if mean_gradient is None else mean_gradient * growth,
+            )  # fmt: skip
+            sum_abs = self._sum_abs(visit)
+            first = sum_abs if first is None else first
+        image = self._net.blobs["data"].data[0]
+        if before is not None:
+            image -= before
+            image *= visit.row_weight[:, None]
+            image *= visit.column_weight
+            image += before
+        target.write(visit.core, self.encoding.encode(_core(image, visit), visit.core, turn))
+        return first
+
+    def measure(self, visit, canvas):
+        """Return what `paint` would, but leave the picture as it is."""
+        self._load(visit, canvas)
+        self._net.forward(end=self._end)
+        self._objective(self._net.blobs[self._end])
+        self._net.backward(start=self._end)
+        return self._sum_abs(visit)
+
+    def _load(self, visit, canvas):
+        blob = self._net.blobs["data"]
+        blob.reshape(1, 3, visit.window.height, visit.window.width)
+        return self.encoding.decode(canvas.read(visit.window), blob.data[0])
+
+    def _sum_abs(self, visit):
+        gradient = _core(self._net.blobs["data"].diff[0], visit)
+        return sum(float(np.abs(plane).sum(dtype=np.float64)) for plane in gradient)
+
+
+def _core(image, visit):
+    """View the core of a window's picture (3, h, w)."""
+    top, left = visit.core.top - visit.window.top, visit.core.left - visit.window.left
+    return image[:, top : top + visit.core.height, left : left + visit.core.width]
