@@ -14,7 +14,7 @@ import tempfile
 
 import numpy as np
 
-from .errors import DreamError
+from .errors import DreamError, reading
 from .names import nearest
 
 ENGINES = ("auto", "caffe", "torch")
@@ -113,6 +113,7 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
     order = (2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2)
     scale = None if model.input_scale == 1 else model.input_scale
     definition = read_definition(model, engine)
+    _check_input(model, definition)
     if caffe.__name__ == "caffe":
         _refuse_what_ends_caffe(model, definition, caffe)
     with _differentiable(definition) as prototxt:
@@ -148,19 +149,45 @@ def read_definition(model, engine):
     Raises
     ------
     DreamError
-        Malformed text.
+        Malformed text, or a file that cannot be read.
     """
     from google.protobuf import text_format
 
     caffe_pb2 = importlib.import_module(load_caffe(engine).__name__ + ".proto.caffe_pb2")
     net_param = caffe_pb2.NetParameter()
     try:
-        text_format.Merge(model.prototxt.read_text(), net_param)
+        with reading():
+            text = model.prototxt.read_text(encoding="utf-8")
+        text_format.Merge(text, net_param)
+    except UnicodeDecodeError as error:
+        raise DreamError(
+            f"{model.prototxt} is not a prototxt: it holds binary data; expected the text that "
+            "describes the layers"
+        ) from error
     except text_format.ParseError as error:
         raise DreamError(
             f"{model.prototxt} is not a prototxt that Caffe reads, at {error}"
         ) from error
     return net_param
+
+
+def _check_input(model, definition):
+    """Refuse a network whose first input is not the picture."""
+    expected = "; expected an input 'data' of 1 x 3 x HEIGHT x WIDTH before all layers"
+    if not definition.layer and not definition.layers:
+        raise DreamError(f"{model.prototxt} has no layers{expected}")
+    layers = [layer for layer in definition.layer if layer.type == "Input"]
+    inputs = list(definition.input) + [top for layer in layers for top in layer.top]
+    if not inputs:
+        raise DreamError(f"{model.prototxt} has no input{expected}")
+    if inputs[0] != "data":
+        raise DreamError(f"{model.prototxt}: the input is called {inputs[0]!r}{expected}")
+    shapes = [shape.dim for shape in definition.input_shape] + [definition.input_dim[:4]]
+    shapes += [shape.dim for layer in layers for shape in layer.input_param.shape]
+    shape = next((list(shape) for shape in shapes if shape), None)
+    if shape and (len(shape) != 4 or shape[1] != 3):
+        given = " x ".join(map(str, shape))
+        raise DreamError(f"{model.prototxt}: the input 'data' is {given}{expected}")
 
 
 def _refuse_what_ends_caffe(model, definition, caffe):
@@ -175,8 +202,10 @@ def _refuse_what_ends_caffe(model, definition, caffe):
                 f"does not have{nearest(layer.type, known)}"
             )
     weights = type(definition)()
+    with reading():
+        content = model.weights.read_bytes()
     try:
-        weights.ParseFromString(model.weights.read_bytes())
+        weights.ParseFromString(content)
     except DecodeError as error:
         raise DreamError(
             f"{model.weights}: truncated, or not a caffemodel; fetch or copy it again"

@@ -9,7 +9,9 @@ import pytest
 from dreamlib import engines, pycaffe
 from dreamlib.errors import DreamError
 from dreamlib.models import find_model
-from tests.nets import write_random_net
+from tests.nets import forbid, write_random_net
+
+INPUT = 'input: "data" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8\n'
 
 
 @pytest.fixture
@@ -87,9 +89,45 @@ def test_a_malformed_prototxt_is_refused(model):
         engines.load_net(model, "torch")
 
 
+def test_a_binary_file_as_prototxt_is_refused(model):
+    model.prototxt.write_bytes(b"\x0a\xff\xfe\x80")
+    with pytest.raises(DreamError, match=f"{model.prototxt} is not a prototxt: .*binary"):
+        engines.load_net(model, "torch")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", "has no layers"),
+        ('name: "empty"', "has no layers"),
+        ('layer { name: "x" type: "DummyData" top: "x" }', "has no input"),
+        (INPUT.replace("data", "image") + 'layer { name: "x" }', "is called 'image'"),
+        (INPUT.replace("3", "1") + 'layer { name: "x" }', "is 1 x 1 x 8 x 8"),
+        ('input: "data" input_shape { dim: 1 dim: 9 } layer { name: "x" }', "is 1 x 9"),
+    ],
+)
+def test_a_network_without_a_picture_as_input_is_refused(model, text, found):
+    model.prototxt.write_text(text)
+    with pytest.raises(DreamError, match=f"{found}; expected an input 'data'") as refusal:
+        engines.load_net(model, "torch")
+    assert str(model.prototxt) in str(refusal.value)
+
+
+def test_a_prototxt_that_may_not_be_read_is_named(model, monkeypatch):
+    forbid(monkeypatch, "read_text")  # root may read anything
+    with pytest.raises(DreamError, match=f"{model.prototxt} cannot be read: Permission denied"):
+        engines.load_net(model, "torch")
+
+
+def test_weights_that_may_not_be_read_are_named(model, monkeypatch):
+    forbid(monkeypatch, "read_bytes")
+    with pytest.raises(DreamError, match=f"{model.weights}.* cannot be read: Permission denied"):
+        engines.load_net(model, "torch")
+
+
 def test_errors_name_the_models_own_prototxt(model):
-    model.prototxt.write_text('layer { name: "x" type: "Inputt" top: "x" }')
-    with pytest.raises(DreamError, match="Inputt") as refusal:
+    model.prototxt.write_text(INPUT + 'layer { name: "x" type: "ReLUU" bottom: "data" top: "x" }')
+    with pytest.raises(DreamError, match="ReLUU") as refusal:
         engines.load_net(model, "torch")
     assert str(model.prototxt) in str(refusal.value)
 
