@@ -16,7 +16,7 @@ from .names import nearest
 from .octaves import octave_sizes
 from .progress import Progress
 from .settings import to_toml
-from .shapes import check_picture_fits
+from .shapes import check_octaves_fit
 
 
 class Result(NamedTuple):
@@ -66,8 +66,7 @@ def run_dream(source, output, settings):
     height, width = picture.pixels.shape[:2]
     sizes = octave_sizes(height, width, settings.octaves, settings.octave_scale)
     definition = engines.read_definition(model, settings.engine)
-    for size in sizes:
-        check_picture_fits(definition, end, *size)
+    check_octaves_fit(definition, end, sizes)
 
     np.random.seed(seed)
     begin = time.monotonic()
