@@ -41,29 +41,33 @@ def load_caffe(engine="auto", gpu=None):
     DreamError
         The engine is not installed, or has no such device.
     """
-    if engine not in ENGINES:
-        raise DreamError(f"engine {engine!r} is unknown; choose one of {', '.join(ENGINES)}")
-    if engine == "auto":
-        engine = "caffe" if importlib.util.find_spec("caffe") else "torch"
-    if engine == "caffe":
-        os.environ.setdefault("GLOG_minloglevel", "2")  # else it reports every layer it builds
-        caffe = _import(
-            "caffe",
-            "real Caffe is not installed here (import caffe failed: {}); it comes with Debian 11's "
-            "python3-caffe. Use --engine torch, which needs no Caffe.",
-        )
-    else:
-        caffe = _import(
-            "dreamlib.pycaffe",
-            "the torch engine is not installed ({}); run 'make setup', or install the 'torch' "
-            "extra of dreamlib.",
-        )
+    caffe = _engine(engine)
     if gpu is None:
         caffe.set_mode_cpu()
     else:
         caffe.set_device(gpu)
         caffe.set_mode_gpu()
     return caffe
+
+
+def _engine(engine):
+    """Import an engine and leave its device alone."""
+    if engine not in ENGINES:
+        raise DreamError(f"engine {engine!r} is unknown; choose one of {', '.join(ENGINES)}")
+    if engine == "auto":
+        engine = "caffe" if importlib.util.find_spec("caffe") else "torch"
+    if engine == "caffe":
+        os.environ.setdefault("GLOG_minloglevel", "2")  # else it reports every layer it builds
+        return _import(
+            "caffe",
+            "real Caffe is not installed here (import caffe failed: {}); it comes with Debian 11's "
+            "python3-caffe. Use --engine torch, which needs no Caffe.",
+        )
+    return _import(
+        "dreamlib.pycaffe",
+        "the torch engine is not installed ({}); run 'make setup', or install the 'torch' "
+        "extra of dreamlib.",
+    )
 
 
 def _import(module, explanation):
@@ -112,24 +116,43 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
         )
     order = (2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2)
     scale = None if model.input_scale == 1 else model.input_scale
-    definition = read_definition(model, engine)
-    _check_input(model, definition)
-    if caffe.__name__ == "caffe":
-        _refuse_what_ends_caffe(model, definition, caffe)
-    with _differentiable(definition) as prototxt:
-        try:
-            net = caffe.Classifier(
-                prototxt,
-                str(model.weights),
-                mean=np.float32(model.mean),
-                channel_swap=order,
-                input_scale=scale,
-                **options,
-            )
-        except DreamError as error:  # names the copy, which the user does not know
-            raise DreamError(str(error).replace(prototxt, str(model.prototxt))) from error
+    with _prepared_prototxt(model, caffe) as prototxt:
+        if caffe.__name__ == "caffe":
+            _refuse_weights_that_end_caffe(model)
+        net = caffe.Classifier(
+            prototxt,
+            str(model.weights),
+            mean=np.float32(model.mean),
+            channel_swap=order,
+            input_scale=scale,
+            **options,
+        )
     net.keep_intermediates = False  # ours; real Caffe does not look at it
     return net
+
+
+def load_layers(model, engine="auto"):
+    """Build a model's network without its weights, which need not be there, to see its layers.
+
+    Parameters
+    ----------
+    model : dreamlib.models.Model
+    engine : {'auto', 'caffe', 'torch'}
+
+    Returns
+    -------
+    caffe.Net
+        In phase TEST, on the CPU.
+
+    Raises
+    ------
+    DreamError
+        The prototxt is missing or wrong.
+    """
+    model.require_prototxt()
+    caffe = load_caffe(engine)
+    with _prepared_prototxt(model, caffe) as prototxt:
+        return caffe.Net(prototxt, caffe.TEST)
 
 
 def read_definition(model, engine):
@@ -151,9 +174,13 @@ def read_definition(model, engine):
     DreamError
         Malformed text, or a file that cannot be read.
     """
+    return _read_definition(model, _engine(engine))
+
+
+def _read_definition(model, caffe):
     from google.protobuf import text_format
 
-    caffe_pb2 = importlib.import_module(load_caffe(engine).__name__ + ".proto.caffe_pb2")
+    caffe_pb2 = importlib.import_module(f"{caffe.__name__}.proto.caffe_pb2")
     net_param = caffe_pb2.NetParameter()
     try:
         with reading():
@@ -190,10 +217,8 @@ def _check_input(model, definition):
         raise DreamError(f"{model.prototxt}: the input 'data' is {given}{expected}")
 
 
-def _refuse_what_ends_caffe(model, definition, caffe):
-    """Find the commonest of the faults for which real Caffe ends the process."""
-    from google.protobuf.message import DecodeError
-
+def _refuse_types_that_end_caffe(model, definition, caffe):
+    """Find the commonest of the faults in a prototxt for which real Caffe ends the process."""
     known = set(caffe.layer_type_list())
     for layer in definition.layer:
         if layer.type not in known:
@@ -201,7 +226,13 @@ def _refuse_what_ends_caffe(model, definition, caffe):
                 f"{model.prototxt}: layer {layer.name!r} has type {layer.type!r}, which this Caffe "
                 f"does not have{nearest(layer.type, known)}"
             )
-    weights = type(definition)()
+
+
+def _refuse_weights_that_end_caffe(model):
+    """Find the commonest of the faults in weights for which real Caffe ends the process."""
+    from google.protobuf.message import DecodeError
+
+    weights = importlib.import_module("caffe.proto.caffe_pb2").NetParameter()
     with reading():
         content = model.weights.read_bytes()
     try:
@@ -215,12 +246,19 @@ def _refuse_what_ends_caffe(model, definition, caffe):
 
 
 @contextlib.contextmanager
-def _differentiable(net_param):
-    """Write a definition with ``force_backward`` to a temporary file, as the notebook does."""
+def _prepared_prototxt(model, caffe):
+    """Check a model's prototxt and write a copy with ``force_backward``, as the notebook does."""
     from google.protobuf import text_format
 
-    net_param.force_backward = True
+    definition = _read_definition(model, caffe)
+    _check_input(model, definition)
+    if caffe.__name__ == "caffe":
+        _refuse_types_that_end_caffe(model, definition, caffe)
+    definition.force_backward = True
     with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as copy:
-        copy.write(text_format.MessageToString(net_param))
+        copy.write(text_format.MessageToString(definition))
         copy.flush()
-        yield copy.name
+        try:
+            yield copy.name
+        except DreamError as error:  # names the copy, which the user does not know
+            raise DreamError(str(error).replace(copy.name, str(model.prototxt))) from error

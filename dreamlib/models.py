@@ -72,14 +72,20 @@ class Model:
         """Whether network and weights are both there."""
         return self.prototxt.is_file() and self.weights.is_file()
 
-    @reading()
     def require_weights(self) -> None:
         """Raise the DreamError that says how to obtain what is missing, if anything is."""
-        if self.has_weights:
-            return
-        missing = self.weights if self.prototxt.is_file() else self.prototxt
-        how = f"run: {self.fetch}" if self.fetch else f"put the file into {self.folder}"
-        raise DreamError(f"model {self.name}: {missing} is not there; {how}")
+        self._require(self.prototxt, self.weights)
+
+    def require_prototxt(self) -> None:
+        """The same for the network alone."""
+        self._require(self.prototxt)
+
+    @reading()
+    def _require(self, *files):
+        for file in files:
+            if not file.is_file():
+                how = f"run: {self.fetch}" if self.fetch else f"put the file into {self.folder}"
+                raise DreamError(f"model {self.name}: {file} is not there; {how}")
 
     @reading()
     def read_labels(self) -> list:

@@ -54,6 +54,16 @@ def test_a_gpu_is_chosen_before_its_mode_is_set(monkeypatch):
     assert calls == [("device", 3), "gpu"]
 
 
+def test_the_gpu_stays_chosen_while_a_model_is_loaded_and_read(model, monkeypatch):
+    calls = []
+    for name in ("set_mode_cpu", "set_mode_gpu"):
+        monkeypatch.setattr(pycaffe, name, lambda name=name: calls.append(name))
+    monkeypatch.setattr(pycaffe, "set_device", lambda number: None)
+    engines.load_net(model, "torch", gpu=0)
+    engines.read_definition(model, "torch")
+    assert calls == ["set_mode_gpu"]
+
+
 @pytest.mark.skipif(importlib.util.find_spec("caffe") is not None, reason="Caffe is installed")
 def test_caffe_that_is_not_installed_is_refused_with_the_way_out():
     with pytest.raises(DreamError, match="--engine torch"):
