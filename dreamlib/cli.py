@@ -176,12 +176,12 @@ def _list_models():
 
 
 def _list_layers(settings):
-    from .engines import load_net
+    from .engines import load_layers
     from .models import find_model
     from .session import dreamable_layers
 
     model = find_model(settings.model)
-    net = load_net(model, settings.engine, settings.gpu, settings.precision)
+    net = load_layers(model, settings.engine)
     height, width = net.blobs["data"].shape[2:]
     print(f"{model.name}: layers to dream, with their size (C x H x W) at {width} x {height}")
     for name, kind, shape in dreamable_layers(net):

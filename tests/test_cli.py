@@ -187,6 +187,17 @@ def test_layers_are_listed_with_their_shapes(model, capsys):
     assert not any("split" in line for line in lines)
 
 
+def test_layers_are_listed_without_the_weights(workplace, model, capsys):
+    prototxt = Path(model, "deploy.prototxt").read_text()
+    Path("bare").mkdir()
+    Path("bare", "deploy.prototxt").write_text(prototxt)
+    assert run("--list-layers", "--model", "./bare", "--engine", "torch") == 0
+    assert END in capsys.readouterr().out
+    Path("bare", "deploy.prototxt").write_text("layer {")
+    assert run("--list-layers", "--model", "./bare", "--engine", "torch") == 2
+    assert "is not a prototxt" in capsys.readouterr().err
+
+
 def start(*arguments, **options):
     """Start the command as a process of its own."""
     command = [sys.executable, str(PROJECT / "dream.py"), *map(str, arguments)]
