@@ -129,6 +129,7 @@ def test_log_lines_tell_percentage_and_octave(workplace, model, capsys):
         (["sky.png", "--step-size", "much"], ["--step-size", "'much'", "a number"]),
         (["sky.png", "--engine", "theano"], ["--engine", "theano", "torch"]),
         (["sky.png", "--end", "mixed/outputs"], ["mixed/outputs", "'mixed/output'"]),
+        (["sky.png", "--end", ""], ["--end is ''", "not empty"]),
         (["sky.png", "--octaves", "12"], ["does not fit", "x"]),
         (["sky.png", "--model", "bvlc_googlnet"], ["bvlc_googlnet", "bvlc_googlenet"]),
         (["sky.png", "--config", "none.toml"], ["none.toml"]),
