@@ -117,6 +117,10 @@ def _run(parser, arguments):
     if arguments.list_layers:
         return _list_layers(settings)
     if arguments.save_config:
+        if settings.model:
+            from .models import lasting_name
+
+            settings = settings.replace(model=lasting_name(settings.model))
         save_config(arguments.save_config, settings)
         print(f"settings written to {arguments.save_config}")
         if not arguments.input:

@@ -152,6 +152,14 @@ def find_model(name_or_folder: str | None = None) -> Model:
     )
 
 
+def lasting_name(name_or_folder: str) -> str:
+    """The same model, spelt so that a file can repeat it anywhere: a folder becomes absolute."""
+    folder = os.path.expanduser(name_or_folder)
+    if os.path.isdir(folder) and (_is_path(name_or_folder) or not _folders_of(name_or_folder)):
+        return os.path.abspath(folder)
+    return name_or_folder
+
+
 @reading()
 def list_models() -> list:
     """Every model (list of Model, by name) in the folders of `search_path`, one per name."""

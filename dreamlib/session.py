@@ -11,7 +11,7 @@ import numpy as np
 from . import engines, images
 from .dream import deepdream
 from .errors import DreamError
-from .models import find_model
+from .models import find_model, lasting_name
 from .names import nearest
 from .octaves import octave_sizes
 from .progress import Progress
@@ -60,7 +60,10 @@ def run_dream(source, output, settings):
     picture = images.load_picture(source, seed)
     net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
     settings = settings.replace(
-        model=settings.model or model.name, engine=engines.engine_name(net), end=end, seed=seed
+        model=lasting_name(settings.model or model.name),
+        engine=engines.engine_name(net),
+        end=end,
+        seed=seed,
     )
     check_layer(net, end, model)
     height, width = picture.pixels.shape[:2]

@@ -93,6 +93,17 @@ def test_a_dreamt_picture_repeats_its_dream(workplace, model, name):
         assert np.array_equal(pixels(name), pixels("again.png"))
 
 
+def test_a_models_relative_folder_is_recorded_for_every_folder(workplace, model, monkeypatch):
+    relative = os.path.relpath(model)
+    assert run("sky.png", "out.png", *small(relative)) == 0
+    assert run("--save-config", "all.toml", *small(relative)) == 0
+    (workplace / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    for config in ("../out.png", "../all.toml"):
+        assert load_config(config)["model"] == model
+    assert run("../sky.png", "again.png", "--config", "../out.png") == 0
+
+
 def test_flags_override_the_configuration(workplace, model):
     assert run("--save-config", "all.toml", *small(model, "--jitter", 7)) == 0
     assert run("sky.png", "out.png", "--config", "all.toml", "--jitter", 3) == 0

@@ -160,6 +160,17 @@ def test_text_that_names_no_model_is_refused_in_words(text):
         find_model(text)
 
 
+def test_a_folder_lasts_as_an_absolute_path_and_a_name_as_it_is(tmp_path, monkeypatch):
+    make(tmp_path / "work" / "mine", TOML)
+    make(tmp_path / "work" / "models" / "named", TOML)
+    monkeypatch.setenv("HOME", str(tmp_path / "work"))
+    for spelt in ("mine", "./mine", "../work/mine/", "~/mine", str(tmp_path / "work" / "mine")):
+        assert models.lasting_name(spelt) == str(tmp_path / "work" / "mine")
+    (tmp_path / "work" / "named").mkdir()
+    for spelt in ("named", "bvlc_googlenet", "nobodys"):
+        assert models.lasting_name(spelt) == spelt
+
+
 # Weights and labels
 
 
