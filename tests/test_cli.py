@@ -218,6 +218,60 @@ def start(*arguments, **options):
     )
 
 
+def buffering(unbuffered):
+    return {**os.environ, "PYTHONUNBUFFERED": unbuffered, "PYTHONPATH": ""}
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("flag", ["--list-models", "--help", "--version"])
+def test_a_full_disk_under_the_output_is_one_line(flag, unbuffered):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, str(PROJECT / "dream.py"), flag],
+            stdout=full, stderr=subprocess.PIPE, text=True, env=buffering(unbuffered), check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away_is_no_error(unbuffered):
+    process = start("--list-models", env=buffering(unbuffered))
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 141
+
+
+def test_a_python_without_the_packages_is_told_to_set_up(workplace):
+    command = [sys.executable, "-S", str(PROJECT / "dream.py"), "sky.png"]
+    done = subprocess.run(command, capture_output=True, text=True, env=buffering(""), check=False)
+    assert done.returncode == 2
+    assert "run 'make setup', then .venv/bin/python dream.py" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--octavs", "5"], "did you mean --octaves?"),
+        (["--octavs=5"], "did you mean --octaves?"),
+        (["--stepsize=2", "--itertions=3"], "did you mean --step-size, --iterations?"),
+        (["--no-clipp"], "did you mean --no-clip?"),
+    ],
+)
+def test_an_unknown_flag_names_the_nearest(capsys, arguments, says):
+    assert run("sky.png", *arguments) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_flag_like_no_other_is_refused_without_a_guess(capsys):
+    assert run("sky.png", "--zzz") == 2
+    error = capsys.readouterr().err
+    assert "--zzz" in error
+    assert "did you mean" not in error
+
+
 def test_help_needs_no_network(tmp_path):
     script = (
         "import sys; from dreamlib import cli\n"
