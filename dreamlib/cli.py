@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import difflib
+import os
 import sys
 
 from . import __version__
@@ -10,6 +13,7 @@ from .errors import DreamError
 from .settings import KNOBS, Settings, load_config, save_config
 
 EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
+EXIT_UNREAD = 141  # as a shell reports a command whose reader went away
 
 EXAMPLES = """\
 examples:
@@ -22,9 +26,25 @@ examples:
 HEADINGS = {"network": "network", "dream": "dream", "output": "output"}
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """Name the nearest flags beside those that are unknown."""
+        if message.startswith("unrecognized arguments"):
+            known = [text for action in self._actions for text in action.option_strings]
+            given = [word.split("=")[0] for word in message.split() if word.startswith("--")]
+            near = [difflib.get_close_matches(flag, known, n=1, cutoff=0.7) for flag in given]
+            if any(near):
+                message += f"; did you mean {', '.join(match for one in near for match in one)}?"
+        super().error(message)
+
+    def _print_message(self, message, file=None):
+        # argparse's own keeps silent where the text cannot be written
+        print(message or "", end="", file=file or sys.stderr)
+
+
 def build_parser():
     """Make the argument parser from the table of settings."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="dream.py",
         description="Dream a picture: the 2015 deep-dream notebook as a command.",
         epilog=EXAMPLES,
@@ -96,8 +116,36 @@ def main(argv=None):
     Returns
     -------
     int
-        0, or 2 for what the user can mend, or 130 after Ctrl-C.
+        0, or 2 for what the user can mend, or 130 after Ctrl-C, or 141 where nobody reads on.
     """
+    try:
+        try:
+            return _main(argv)
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()  # a full disk shows here, where it can still be told
+    except BrokenPipeError:  # head, for instance, has seen enough
+        _discard(sys.stdout, sys.stderr)
+        return EXIT_UNREAD
+    except OSError as error:
+        if error.filename is not None or error.errno is None:  # not of an output stream
+            raise
+        _discard(sys.stdout)
+        with contextlib.suppress(OSError):
+            print(f"dream.py: what it has to say cannot be written: {error.strerror}; expected a "
+                  "place with room for it", file=sys.stderr)  # fmt: skip
+        return EXIT_REFUSED
+
+
+def _discard(*streams):
+    """Let what is still buffered go nowhere, so that the interpreter does not fail at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        if stream:
+            os.dup2(nowhere, stream.fileno())
+
+
+def _main(argv):
     parser = build_parser()
     arguments = parser.parse_args(argv)
     try:
@@ -117,6 +165,10 @@ def _run(parser, arguments):
     if arguments.list_layers:
         return _list_layers(settings)
     if arguments.save_config:
+        if settings.model:
+            from .models import lasting_name
+
+            settings = settings.replace(model=lasting_name(settings.model))
         save_config(arguments.save_config, settings)
         print(f"settings written to {arguments.save_config}")
         if not arguments.input:
@@ -176,16 +228,16 @@ def _list_models():
 
 
 def _list_layers(settings):
-    from .engines import load_net
+    from .engines import load_layers
     from .models import find_model
     from .session import dreamable_layers
 
     model = find_model(settings.model)
-    net = load_net(model, settings.engine, settings.gpu, settings.precision)
+    net = load_layers(model, settings.engine)
     height, width = net.blobs["data"].shape[2:]
     print(f"{model.name}: layers to dream, with their size (C x H x W) at {width} x {height}")
     for name, kind, shape in dreamable_layers(net):
         mark = "*" if name == model.end else " "
         print(f"{mark} {name:32} {kind:16} {' x '.join(map(str, shape[1:]))}")
-    print("* is dreamt without --end")
+    print("* is dreamt without --end" if model.end else "choose one with --end")
     return 0

@@ -14,7 +14,7 @@ import tempfile
 
 import numpy as np
 
-from .errors import DreamError
+from .errors import DreamError, reading
 from .names import nearest
 
 ENGINES = ("auto", "caffe", "torch")
@@ -41,29 +41,33 @@ def load_caffe(engine="auto", gpu=None):
     DreamError
         The engine is not installed, or has no such device.
     """
-    if engine not in ENGINES:
-        raise DreamError(f"engine {engine!r} is unknown; choose one of {', '.join(ENGINES)}")
-    if engine == "auto":
-        engine = "caffe" if importlib.util.find_spec("caffe") else "torch"
-    if engine == "caffe":
-        os.environ.setdefault("GLOG_minloglevel", "2")  # else it reports every layer it builds
-        caffe = _import(
-            "caffe",
-            "real Caffe is not installed here (import caffe failed: {}); it comes with Debian 11's "
-            "python3-caffe. Use --engine torch, which needs no Caffe.",
-        )
-    else:
-        caffe = _import(
-            "dreamlib.pycaffe",
-            "the torch engine is not installed ({}); run 'make setup', or install the 'torch' "
-            "extra of dreamlib.",
-        )
+    caffe = _engine(engine)
     if gpu is None:
         caffe.set_mode_cpu()
     else:
         caffe.set_device(gpu)
         caffe.set_mode_gpu()
     return caffe
+
+
+def _engine(engine):
+    """Import an engine and leave its device alone."""
+    if engine not in ENGINES:
+        raise DreamError(f"engine {engine!r} is unknown; choose one of {', '.join(ENGINES)}")
+    if engine == "auto":
+        engine = "caffe" if importlib.util.find_spec("caffe") else "torch"
+    if engine == "caffe":
+        os.environ.setdefault("GLOG_minloglevel", "2")  # else it reports every layer it builds
+        return _import(
+            "caffe",
+            "real Caffe is not installed here (import caffe failed: {}); it comes with Debian 11's "
+            "python3-caffe. Use --engine torch, which needs no Caffe.",
+        )
+    return _import(
+        "dreamlib.pycaffe",
+        "the torch engine is not installed ({}); run 'make setup', or install the 'torch' "
+        "extra of dreamlib.",
+    )
 
 
 def _import(module, explanation):
@@ -112,23 +116,43 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
         )
     order = (2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2)
     scale = None if model.input_scale == 1 else model.input_scale
-    definition = read_definition(model, engine)
-    if caffe.__name__ == "caffe":
-        _refuse_what_ends_caffe(model, definition, caffe)
-    with _differentiable(definition) as prototxt:
-        try:
-            net = caffe.Classifier(
-                prototxt,
-                str(model.weights),
-                mean=np.float32(model.mean),
-                channel_swap=order,
-                input_scale=scale,
-                **options,
-            )
-        except DreamError as error:  # names the copy, which the user does not know
-            raise DreamError(str(error).replace(prototxt, str(model.prototxt))) from error
+    with _prepared_prototxt(model, caffe) as prototxt:
+        if caffe.__name__ == "caffe":
+            _refuse_weights_that_end_caffe(model)
+        net = caffe.Classifier(
+            prototxt,
+            str(model.weights),
+            mean=np.float32(model.mean),
+            channel_swap=order,
+            input_scale=scale,
+            **options,
+        )
     net.keep_intermediates = False  # ours; real Caffe does not look at it
     return net
+
+
+def load_layers(model, engine="auto"):
+    """Build a model's network without its weights, which need not be there, to see its layers.
+
+    Parameters
+    ----------
+    model : dreamlib.models.Model
+    engine : {'auto', 'caffe', 'torch'}
+
+    Returns
+    -------
+    caffe.Net
+        In phase TEST, on the CPU.
+
+    Raises
+    ------
+    DreamError
+        The prototxt is missing or wrong.
+    """
+    model.require_prototxt()
+    caffe = load_caffe(engine)
+    with _prepared_prototxt(model, caffe) as prototxt:
+        return caffe.Net(prototxt, caffe.TEST)
 
 
 def read_definition(model, engine):
@@ -148,14 +172,25 @@ def read_definition(model, engine):
     Raises
     ------
     DreamError
-        Malformed text.
+        Malformed text, or a file that cannot be read.
     """
+    return _read_definition(model, _engine(engine))
+
+
+def _read_definition(model, caffe):
     from google.protobuf import text_format
 
-    caffe_pb2 = importlib.import_module(load_caffe(engine).__name__ + ".proto.caffe_pb2")
+    caffe_pb2 = importlib.import_module(f"{caffe.__name__}.proto.caffe_pb2")
     net_param = caffe_pb2.NetParameter()
     try:
-        text_format.Merge(model.prototxt.read_text(), net_param)
+        with reading():
+            text = model.prototxt.read_text(encoding="utf-8")
+        text_format.Merge(text, net_param)
+    except UnicodeDecodeError as error:
+        raise DreamError(
+            f"{model.prototxt} is not a prototxt: it holds binary data; expected the text that "
+            "describes the layers"
+        ) from error
     except text_format.ParseError as error:
         raise DreamError(
             f"{model.prototxt} is not a prototxt that Caffe reads, at {error}"
@@ -163,10 +198,27 @@ def read_definition(model, engine):
     return net_param
 
 
-def _refuse_what_ends_caffe(model, definition, caffe):
-    """Find the commonest of the faults for which real Caffe ends the process."""
-    from google.protobuf.message import DecodeError
+def _check_input(model, definition):
+    """Refuse a network whose first input is not the picture."""
+    expected = "; expected an input 'data' of 1 x 3 x HEIGHT x WIDTH before all layers"
+    if not definition.layer and not definition.layers:
+        raise DreamError(f"{model.prototxt} has no layers{expected}")
+    layers = [layer for layer in definition.layer if layer.type == "Input"]
+    inputs = list(definition.input) + [top for layer in layers for top in layer.top]
+    if not inputs:
+        raise DreamError(f"{model.prototxt} has no input{expected}")
+    if inputs[0] != "data":
+        raise DreamError(f"{model.prototxt}: the input is called {inputs[0]!r}{expected}")
+    shapes = [shape.dim for shape in definition.input_shape] + [definition.input_dim[:4]]
+    shapes += [shape.dim for layer in layers for shape in layer.input_param.shape]
+    shape = next((list(shape) for shape in shapes if shape), None)
+    if shape and (len(shape) != 4 or shape[1] != 3):
+        given = " x ".join(map(str, shape))
+        raise DreamError(f"{model.prototxt}: the input 'data' is {given}{expected}")
 
+
+def _refuse_types_that_end_caffe(model, definition, caffe):
+    """Find the commonest of the faults in a prototxt for which real Caffe ends the process."""
     known = set(caffe.layer_type_list())
     for layer in definition.layer:
         if layer.type not in known:
@@ -174,9 +226,17 @@ def _refuse_what_ends_caffe(model, definition, caffe):
                 f"{model.prototxt}: layer {layer.name!r} has type {layer.type!r}, which this Caffe "
                 f"does not have{nearest(layer.type, known)}"
             )
-    weights = type(definition)()
+
+
+def _refuse_weights_that_end_caffe(model):
+    """Find the commonest of the faults in weights for which real Caffe ends the process."""
+    from google.protobuf.message import DecodeError
+
+    weights = importlib.import_module("caffe.proto.caffe_pb2").NetParameter()
+    with reading():
+        content = model.weights.read_bytes()
     try:
-        weights.ParseFromString(model.weights.read_bytes())
+        weights.ParseFromString(content)
     except DecodeError as error:
         raise DreamError(
             f"{model.weights}: truncated, or not a caffemodel; fetch or copy it again"
@@ -186,12 +246,19 @@ def _refuse_what_ends_caffe(model, definition, caffe):
 
 
 @contextlib.contextmanager
-def _differentiable(net_param):
-    """Write a definition with ``force_backward`` to a temporary file, as the notebook does."""
+def _prepared_prototxt(model, caffe):
+    """Check a model's prototxt and write a copy with ``force_backward``, as the notebook does."""
     from google.protobuf import text_format
 
-    net_param.force_backward = True
+    definition = _read_definition(model, caffe)
+    _check_input(model, definition)
+    if caffe.__name__ == "caffe":
+        _refuse_types_that_end_caffe(model, definition, caffe)
+    definition.force_backward = True
     with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as copy:
-        copy.write(text_format.MessageToString(net_param))
+        copy.write(text_format.MessageToString(definition))
         copy.flush()
-        yield copy.name
+        try:
+            yield copy.name
+        except DreamError as error:  # names the copy, which the user does not know
+            raise DreamError(str(error).replace(copy.name, str(model.prototxt))) from error

@@ -1,8 +1,25 @@
 """The one error a user is meant to read."""
 
+import contextlib
+
 
 class DreamError(Exception):
     """What was given, what was expected and what to do, in words for the person at the keyboard.
 
     ``dream.py`` prints the text and exits with code 2; anything else that escapes is a defect.
     """
+
+
+@contextlib.contextmanager
+def reading():
+    """Turn the system's refusal to read a file or folder into a `DreamError` that names it.
+
+    A context or a decorator.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DreamError(
+            f"{error.filename or 'a file'} cannot be read: {error.strerror}; expected what you "
+            "have permission to read (ls -l shows it)"
+        ) from error

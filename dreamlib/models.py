@@ -11,16 +11,18 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from dreamlib.errors import DreamError
+from dreamlib.errors import DreamError, reading
 
 GOOGLENET, EMBEDDED = "bvlc_googlenet", "efficientnet_lite0"
 NOTEBOOK_END, NOTEBOOK_CLASSES = "inception_4c/output", "loss3/classifier"
 IMAGENET_MEAN = (104.0, 116.0, 122.0)  # BGR, the notebook's
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Model:
     source, licence : str
         For people.
     fetch : str
-        The command that obtains the weights; "" if there is none.
+        The command that obtains the weights, from any folder; "" if there is none.
     """
 
     name: str
@@ -72,12 +74,20 @@ class Model:
 
     def require_weights(self) -> None:
         """Raise the DreamError that says how to obtain what is missing, if anything is."""
-        if self.has_weights:
-            return
-        missing = self.weights if self.prototxt.is_file() else self.prototxt
-        how = f"run: {self.fetch}" if self.fetch else f"put the file into {self.folder}"
-        raise DreamError(f"model {self.name}: {missing} is not there; {how}")
+        self._require(self.prototxt, self.weights)
 
+    def require_prototxt(self) -> None:
+        """The same for the network alone."""
+        self._require(self.prototxt)
+
+    @reading()
+    def _require(self, *files):
+        for file in files:
+            if not file.is_file():
+                how = f"run: {self.fetch}" if self.fetch else f"put the file into {self.folder}"
+                raise DreamError(f"model {self.name}: {file} is not there; {how}")
+
+    @reading()
     def read_labels(self) -> list:
         """Class names (list of str) in the order of the network's outputs.
 
@@ -89,7 +99,7 @@ class Model:
             The model has no labels.
         """
         if self.labels is None or not self.labels.is_file():
-            how = f"run: {self.fetch}" if self.labels and self.fetch else "write one class a line"
+            how = f"run: {self.fetch}" if self.fetch else "write one class a line"
             expected = self.labels or self.folder / "labels.txt"
             raise DreamError(
                 f"model {self.name} has no class names: {expected} is not there; {how}"
@@ -101,6 +111,7 @@ class Model:
 # Finding
 
 
+@reading()
 def find_model(name_or_folder: str | None = None) -> Model:
     """The model of that name, or in that folder.
 
@@ -141,6 +152,15 @@ def find_model(name_or_folder: str | None = None) -> Model:
     )
 
 
+def lasting_name(name_or_folder: str) -> str:
+    """The same model, spelt so that a file can repeat it anywhere: a folder becomes absolute."""
+    folder = os.path.expanduser(name_or_folder)
+    if os.path.isdir(folder) and (_is_path(name_or_folder) or not _folders_of(name_or_folder)):
+        return os.path.abspath(folder)
+    return name_or_folder
+
+
+@reading()
 def list_models() -> list:
     """Every model (list of Model, by name) in the folders of `search_path`, one per name."""
     return [_first_with_weights(folders) for _, folders in sorted(_all_folders().items())]
@@ -150,7 +170,7 @@ def search_path() -> list:
     """Where model folders are (list of Path): $DREAM_MODELS, ./models, the repository's."""
     given = [p for p in os.environ.get("DREAM_MODELS", "").split(os.pathsep) if p]
     places = [Path(p).expanduser() for p in given] + [Path("models")]
-    places.append(Path(__file__).resolve().parent.parent / "models")
+    places.append(REPOSITORY / "models")
     unique = {}
     for place in places:
         unique.setdefault(place.resolve(), place)
@@ -185,51 +205,65 @@ def _first_with_weights(folders):
 # Reading a folder
 
 
+@reading()
 def load_model(folder) -> Model:
-    """The model in `folder` (path), by its ``model.toml`` or, without one, by the usual file names.
+    """The model in `folder` (path): what its ``model.toml`` says, else by the usual file names.
 
     Raises
     ------
     DreamError
-        model.toml has a key that is missing, unknown or of the wrong kind; or two files could be
-        meant.
+        model.toml has keys that are unknown or of the wrong kind; or two files could be meant; or
+        something cannot be read.
     """
     folder = Path(folder)
     name = folder.resolve().name
-    if (folder / "model.toml").is_file():
-        return _from_toml(name, folder)
-    return _from_file_names(name, folder)
+    toml = folder / "model.toml"
+    said = _read_toml(toml) if toml.is_file() else None
+    return _from_files(name, folder, said)
 
 
-def _from_toml(name, folder):
+def _read_toml(path):
+    """What a model.toml says (dict), in plain Python; its problems are told all at once."""
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
-    path = folder / "model.toml"
     try:
-        table = tomlkit.parse(path.read_text(encoding="utf-8"))
-    except (TOMLKitError, UnicodeDecodeError) as error:
-        raise DreamError(f"{path} is not TOML: {error}") from error
-    for key in table:
+        text = path.read_text(encoding="utf-8")
+        table = tomlkit.parse(text)
+    except UnicodeDecodeError as error:
+        raise DreamError(f"{path} is not TOML: it holds binary data") from error
+    except TOMLKitError as error:
+        raise DreamError(_explain_toml(path, text, error)) from error
+    values, problems = {}, []
+    for key, value in table.items():
         if key not in _KEYS:
             near = difflib.get_close_matches(key, _KEYS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(_KEYS)}"
-            raise DreamError(f"{path}: unknown key {key}; {hint}")
-    values = {}
-    for key, (expected, read, default) in _KEYS.items():
-        if key not in table:
-            if default is _REQUIRED:
-                raise DreamError(f"{path}: key {key} is missing; expected {expected}")
-            values[key] = default
+            problems.append(f"unknown key {key}; {hint}")
             continue
-        values[key] = read(table[key])
+        expected, read = _KEYS[key]
+        values[str(key)] = read(value)
         if values[key] is None:
-            given = tomlkit.dumps({key: table[key]}).strip()
-            raise DreamError(f"{path}: key {key}: expected {expected}; given: {given}")
-    files = {"prototxt": folder / values["prototxt"], "labels": folder / values["labels"]}
-    files["weights"] = folder / (values["weights"] or f"{name}.caffemodel")
-    others = {key: value for key, value in values.items() if key not in files and key != "sha1"}
-    return Model(name=name, folder=folder, **files, **others)
+            given = tomlkit.dumps({key: value}).strip()
+            problems.append(f"key {key}: expected {expected}; given: {given}")
+    if len(problems) > 1:
+        raise DreamError("\n  ".join([f"{path} has {len(problems)} problems:", *problems]))
+    if problems:
+        raise DreamError(f"{path}: {problems[0]}")
+    return values
+
+
+def _explain_toml(path, text, error):
+    """Say where a file stops being TOML; the parser places an open list at the file's end."""
+    line = 1
+    for statement in re.split(r"^(?=[ \t]*[\w.-]+[ \t]*=)", text, flags=re.MULTILINE):
+        bare = re.sub(r"\"[^\"\n]*\"|'[^'\n]*'|#.*", "", statement)
+        if "=" in bare and bare.count("[") > bare.count("]"):
+            return f"{path}, line {line}: the list that begins here is not closed; expected a ]"
+        line += statement.count("\n")
+    if r"\x00" in repr(str(error)):  # what the parser calls the end of the file
+        return f"{path} is not TOML: its last line is not complete; expected key = value"
+    return f"{path} is not TOML: {error}"
 
 
 def _text(value):
@@ -253,49 +287,77 @@ def _channel_order(value):
     return str(value) if value in ("BGR", "RGB") else None
 
 
-_REQUIRED = object()
-# key -> what is expected, the function that reads it (None: it is something else), the default
+# key -> what is expected, and the function that reads it (None: it is something else)
 _KEYS = {
-    "mean": ("three numbers, grey levels in channel_order", _three_numbers, _REQUIRED),
-    "end": ("the name of the layer to dream", _text, _REQUIRED),
-    "prototxt": ("a file name", _text, "deploy.prototxt"),
-    "weights": ("a file name", _text, None),
-    "labels": ("a file name", _text, "labels.txt"),
-    "channel_order": ('"BGR" or "RGB"', _channel_order, "BGR"),
-    "input_scale": ("a number other than 0", _scale, 1.0),
-    "class_layer": ("the name of the blob before the softmax", _text, None),
-    "source": ("text: where the weights come from", _text, ""),
-    "sha1": ("text: the SHA-1 of the weights", _text, ""),
-    "licence": ("text", _text, ""),
-    "fetch": ("text: the command that obtains the weights", _text, ""),
+    "mean": ("three numbers, grey levels in channel_order", _three_numbers),
+    "end": ("the name of the layer to dream", _text),
+    "prototxt": ("a file name", _text),
+    "weights": ("a file name", _text),
+    "labels": ("a file name", _text),
+    "channel_order": ('"BGR" or "RGB"', _channel_order),
+    "input_scale": ("a number other than 0", _scale),
+    "class_layer": ("the name of the blob before the softmax", _text),
+    "source": ("text: where the weights come from", _text),
+    "sha1": ("text: the SHA-1 of the weights", _text),
+    "licence": ("text", _text),
+    "fetch": ("text: the command that obtains the weights", _text),
 }
 
 
-def _from_file_names(name, folder):
-    prototxt = folder / "deploy.prototxt"
-    if not prototxt.is_file():
-        # what is for training does not count
-        files = _files(folder, ".prototxt")
-        nets = [path for path in files if not re.search("train|solver", path.name)]
-        prototxt = _the_only(nets, "prototxt") or prototxt
-    if not prototxt.is_file():
+def _from_files(name, folder, said):
+    """The model of a folder; `said` is what its model.toml says, None without one."""
+    values = dict(said or {})
+    values.pop("sha1", None)
+    for key in ("prototxt", "weights", "labels"):
+        if key in values:
+            values[key] = folder / values[key]
+    if "prototxt" not in values:
+        values["prototxt"] = _prototxt_of(folder)
+    prototxt = values["prototxt"]
+    if said is None and not prototxt.is_file():
         raise DreamError(
             f"{folder} is no model: it has neither model.toml nor deploy.prototxt "
             "nor another .prototxt of a network"
         )
-    text = prototxt.read_text(encoding="utf-8", errors="replace")
-    weights = _the_only(_files(folder, ".caffemodel"), "weights")
-    labels = [folder / file for file in ("labels.txt", "synset_words.txt")]
-    return Model(
-        name=name,
-        folder=folder,
-        prototxt=prototxt,
-        weights=weights or folder / f"{name}.caffemodel",
-        labels=next((path for path in labels if path.is_file()), None),
-        mean=_mean_of(folder),
-        end=NOTEBOOK_END if _has_top(text, NOTEBOOK_END) else "",
-        class_layer=NOTEBOOK_CLASSES if _has_top(text, NOTEBOOK_CLASSES) else None,
-    )
+    if "weights" not in values:
+        named = folder / f"{name}.caffemodel"
+        values["weights"] = (
+            named if named.is_file() else _the_only(_files(folder, ".caffemodel"), "weights")
+        ) or named
+    if "labels" not in values:
+        labels = [folder / file for file in ("labels.txt", "synset_words.txt")]
+        values["labels"] = next((path for path in labels if path.is_file()), None)
+    if "mean" not in values:
+        values["mean"] = _mean_of(folder)
+    text = prototxt.read_text(encoding="utf-8", errors="replace") if prototxt.is_file() else ""
+    for key, blob in (("end", NOTEBOOK_END), ("class_layer", NOTEBOOK_CLASSES)):
+        if key not in values and _has_top(text, blob):
+            values[key] = blob
+    if "fetch" in values:
+        values["fetch"] = _from_anywhere(values["fetch"])
+    return Model(name=name, folder=folder, **values)
+
+
+def _prototxt_of(folder):
+    """deploy.prototxt, else the only network, else where it should be."""
+    usual = folder / "deploy.prototxt"
+    if usual.is_file():
+        return usual
+    # what is for training does not count
+    files = _files(folder, ".prototxt")
+    nets = [path for path in files if not re.search("train|solver", path.name)]
+    return _the_only(nets, "prototxt") or usual
+
+
+def _from_anywhere(command):
+    """A command with this repository's scripts, or make, spelt so that any folder can run it."""
+    program, _, rest = command.partition(" ")
+    script = REPOSITORY / program
+    if program == "make" and (REPOSITORY / "Makefile").is_file():
+        program = f"make -C {shlex.quote(str(REPOSITORY))}"
+    elif script.is_file():
+        program = shlex.quote(str(script))
+    return f"{program} {rest}".strip()
 
 
 def _files(folder, suffix):
@@ -335,8 +397,9 @@ def _mean_of(folder):
 
 def _read_npy(path):
     try:
-        return np.load(str(path), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        with path.open("rb") as file:
+            return np.load(file, allow_pickle=False)
+    except (ValueError, EOFError) as error:
         raise DreamError(f"{path} is not a NumPy array: {error}") from error
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from . import engines, images
 from .dream import deepdream
 from .errors import DreamError
-from .models import find_model
+from .models import find_model, lasting_name
 from .names import nearest
 from .octaves import octave_sizes
 from .progress import Progress
 from .settings import to_toml
-from .shapes import check_picture_fits
+from .shapes import check_octaves_fit
 
 
 class Result(NamedTuple):
@@ -60,14 +60,16 @@ def run_dream(source, output, settings):
     picture = images.load_picture(source, seed)
     net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
     settings = settings.replace(
-        model=settings.model or model.name, engine=engines.engine_name(net), end=end, seed=seed
+        model=lasting_name(settings.model or model.name),
+        engine=engines.engine_name(net),
+        end=end,
+        seed=seed,
     )
     check_layer(net, end, model)
     height, width = picture.pixels.shape[:2]
     sizes = octave_sizes(height, width, settings.octaves, settings.octave_scale)
     definition = engines.read_definition(model, settings.engine)
-    for size in sizes:
-        check_picture_fits(definition, end, *size)
+    check_octaves_fit(definition, end, sizes)
 
     np.random.seed(seed)
     begin = time.monotonic()
@@ -98,34 +100,67 @@ def default_output(source):
     return f"{stem}_dream.png"
 
 
+#: Types that hold no activations of the picture, beside losses.
+NOT_DREAMT = ("Data", "DummyData", "HDF5Data", "HDF5Output", "ImageData", "Input", "MemoryData",
+              "Parameter", "Silence", "Split", "WindowData")  # fmt: skip
+#: Types through which Caffe passes no gradient down: nothing from the first of them on is dreamt.
+NO_GRADIENT = ("Accuracy", "ArgMax", "Threshold")
+TYPICAL = ("Convolution", "Concat", "Eltwise")  # worth suggesting
+
+
 def dreamable_layers(net):
     """List the layers that can be dreamt: (name, type, shape of its blob) in the net's order.
 
-    The notebook's step wants a layer and a blob of one name, above the input.
+    The notebook's step wants a layer and a blob of one name, above the input, of more than one
+    number, and a gradient through all layers below.
     """
     found = []
     for name, layer in zip(net._layer_names, net.layers):
-        if name in net.blobs and layer.type not in ("Input", "Split"):
-            found.append((name, layer.type, tuple(net.blobs[name].shape)))
+        if layer.type in NO_GRADIENT:
+            break
+        if name in net.blobs and layer.type not in NOT_DREAMT and not layer.type.endswith("Loss"):
+            shape = tuple(net.blobs[name].shape)
+            if len(shape) > 1:
+                found.append((name, layer.type, shape))
     return found
 
 
 def check_layer(net, end, model):
-    """Refuse a layer that the network does not have.
+    """Refuse a layer that cannot be dreamt.
 
     Raises
     ------
     DreamError
-        Names the nearest layers.
+        Names the nearest layers, or a few.
     """
-    names = [name for name, _, _ in dreamable_layers(net)]
+    layers = dreamable_layers(net)
+    names = [name for name, _, _ in layers]
+    if end in names:
+        return
+    if not names:
+        raise DreamError(f"{model.prototxt} has no layer that can be dreamt; take another model")
+    typical = [name for name, kind, _ in layers if kind in TYPICAL] or names
     if not end:
         raise DreamError(
             f"model {model.name} names no layer to dream; choose one with --end, for instance "
-            f"{names[len(names) // 2]!r} (all: --list-layers)"
+            f"{typical[len(typical) // 2]!r} (all: --list-layers)"
         )
-    if end not in names:
-        raise DreamError(
-            f"model {model.name} has no layer {end!r} to dream (all: --list-layers)"
-            f"{nearest(end, names)}"
-        )
+    why, advice = _why_not(net, end, model)
+    if advice not in names:
+        spread = dict.fromkeys(typical[len(typical) * quarter // 4] for quarter in (1, 2, 3))
+        some = f"; for instance {', '.join(map(repr, spread))}"
+        raise DreamError(f"{why} (all: --list-layers){nearest(end, names) or some}")
+    raise DreamError(f"{why}; use --end {advice}")
+
+
+def _why_not(net, end, model):
+    """Why a layer cannot be dreamt, and which to take instead (None where nobody knows)."""
+    if end not in net._layer_names:
+        return f"model {model.name} has no layer {end!r} to dream", None
+    made = list(net.top_names[end])
+    if made and end not in made:
+        if made[0] in net.bottom_names[end]:
+            return f"layer {end!r} works in place on {made[0]!r}", made[0]
+        return f"layer {end!r} writes blob {made[0]!r}; a dream needs both of one name", None
+    kind = net.layers[list(net._layer_names).index(end)].type
+    return f"layer {end!r} ({kind}) cannot be dreamt", None

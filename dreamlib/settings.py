@@ -63,9 +63,12 @@ class Knob:
         """Say in words what values are right."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
-        noun = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+        noun = {int: "a whole number", float: "a number", bool: "true or false"}
+        noun[str] = "a text that is not empty"
         parts = [noun[self.kind]]
-        if self.above is not None:
+        if self.above is not None and self.high is not None:
+            parts.append(f"above {self.above} and up to {self.high}")
+        elif self.above is not None:
             parts.append(f"above {self.above}")
         if self.low is not None and self.high is not None:
             parts.append(f"from {self.low} to {self.high}")
@@ -73,7 +76,7 @@ class Knob:
             parts.append(f"from {self.low} on")
         return " ".join(parts)
 
-    def check(self, value, label=None):
+    def check(self, value, label=None, texts=True):
         """Return the value in its own type, or refuse it.
 
         Parameters
@@ -82,6 +85,8 @@ class Knob:
             A text from the command line is converted.
         label : str, optional
             How the user spelt the setting.
+        texts : bool
+            Whether a text may stand for a number.
 
         Raises
         ------
@@ -93,6 +98,7 @@ class Knob:
         converted = self._convert(value)
         if (
             converted is None
+            or (isinstance(value, str) and self.kind is not str and not texts)
             or (self.choices and converted not in self.choices)
             or (self.low is not None and not converted >= self.low)
             or (self.high is not None and not converted <= self.high)
@@ -106,7 +112,7 @@ class Knob:
         if self.kind is bool or isinstance(value, bool):
             return value if self.kind is bool and isinstance(value, bool) else None
         if self.kind is str:
-            return str(value) if isinstance(value, (str, Path)) else None
+            return str(value) if isinstance(value, (str, Path)) and str(value) else None
         try:
             number = float(value)
             whole = int(value) if self.kind is int else None
@@ -148,6 +154,7 @@ KNOBS = (
 )  # fmt: skip
 
 _BY_NAME = {knob.name: knob for knob in KNOBS}
+CONFIGURATIONS = "a .toml file, a .json file or a dreamt picture"
 
 
 class Settings:
@@ -167,7 +174,7 @@ class Settings:
     def __init__(self, **values):
         for name in values:
             if name not in _BY_NAME:
-                raise DreamError(f"there is no setting {name!r}{nearest(name, _BY_NAME)}")
+                raise DreamError(f"there is no setting {name!r}{_meant(name)}")
         for knob in KNOBS:
             setattr(self, knob.name, knob.check(values.get(knob.name, knob.default)))
 
@@ -187,6 +194,16 @@ class Settings:
         """Return what makes the dream, as a dict without what is left open."""
         values = {knob.name: getattr(self, knob.name) for knob in KNOBS if knob.recorded}
         return {name: value for name, value in values.items() if value is not None}
+
+
+def _meant(name):
+    """Say which setting an unknown name probably means: a clause to end an error with, or ''."""
+    plain = name.lstrip("-").replace("-", "_")
+    if plain in _BY_NAME:
+        return f"; write {plain}"
+    if plain.startswith("no_") and plain[3:] in _BY_NAME and _BY_NAME[plain[3:]].kind is bool:
+        return f"; write {plain[3:]} = false"
+    return nearest(name, _BY_NAME)
 
 
 def to_toml(settings):
@@ -244,32 +261,50 @@ def load_config(path):
         Names the file and the key.
     """
     import tomlkit
-    from tomlkit.exceptions import ParseError
+    from tomlkit.exceptions import TOMLKitError
 
     path = Path(path)
+    if path.is_dir():
+        raise DreamError(f"configuration {path} is a folder; expected {CONFIGURATIONS}")
     try:
         if path.suffix == ".json":
-            values = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            values = json.loads(text, object_pairs_hook=_without_duplicates)
         elif path.suffix == ".toml":
             values = _plain(tomlkit.parse(path.read_text(encoding="utf-8")))
         else:
-            from .images import read_settings_text
+            from .images import FORMATS, read_settings_text
 
+            if path.suffix.lower() not in FORMATS:
+                raise DreamError(
+                    f"configuration {path} is of no known kind; expected {CONFIGURATIONS}"
+                )
             values = _plain(tomlkit.parse(read_settings_text(str(path))))
     except OSError as error:
         raise DreamError(f"configuration {path} cannot be read: {error.strerror}") from error
-    except (ValueError, ParseError) as error:
+    except (ValueError, TOMLKitError) as error:
         raise DreamError(f"configuration {path} is malformed: {error}") from error
     if not isinstance(values, dict):
+        given = {list: "a list", str: "a text", type(None): "null"}.get(type(values), repr(values))
         raise DreamError(
-            f"configuration {path} holds a {type(values).__name__}, not keys and values"
+            f"configuration {path} holds {given}; expected keys and values, as in "
+            f'{{"octaves": {_BY_NAME["octaves"].default}}}'
         )
     checked = {}
     for name, value in values.items():
         if name not in _BY_NAME:
-            raise DreamError(f"{path}: there is no setting {name!r}{nearest(name, _BY_NAME)}")
-        checked[name] = _BY_NAME[name].check(value, f"{path}: {name}")
+            raise DreamError(f"{path}: there is no setting {name!r}{_meant(name)}")
+        checked[name] = _BY_NAME[name].check(value, f"{path}: {name}", texts=False)
     return checked
+
+
+def _without_duplicates(pairs):
+    values = {}
+    for name, value in pairs:
+        if name in values:
+            raise ValueError(f"key {name!r} is there twice; keep one")
+        values[name] = value
+    return values
 
 
 def _plain(document):

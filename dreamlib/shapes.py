@@ -15,7 +15,12 @@ LARGEST_SIDE = 4096
 
 
 def check_picture_fits(net_param, end, height, width):
-    """Refuse a picture that is too small for a layer, or a layer that takes one size only.
+    """Refuse a picture of one size: see `check_octaves_fit`."""
+    check_octaves_fit(net_param, end, [(height, width)])
+
+
+def check_octaves_fit(net_param, end, sizes):
+    """Refuse octaves that are too small for a layer, or a layer that takes one size only.
 
     Parameters
     ----------
@@ -23,41 +28,60 @@ def check_picture_fits(net_param, end, height, width):
         Any engine's, of any age.
     end : str
         The layer to be dreamt.
-    height, width : int
-        Of the smallest (or largest) octave, in pixels.
+    sizes : list of (height, width)
+        Of the octaves in pixels, the smallest first, the picture's own last.
 
     Raises
     ------
     DreamError
+        Says what would fit.
     """
-    try:
-        _sizes(net_param, end, height, width)
-    except _Misfit as misfit:
-        hint = ""
-        if misfit.too_small:
-            side = _smallest_side(net_param, end)
-            hint = f"; layer {end!r} takes pictures from {side} x {side} pixels on"
+    misfits = [_misfit(net_param, end, *size) for size in sizes]
+    octave = next((index for index, misfit in enumerate(misfits) if misfit), None)
+    if octave is None:
+        return
+    height, width = sizes[octave]
+    if len(sizes) == 1:
+        what = f"a picture of {width} x {height} pixels does not fit"
+    else:
+        which = "the smallest" if octave == 0 else f"number {octave + 1}"
+        what = f"{which} of {len(sizes)} octaves, {width} x {height} pixels, does not fit"
+    only = _misfit(net_param, end, LARGEST_SIDE, LARGEST_SIDE)
+    if only and only.takes:
         raise DreamError(
-            f"an octave of {width} x {height} pixels does not fit: {misfit}{hint}. Take a larger "
-            "picture, fewer octaves, or a layer nearer to the input"
-        ) from None
+            f"{what}: {only}. Take exactly {only.takes[1]} x {only.takes[0]} pixels and "
+            f"--octaves 1, or a layer before {only.layer!r}"
+        )
+    side = _smallest_side(net_param, end)
+    fitting = next(count for count, misfit in enumerate(reversed(misfits)) if misfit)
+    fewer = f"--octaves {fitting} (the most that fit), " if fitting else ""
+    raise DreamError(
+        f"{what}: {misfits[octave]}; layer {end!r} takes pictures from {side} x {side} pixels on. "
+        f"Take {fewer}a larger picture, or a layer nearer to the input"
+    )
 
 
 class _Misfit(Exception):
-    def __init__(self, text, too_small):
+    """Why a picture does not reach a layer."""
+
+    def __init__(self, text, layer=None, takes=None):
         super().__init__(text)
-        self.too_small = too_small
+        self.layer = layer
+        self.takes = takes  # (height, width) where nothing else fits, None if it is too small
+
+
+def _misfit(net_param, end, height, width):
+    """Why a picture of this size does not fit, or None."""
+    try:
+        _sizes(net_param, end, height, width)
+    except _Misfit as misfit:
+        return misfit
+    return None
 
 
 def _smallest_side(net_param, end):
-    for side in range(1, LARGEST_SIDE):
-        try:
-            _sizes(net_param, end, side, side)
-        except _Misfit as misfit:
-            if misfit.too_small:
-                continue
-        return side
-    return LARGEST_SIDE
+    sides = (side for side in range(1, LARGEST_SIDE) if not _misfit(net_param, end, side, side))
+    return next(sides, LARGEST_SIDE)
 
 
 def _layers(net_param):
@@ -73,6 +97,8 @@ def _layers(net_param):
 
 def _sizes(net_param, end, height, width):
     """Return {blob: (height, width)} up to layer `end`, None for blobs without spatial axes."""
+    if min(height, width) < 1:
+        raise _Misfit("nothing is left of it")
     declared = _declared_input(net_param)
     sizes = dict.fromkeys(net_param.input, (height, width))
     at_home = dict.fromkeys(net_param.input, declared)  # the same at the prototxt's own size
@@ -89,7 +115,8 @@ def _sizes(net_param, end, height, width):
                     raise _Misfit(
                         f"layer {name!r} takes only the {declared[1]} x {declared[0]} pixels that "
                         "the network was made for",
-                        too_small=False,
+                        layer=name,
+                        takes=declared,
                     )
                 size = home = None
         for top in tops:
@@ -133,8 +160,7 @@ def _through(name, kind, layer, size):
         if new < 1:
             raise _Misfit(
                 f"at layer {name!r} only {size[1]} x {size[0]} are left of it, under a kernel of "
-                f"{kernel[1]} x {kernel[0]}",
-                too_small=True,
+                f"{kernel[1]} x {kernel[0]}"
             )
         result.append(new)
     return tuple(result)

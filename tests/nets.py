@@ -1,5 +1,9 @@
 """Small networks with random weights, for tests that need a network but not a trained one."""
 
+import errno
+import os
+from pathlib import Path
+
 import numpy as np
 
 from dreamlib import pycaffe
@@ -53,3 +57,12 @@ def picture(height, width, seed=0):
     blotches = gaussian_filter(np.random.RandomState(seed).rand(height, width, 3), (4, 4, 0))
     low, high = blotches.min(), blotches.max()
     return np.uint8((blotches - low) / (high - low) * 255)
+
+
+def forbid(monkeypatch, method):
+    """Make a method of every Path fail as it does where the user has no permission."""
+
+    def refuse(path, *args, **kwargs):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, method, refuse)

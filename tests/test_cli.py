@@ -93,6 +93,17 @@ def test_a_dreamt_picture_repeats_its_dream(workplace, model, name):
         assert np.array_equal(pixels(name), pixels("again.png"))
 
 
+def test_a_models_relative_folder_is_recorded_for_every_folder(workplace, model, monkeypatch):
+    relative = os.path.relpath(model)
+    assert run("sky.png", "out.png", *small(relative)) == 0
+    assert run("--save-config", "all.toml", *small(relative)) == 0
+    (workplace / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    for config in ("../out.png", "../all.toml"):
+        assert load_config(config)["model"] == model
+    assert run("../sky.png", "again.png", "--config", "../out.png") == 0
+
+
 def test_flags_override_the_configuration(workplace, model):
     assert run("--save-config", "all.toml", *small(model, "--jitter", 7)) == 0
     assert run("sky.png", "out.png", "--config", "all.toml", "--jitter", 3) == 0
@@ -129,6 +140,7 @@ def test_log_lines_tell_percentage_and_octave(workplace, model, capsys):
         (["sky.png", "--step-size", "much"], ["--step-size", "'much'", "a number"]),
         (["sky.png", "--engine", "theano"], ["--engine", "theano", "torch"]),
         (["sky.png", "--end", "mixed/outputs"], ["mixed/outputs", "'mixed/output'"]),
+        (["sky.png", "--end", ""], ["--end is ''", "not empty"]),
         (["sky.png", "--octaves", "12"], ["does not fit", "x"]),
         (["sky.png", "--model", "bvlc_googlnet"], ["bvlc_googlnet", "bvlc_googlenet"]),
         (["sky.png", "--config", "none.toml"], ["none.toml"]),
@@ -187,12 +199,77 @@ def test_layers_are_listed_with_their_shapes(model, capsys):
     assert not any("split" in line for line in lines)
 
 
+def test_layers_are_listed_without_the_weights(workplace, model, capsys):
+    prototxt = Path(model, "deploy.prototxt").read_text()
+    Path("bare").mkdir()
+    Path("bare", "deploy.prototxt").write_text(prototxt)
+    assert run("--list-layers", "--model", "./bare", "--engine", "torch") == 0
+    assert END in capsys.readouterr().out
+    Path("bare", "deploy.prototxt").write_text("layer {")
+    assert run("--list-layers", "--model", "./bare", "--engine", "torch") == 2
+    assert "is not a prototxt" in capsys.readouterr().err
+
+
 def start(*arguments, **options):
     """Start the command as a process of its own."""
     command = [sys.executable, str(PROJECT / "dream.py"), *map(str, arguments)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )
+
+
+def buffering(unbuffered):
+    return {**os.environ, "PYTHONUNBUFFERED": unbuffered, "PYTHONPATH": ""}
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("flag", ["--list-models", "--help", "--version"])
+def test_a_full_disk_under_the_output_is_one_line(flag, unbuffered):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, str(PROJECT / "dream.py"), flag],
+            stdout=full, stderr=subprocess.PIPE, text=True, env=buffering(unbuffered), check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away_is_no_error(unbuffered):
+    process = start("--list-models", env=buffering(unbuffered))
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 141
+
+
+def test_a_python_without_the_packages_is_told_to_set_up(workplace):
+    command = [sys.executable, "-S", str(PROJECT / "dream.py"), "sky.png"]
+    done = subprocess.run(command, capture_output=True, text=True, env=buffering(""), check=False)
+    assert done.returncode == 2
+    assert "run 'make setup', then .venv/bin/python dream.py" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--octavs", "5"], "did you mean --octaves?"),
+        (["--octavs=5"], "did you mean --octaves?"),
+        (["--stepsize=2", "--itertions=3"], "did you mean --step-size, --iterations?"),
+        (["--no-clipp"], "did you mean --no-clip?"),
+    ],
+)
+def test_an_unknown_flag_names_the_nearest(capsys, arguments, says):
+    assert run("sky.png", *arguments) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_flag_like_no_other_is_refused_without_a_guess(capsys):
+    assert run("sky.png", "--zzz") == 2
+    error = capsys.readouterr().err
+    assert "--zzz" in error
+    assert "did you mean" not in error
 
 
 def test_help_needs_no_network(tmp_path):

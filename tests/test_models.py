@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 from dreamlib import models
 from dreamlib.errors import DreamError
 from dreamlib.models import find_model, list_models, load_model
+from tests.nets import forbid
 
 REPOSITORY = Path(__file__).parent.parent
 PROTOTXT = 'layer { name: "data" type: "Input" top: "data" }\n'
@@ -68,9 +72,21 @@ def test_labels_are_imagenets_in_caffes_order(name):
     assert labels[999] == "toilet tissue, toilet paper, bathroom tissue"
 
 
-def test_fetch_command_of_googlenet_exists():
+def test_fetch_command_of_googlenet_runs_from_any_folder():
     model = load_model(REPOSITORY / "models" / "bvlc_googlenet")
-    assert (REPOSITORY / model.fetch).is_file()
+    (command,) = shlex.split(model.fetch)
+    assert Path(command).is_absolute()
+    assert os.access(command, os.X_OK)
+
+
+def test_fetch_command_of_the_embedded_model_runs_from_any_folder():
+    model = load_model(REPOSITORY / "models" / "efficientnet_lite0")
+    assert shlex.split(model.fetch) == ["make", "-C", str(REPOSITORY), "setup"]
+
+
+def test_other_fetch_commands_stay_as_they_are(tmp_path):
+    folder = make(tmp_path / "mine", 'fetch = "scripts/of_mine.sh --quick"')
+    assert load_model(folder).fetch == "scripts/of_mine.sh --quick"
 
 
 # Finding
@@ -144,6 +160,17 @@ def test_text_that_names_no_model_is_refused_in_words(text):
         find_model(text)
 
 
+def test_a_folder_lasts_as_an_absolute_path_and_a_name_as_it_is(tmp_path, monkeypatch):
+    make(tmp_path / "work" / "mine", TOML)
+    make(tmp_path / "work" / "models" / "named", TOML)
+    monkeypatch.setenv("HOME", str(tmp_path / "work"))
+    for spelt in ("mine", "./mine", "../work/mine/", "~/mine", str(tmp_path / "work" / "mine")):
+        assert models.lasting_name(spelt) == str(tmp_path / "work" / "mine")
+    (tmp_path / "work" / "named").mkdir()
+    for spelt in ("named", "bvlc_googlenet", "nobodys"):
+        assert models.lasting_name(spelt) == spelt
+
+
 # Weights and labels
 
 
@@ -213,8 +240,6 @@ def test_values_are_plain_python(tmp_path):
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        ('end = "a"', r"model\.toml: key mean is missing; expected three numbers"),
-        ("mean = [1, 2, 3]", "key end is missing; expected the name of the layer"),
         ('mean = [1, 2]\nend = "a"', r"key mean: expected three numbers.*given: mean = \[1, ?2\]"),
         ('mean = [1, 2, "3"]\nend = "a"', "key mean: expected three numbers"),
         ('mean = [1, 2, true]\nend = "a"', "key mean: expected three numbers"),
@@ -226,13 +251,66 @@ def test_values_are_plain_python(tmp_path):
         (TOML + 'input_scale = "1"', "input_scale: expected a number"),
         (TOML + "chanel_order = 1", "unknown key chanel_order; did you mean channel_order"),
         (TOML + "x = 1", "unknown key x; known keys: mean, end"),
-        ("mean = [1, 2", r"model\.toml is not TOML"),
+        ("mean = [1, 2", r"model\.toml, line 1: the list that begins here is not closed"),
+        ('end = "[a"\nmean = [1, # ]\n2\nx = 1', r"model\.toml, line 2: the list .* not closed"),
+        ("mean = [1, 2\n[table]\n", r"model\.toml, line 1: the list .* not closed"),
+        ('end = "a"\nmean', r"model\.toml is not TOML: its last line is not complete"),
+        ("mean = [1 2 3]", r"model\.toml is not TOML: .* line 1"),
+        ("end = 1\nend = 2", r"model\.toml is not TOML: .*line 2"),
     ],
 )
 def test_wrong_toml_names_file_key_and_what_was_expected(tmp_path, toml, message):
     with pytest.raises(DreamError, match=message) as error:
         load_model(make(tmp_path / "mine", toml))
     assert str(tmp_path / "mine" / "model.toml") in str(error.value)
+
+
+def test_all_problems_of_a_toml_are_told_at_once(tmp_path):
+    folder = make(tmp_path / "mine", 'mean = 5\nend = ""\nchanel_order = "RGB"\n')
+    with pytest.raises(DreamError, match=r"model\.toml has 3 problems:") as error:
+        load_model(folder)
+    for key in ("key mean", "key end", "unknown key chanel_order"):
+        assert key in str(error.value)
+
+
+def test_a_binary_toml_is_refused(tmp_path):
+    folder = make(tmp_path / "mine")
+    (folder / "model.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(DreamError, match=r"model\.toml is not TOML: it holds binary data"):
+        load_model(folder)
+
+
+def test_what_a_toml_leaves_out_is_as_without_it(tmp_path):
+    text = 'layer { top: "inception_4c/output" }\nlayer { top:"loss3/classifier" }\n'
+    folder = make(
+        tmp_path / "mine",
+        'channel_order = "RGB"\n',
+        ["snapshot.caffemodel"],
+        ["net.prototxt"],
+        text,
+    )
+    np.save(folder / "mean.npy", np.float32([1, 2, 3]))
+    (folder / "synset_words.txt").write_text("cat\n")
+    with_toml = load_model(folder)
+    (folder / "model.toml").unlink()
+    assert with_toml == replace(load_model(folder), channel_order="RGB")
+    assert (with_toml.mean, with_toml.end) == ((1, 2, 3), "inception_4c/output")
+
+
+def test_an_empty_toml_is_enough(tmp_path):
+    model = load_model(make(tmp_path / "mine", ""))
+    assert (model.mean, model.end) == ((104, 116, 122), "")
+
+
+# What may not be read
+
+
+@pytest.mark.parametrize("method", ["is_file", "iterdir", "read_text"])
+def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch, method):
+    folder = make(tmp_path / "mine")
+    forbid(monkeypatch, method)  # root may read anything
+    with pytest.raises(DreamError, match=f"{folder}.* cannot be read: Permission denied"):
+        find_model(str(folder))
 
 
 # A Caffe model folder of 2014 to 2016

@@ -35,8 +35,10 @@ def test_every_default_passes_its_own_check(knob):
         ("octaves", "three", "a whole number"),
         ("octaves", 2.5, "a whole number"),
         ("octaves", True, "a whole number"),
-        ("octave_scale", 1, "above 1"),
+        ("octave_scale", 1, "above 1 and up to 100"),
+        ("octave_scale", 101, "above 1 and up to 100"),
         ("octave_scale", "1,4", "a number"),
+        ("step_size", 1001, "above 0 and up to 1000"),
         ("step_size", float("nan"), "above 0"),
         ("step_size", float("inf"), "above 0"),
         ("jitter", -1, "from 0"),
@@ -44,6 +46,8 @@ def test_every_default_passes_its_own_check(knob):
         ("engine", "theano", "one of auto, caffe, torch"),
         ("clip", "yes", "true or false"),
         ("end", 4, "a text"),
+        ("end", "", "a text that is not empty"),
+        ("model", "", "a text that is not empty"),
         ("iterations", None, "a whole number"),
     ],
 )
@@ -59,6 +63,22 @@ def test_a_wrong_value_names_setting_value_and_range(name, value, range_):
 def test_an_unknown_setting_names_the_nearest():
     with pytest.raises(DreamError, match=r"'octvaes'.*'octaves'"):
         Settings(octvaes=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("octave-scale", "octave_scale"),
+        ("--octave-scale", "octave_scale"),
+        ("no_clip", "clip = false"),
+        ("no-clip", "clip = false"),
+    ],
+)
+def test_a_flags_spelling_as_a_key_says_the_keys(tmp_path, name, write):
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({name: True}))
+    with pytest.raises(DreamError, match=f"{path}: there is no setting '{name}'; write {write}$"):
+        load_config(path)
 
 
 def test_texts_from_the_command_line_become_numbers():
@@ -105,7 +125,16 @@ def test_how_loud_the_run_is_does_not_make_the_dream():
     [
         ("bad.toml", "octaves = ", "malformed"),
         ("bad.json", "{", "malformed"),
-        ("list.json", "[1]", "list"),
+        ("list.json", "[1]", "holds a list; expected keys and values"),
+        ("null.json", "null", "holds null; expected keys and values"),
+        ("number.json", "4", "holds 4; expected keys and values"),
+        ("twice.json", '{"octaves": 3, "octaves": 4}', "'octaves' is there twice"),
+        ("twice.toml", "octaves = 3\noctaves = 4", "malformed"),
+        ("text.toml", "octaves = '4'", "octaves is '4'; expected a whole number"),
+        ("text.json", '{"step_size": "1"}', "step_size is '1'; expected a number"),
+        ("number.toml", "clip = 1", "clip is 1; expected true or false"),
+        ("config.yaml", "octaves: 4", "expected a .toml file, a .json file or a dreamt picture"),
+        ("config", "octaves = 4", "expected a .toml file, a .json file or a dreamt picture"),
         ("unknown.toml", "octave = 3", "'octaves'"),
         ("wrong.json", json.dumps({"octaves": -1}), "octaves is -1"),
         ("binary.toml", "\udcff", "malformed"),
@@ -118,6 +147,11 @@ def test_a_bad_file_is_named_with_what_is_wrong(tmp_path, name, text, says):
         load_config(path)
     assert str(path) in str(refusal.value)
     assert says in str(refusal.value)
+
+
+def test_a_folder_as_a_file_is_refused(tmp_path):
+    with pytest.raises(DreamError, match=r"is a folder; expected a \.toml file"):
+        load_config(tmp_path)
 
 
 def test_a_missing_file_is_refused(tmp_path):

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from dreamlib import pycaffe
 from dreamlib.errors import DreamError
+from dreamlib.octaves import octave_sizes
 from dreamlib.pycaffe import caffe_pb2
-from dreamlib.shapes import check_picture_fits
+from dreamlib.shapes import check_octaves_fit, check_picture_fits
 from tests.nets import INCEPTION
 
 GOOGLENET = Path(__file__).parent.parent / "models/bvlc_googlenet/deploy.prototxt"
@@ -63,6 +64,28 @@ def test_too_small_a_picture_is_told_the_smallest_that_fits():
     check_picture_fits(parse(OLD), "pool", 7, 7)
 
 
+@pytest.mark.parametrize(
+    ("side", "octaves", "says"),
+    [
+        (60, 9, r"the smallest of 9 octaves, 4 x 4 pixels, .*Take --octaves 7 \(the most that fit"),
+        (5, 3, r"the smallest of 3 octaves, .* Take a larger picture, or a layer nearer"),
+        (5, 1, r"a picture of 5 x 5 pixels .* Take a larger picture, or a layer nearer"),
+    ],
+)
+def test_too_many_octaves_are_told_how_many_would_fit(side, octaves, says):
+    with pytest.raises(DreamError, match=says):
+        check_octaves_fit(parse(OLD), "pool", octave_sizes(side, side, octaves))
+
+
+def test_an_octave_without_pixels_is_refused():
+    with pytest.raises(DreamError, match=r"0 x 0 pixels, .*nothing is left of it.*--octaves 3 "):
+        check_octaves_fit(parse(OLD), "pool", octave_sizes(60, 60, 6, 3))
+
+
+def test_the_most_octaves_that_fit_do_fit():
+    check_octaves_fit(parse(OLD), "pool", octave_sizes(60, 60, 7))
+
+
 def test_layers_above_the_dreamt_one_do_not_matter():
     definition = parse(OLD)
     check_picture_fits(definition, "conv", 5, 5)
@@ -74,6 +97,18 @@ def test_a_layer_behind_an_inner_product_takes_one_size():
     check_picture_fits(definition, "fc", 32, 32)
     with pytest.raises(DreamError, match="'fc' takes only the 32 x 32"):
         check_picture_fits(definition, "fc", 64, 64)
+
+
+@pytest.mark.parametrize("octaves", [1, 2, 9])
+@pytest.mark.parametrize("side", [4, 32, 64])
+def test_behind_an_inner_product_the_one_size_is_advised(side, octaves):
+    if (side, octaves) == (32, 1):
+        return
+    with pytest.raises(DreamError) as refusal:
+        check_octaves_fit(parse(OLD), "fc", octave_sizes(side, side, octaves))
+    text = str(refusal.value)
+    assert text.endswith("Take exactly 32 x 32 pixels and --octaves 1, or a layer before 'fc'")
+    assert "larger" not in text
 
 
 def test_googlenet_takes_the_notebooks_octaves():

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from . import io
+from .errors import CaffeError
 from .net import Net
 from .proto import caffe_pb2
 
 
 def make_transformer(net, mean=None, input_scale=None, raw_scale=None, channel_swap=None):
     """Make the `Transformer` of a net's first input, for (H, W, K) pictures; None sets nothing."""
+    if not net.inputs:
+        raise CaffeError(f"{net._source}: has no input; expected an Input layer for the pictures")
     name = net.inputs[0]
     transformer = io.Transformer({name: net.blobs[name].shape})
     transformer.set_transpose(name, (2, 0, 1))

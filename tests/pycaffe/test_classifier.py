@@ -1,5 +1,7 @@
 """`Classifier` against what real Caffe predicted with the same weights, file and pictures."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -87,3 +89,10 @@ def test_the_notebooks_call_leaves_pictures_at_grey_levels(files):
     net = classifier(files, raw_scale=None, image_dims=None)
     blob = net.transformer.preprocess("data", np.full((7, 6, 3), 200, np.float32))
     np.testing.assert_allclose(blob[:, 0, 0], [96, 84, 78])
+
+
+def test_a_net_without_an_input_is_refused(files):
+    empty = Path(files[0]).with_name("empty.prototxt")
+    empty.write_text("")
+    with pytest.raises(caffe.CaffeError, match=f"{empty}: has no input"):
+        caffe.Classifier(str(empty), files[1])
