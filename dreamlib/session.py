@@ -62,7 +62,7 @@ def run_dream(source, output, settings):
     settings = settings.replace(
         model=lasting_name(settings.model or model.name),
         engine=engines.engine_name(net),
-        end=end,
+        end=end or None,
         seed=seed,
     )
     check_layer(net, end, model)

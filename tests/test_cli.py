@@ -163,6 +163,13 @@ def test_bad_input_is_refused_in_words_and_nothing_is_written(
     assert [path.name for path in workplace.iterdir()] == ["sky.png"]
 
 
+def test_a_model_without_a_default_layer_asks_for_one(workplace, model, capsys):
+    assert run("sky.png", "--engine", "torch", "--model", model) == 2
+    error = capsys.readouterr().err
+    assert "names no layer to dream; choose one with --end, for instance 'mixed/" in error
+    assert [path.name for path in workplace.iterdir()] == ["sky.png"]
+
+
 def test_no_input_is_refused(workplace, capsys):
     assert run() == 2
     assert "INPUT" in capsys.readouterr().err
