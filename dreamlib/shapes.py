@@ -126,6 +126,42 @@ def _sizes(net_param, end, height, width):
     return sizes
 
 
+def activations_per_pixel(net_param, end, side=512):
+    """Count what the network holds for a picture up to layer `end`.
+
+    Parameters
+    ----------
+    net_param : caffe_pb2.NetParameter
+    end : str
+    side : int
+        Of the square picture that it is reckoned for.
+
+    Returns
+    -------
+    float
+        Elements of all blobs, the input's among them, per pixel of the picture.
+    """
+    if _misfit(net_param, end, side, side):
+        side = _declared_input(net_param)[0]
+    sizes = _sizes(net_param, end, side, side)
+    channels = dict.fromkeys(net_param.input, 3)
+    for name, kind, bottoms, tops, layer in _layers(net_param):
+        below = [channels[bottom] for bottom in bottoms] or [3]
+        if kind in ("CONVOLUTION", "DECONVOLUTION"):
+            made = layer.convolution_param.num_output
+        elif kind == "INNERPRODUCT":
+            made = layer.inner_product_param.num_output
+        elif kind == "CONCAT":
+            made = sum(below)
+        else:
+            made = below[0]
+        channels.update(dict.fromkeys(tops, made))
+        if name == end:
+            break
+    area = {blob: size[0] * size[1] if size else 1 for blob, size in sizes.items()}
+    return sum(channels[blob] * area[blob] for blob in sizes) / side**2
+
+
 def _declared_input(net_param):
     """Height and width that the prototxt gives its input, or None."""
     shapes = [list(shape.dim) for shape in net_param.input_shape] + [list(net_param.input_dim)[:4]]
