@@ -23,7 +23,7 @@ examples:
   dream.py sky.jpg again.png --config deep.jpg      the settings that made deep.jpg
 """
 
-HEADINGS = {"network": "network", "dream": "dream", "output": "output"}
+HEADINGS = ("network", "dream", "large pictures", "output")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -54,7 +54,7 @@ def build_parser():
     parser.add_argument(
         "output", nargs="?", help="where to write; the suffix chooses the format [INPUT_dream.png]"
     )
-    groups = {name: parser.add_argument_group(text) for name, text in HEADINGS.items()}
+    groups = {name: parser.add_argument_group(name) for name in HEADINGS}
     for knob in KNOBS:
         _add_flag(groups[knob.group], knob)
     files = parser.add_argument_group("settings in files")
