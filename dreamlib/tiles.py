@@ -57,7 +57,7 @@ class Schedule:
     size : (height, width)
         Of the octave.
     tile_size : int
-        Largest side of a tile, without overlap.
+        Largest side of a tile, without overlap. This and the next do not matter to `whole`.
     overlap : int
         Pixels around a tile of `shift`; width of the feathered band of `spiral` and `random`. At
         most half a tile.
