@@ -137,7 +137,6 @@ class Dreamer:
         """Make an octave's passes; return whether the dream was ended early."""
         size = self._frames[state.octave][2:]
         schedule = octave_schedule(self._settings, size, state.octave)
-        shadow = self._store.shadow(size)
         while state.turn < self._passes:
             phases = schedule.phases(state.turn)
             one_visit = len(phases) == len(phases[0]) == 1
@@ -145,6 +144,7 @@ class Dreamer:
                 self._sample(state, phases, canvas)
             while state.phase < len(phases):
                 visits = phases[state.phase]
+                shadow = self._store.shadow(size, len(visits))
                 mean = None if one_visit else state.mean.value(size[0] * size[1])
                 if not state.applying and self._paint(state, visits, canvas, shadow, mean):
                     return True
