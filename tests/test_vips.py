@@ -4,7 +4,10 @@ import builtins
 import io
 import os
 import resource
+import signal
 import struct
+import subprocess
+import sys
 import xml.etree.ElementTree
 from contextlib import contextmanager
 
@@ -60,7 +63,7 @@ def decoded(path, rows=16):
 
 def alpha_of(path):
     image = pyvips.Image.new_from_file(path)
-    return image[image.bands - 1].numpy()
+    return image[image.bands - 1].numpy().reshape(image.height, image.width)
 
 
 def rich(folder, alpha=True, dtype=np.uint8, pixels=None):
@@ -156,7 +159,7 @@ def test_ycbcr_that_libvips_takes_for_rgb_is_refused(tmp_path):
 
 
 def test_channels_that_are_no_colours_are_refused(tmp_path):
-    image = pyvips.Image.new_from_array(noise(bands=5)).copy(interpretation="multiband")
+    image = pyvips.Image.new_from_array(noise(bands=5)).copy(interpretation="b-w")
     image.tiffsave(str(tmp_path / "five.tif"))
     with pytest.raises(DreamError, match="5 channels"):
         open_picture(str(tmp_path / "five.tif"))
@@ -454,17 +457,84 @@ def test_a_deep_zoom_that_cannot_take_its_place_leaves_the_one_before(tmp_path, 
     assert sorted(os.listdir(tmp_path)) == ["out.dzi", "out_files"]
 
 
-@pytest.mark.parametrize("tiff", ["strip", "tile", "pyramid"])
-@pytest.mark.parametrize("suffix", [*SUFFIXES, ".dzi"])
+@pytest.mark.parametrize(
+    ("suffix", "tiff"),
+    [(suffix, "strip") for suffix in (*SUFFIXES, ".dzi")] + [(".tif", "tile"), (".tif", "pyramid")],
+)
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, suffix, tiff):
-    if suffix != ".tif" and tiff != "strip":
-        pytest.skip("only a TIFF has layouts")
     path = tmp_path / f"out{suffix}"
     path.write_text("old")
     with files_of_at_most(1000), pytest.raises(DreamError, match="cannot be written"):
         save_picture(str(path), noise(400, 400), TEXT, tiff=tiff)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Have Ctrl-C come while libvips asks for the 20th piece of a file."""
+    read, left = os.read, [20]
+
+    def reading(*arguments):
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        return read(*arguments)
+
+    monkeypatch.setattr(os, "read", reading)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_ctrl_c_while_writing_leaves_nothing(tmp_path, interrupted, suffix):
+    like = rich(tmp_path, pixels=noise(400, 400))
+    with pytest.raises(KeyboardInterrupt):
+        save_picture(str(tmp_path / f"out{suffix}"), noise(400, 400), TEXT, like)
+    assert os.listdir(tmp_path) == ["rich.png"]
+
+
+def test_ctrl_c_while_reading_is_no_truncated_picture(tmp_path, interrupted):
+    strips = open_picture(vips_saved(noise(400, 400), tmp_path / "p.png")).strips(400)
+    with pytest.raises(KeyboardInterrupt):
+        next(strips)
+
+
+MEMORY = """
+import sys
+from dreamlib.vips import RawFile, open_picture, save_picture
+
+
+def copy(source, target):
+    picture = open_picture(source)
+    with open("pixels.raw", "wb") as file:
+        for _, strip in picture.strips(64):
+            strip.tofile(file)
+    raw = RawFile("pixels.raw", picture.height, picture.width, picture.dtype)
+    save_picture(target, raw, "", picture)
+
+
+def peak():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+
+copy("low.jpg", sys.argv[1])
+before = peak()
+copy("high.jpg", sys.argv[1])
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux's /proc")
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".dzi"])
+def test_memory_does_not_grow_with_the_height(tmp_path, suffix):
+    for name, height in (("low", 1000), ("high", 20_000)):
+        image = pyvips.Image.new_from_array(smooth(500, 1000)).copy(interpretation="srgb")
+        image.replicate(1, height // 500).jpegsave(str(tmp_path / f"{name}.jpg"))
+    command = [sys.executable, "-c", MEMORY, f"out{suffix}"]
+    root = os.path.dirname(os.path.dirname(os.path.abspath(writing.__file__)))
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(root)}
+    output = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert int(output.stdout) < 20_000  # KB, of 60 MB of pixels
 
 
 def test_a_broken_source_of_alpha_leaves_nothing(tmp_path):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
+from contextlib import contextmanager
 
 from ..errors import DreamError
 
@@ -42,6 +45,27 @@ def limit_memory(pyvips):
     pyvips.cache_set_max_files(0)
     if "VIPS_CONCURRENCY" not in os.environ:
         pyvips.concurrency_set(min(THREADS, os.cpu_count() or 1))
+
+
+@contextmanager
+def interrupts_later():
+    """Hold Ctrl-C back until libvips has returned.
+
+    While libvips computes, Python runs only in its callbacks, which read files and report progress.
+    An exception that is raised there is lost, and the picture would seem to be truncated.
+    """
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(previous):
+        yield
+        return
+    held = []
+    signal.signal(signal.SIGINT, lambda *arguments: held.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        if held:
+            previous(*held[0])
 
 
 def reason(error):

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import DreamError
 from ..images import _descriptive, open_header
-from .library import libvips, reason, to_depth
+from .library import interrupts_later, libvips, reason, to_depth
 
 #: Rows that libvips computes at a time; strips are made of them, so that its scratch stays small.
 FETCH_ROWS = 16
@@ -85,7 +85,8 @@ class LargePicture:
                 strip = np.empty((min(rows, self.height - top), self.width, 3), self.dtype)
                 for row in range(0, len(strip), FETCH_ROWS):
                     part = strip[row : row + FETCH_ROWS]
-                    data = region.fetch(0, top + row, self.width, len(part))
+                    with interrupts_later():
+                        data = region.fetch(0, top + row, self.width, len(part))
                     part[:] = np.frombuffer(data, self.dtype).reshape(part.shape)
                 yield top, strip
         except vips.Error as error:
@@ -191,6 +192,7 @@ def split(picture):
     return colours, alpha
 
 
+@interrupts_later()
 def _open(vips, path, access="sequential"):
     # Read by Python: a name's brackets libvips would take for options, and a file that it opens
     # itself it maps into memory as a whole.
@@ -202,6 +204,7 @@ def _open(vips, path, access="sequential"):
     return vips.Image.new_from_source(source, "", access=access, fail_on="error")
 
 
+@interrupts_later()
 def _split(vips, path, image):
     """Turn an image upright, and its colours into RGB of 8 or 16 bits, without alpha."""
     kind = _kind(path, image)

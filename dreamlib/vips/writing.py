@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DreamError
 from ..images import _KEPT_TAGS, IMAGE_DESCRIPTION, SETTINGS_KEY, _ascii, _umask
-from .library import libvips, reason, to_depth
+from .library import interrupts_later, libvips, reason, to_depth
 from .reading import MM_PER_INCH, split
 from .tifftags import add_texts
 
@@ -271,6 +271,7 @@ def _tiff_texts(settings_text, like):
     return {tag: _ascii(text) for tag, text in texts.items()}
 
 
+@interrupts_later()
 def _save(image, kind, path, quality, tiff):
     # The savers by name: write_to_file would take brackets in the path for options.
     if kind == "PNG":
@@ -315,7 +316,8 @@ def _save_tiles(image, path, quality):
     tiles = _tiles(path)
     with tempfile.TemporaryDirectory(dir=path.absolute().parent) as folder:
         new, old = Path(folder, "new_files"), Path(folder, "old_files")
-        image.dzsave(os.path.join(folder, "new"), suffix=f".jpg[Q={quality}]", keep="icc")
+        with interrupts_later():
+            image.dzsave(os.path.join(folder, "new"), suffix=f".jpg[Q={quality}]", keep="icc")
         if tiles.exists():
             tiles.rename(old)
         try:
