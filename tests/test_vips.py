@@ -534,7 +534,7 @@ def test_memory_does_not_grow_with_the_height(tmp_path, suffix):
     root = os.path.dirname(os.path.dirname(os.path.abspath(writing.__file__)))
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(root)}
     output = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
-    assert int(output.stdout) < 20_000  # KB, of 60 MB of pixels
+    assert int(output.stdout) < 35_000  # KB, of 60 MB of pixels
 
 
 def test_a_broken_source_of_alpha_leaves_nothing(tmp_path):

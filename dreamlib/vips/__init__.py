@@ -7,9 +7,10 @@ not for the import.
 
 from .library import limit_memory
 from .reading import LargePicture, open_picture
-from .writing import RawFile, check_size, save_picture
+from .writing import FORMATS, RawFile, check_size, save_picture
 
 __all__ = [
+    "FORMATS",
     "LargePicture",
     "RawFile",
     "check_size",
