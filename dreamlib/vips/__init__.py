@@ -6,8 +6,9 @@ not for the import.
 """
 
 from .library import limit_memory
+from .pixels import RawFile
 from .reading import LargePicture, open_picture
-from .writing import FORMATS, RawFile, check_size, save_picture
+from .writing import FORMATS, check_size, save_picture
 
 __all__ = [
     "FORMATS",
