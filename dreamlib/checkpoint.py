@@ -124,8 +124,12 @@ class WorkFolder:
             raise DreamError(
                 f"another process is dreaming in {path}; wait for it, or name another --work-dir"
             ) from error
-        if (self.path / JOURNAL).exists():
-            self._load(resume)
+        try:
+            if (self.path / JOURNAL).exists():
+                self._load(resume)
+        except BaseException:
+            self.close()
+            raise
 
     def _load(self, resume):
         if not resume:
