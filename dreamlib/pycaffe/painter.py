@@ -48,7 +48,7 @@ class DevicePainter:
         self.encoding = Encoding(Preprocessing.of(net), dtype)
         self._net, self._end, self._objective = net, end, objective
         self._step_size, self._clip, self._steps = step_size, clip, steps
-        self._layer = net._layer_names.index(end)
+        self._layer = net._index(end, None)
         self._lane, self._room = None, None
 
     def paint(self, visit, canvas, target, mean_gradient, turn):
@@ -135,8 +135,8 @@ class DevicePainter:
         parts = [(slot.incoming, 3 * window.height * window.width)]
         if visit.row_weight is not None:
             rows, columns = visit.core.height, visit.core.width
-            slot.weights.host[:rows] = torch.as_tensor(visit.row_weight)
-            slot.weights.host[rows : rows + columns] = torch.as_tensor(visit.column_weight)
+            weights = slot.weights.host.numpy()
+            weights[:rows], weights[rows : rows + columns] = visit.row_weight, visit.column_weight
             parts.append((slot.weights, rows + columns))
         slot.arrival = self._lane.upload(parts)
         return position, visit, slot
