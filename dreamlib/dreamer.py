@@ -61,19 +61,19 @@ class Dreamer:
         Who paints.
     store : dreamlib.checkpoint.InMemory or dreamlib.checkpoint.WorkFolder
         Where canvases lie and the state is kept.
-    on_step : callable
+    progress : dreamlib.progress.Progress
         Called with a `Step` after every visit; where it returns True the dream ends early.
     on_canvas : callable, optional
         Called with the canvas between phases, when no one changes it.
     """
 
     def __init__(
-        self, source, sizes, frames, settings, encoding, crew, store, on_step, on_canvas=None
+        self, source, sizes, frames, settings, encoding, crew, store, progress, on_canvas=None
     ):
         self._source, self._sizes, self._frames = source, sizes, frames
         self._settings = settings
         self._encoding, self._crew, self._store = encoding, crew, store
-        self._on_step, self._on_canvas = on_step, on_canvas
+        self._progress, self._on_canvas = progress, on_canvas
         self._passes = -(-settings.iterations // settings.tile_steps)
 
     def run(self):
@@ -85,6 +85,7 @@ class Dreamer:
             Of the picture's full size, also where the dream was ended early.
         """
         state = self._store.load_state() or State()
+        self._progress.skip(self._steps_before(state))
         for octave in range(state.octave, len(self._sizes)):
             canvas = self._octave_canvas(octave)
             if octave != state.octave:
@@ -94,6 +95,13 @@ class Dreamer:
             if self._paint_octave(state, canvas):
                 return self._without_steps(canvas, octave)
         return canvas
+
+    def _steps_before(self, state):
+        """Count the pixel-steps that a dream to be resumed has made."""
+        pixels = [frame.height * frame.width for frame in self._frames]
+        now = pixels[state.octave]
+        share = state.mean.pixels / now if self._settings.schedule == "shift" else 0
+        return (sum(pixels[: state.octave]) * self._passes) + int(now * (state.turn + share))
 
     # -- canvases ---------------------------------------------------------------------------------
 
@@ -137,7 +145,6 @@ class Dreamer:
         """Make an octave's passes; return whether the dream was ended early."""
         size = self._frames[state.octave][2:]
         schedule = octave_schedule(self._settings, size, state.octave)
-        shadow = self._store.shadow(size)
         while state.turn < self._passes:
             phases = schedule.phases(state.turn)
             one_visit = len(phases) == len(phases[0]) == 1
@@ -145,6 +152,7 @@ class Dreamer:
                 self._sample(state, phases, canvas)
             while state.phase < len(phases):
                 visits = phases[state.phase]
+                shadow = self._store.shadow(size, len(visits))
                 mean = None if one_visit else state.mean.value(size[0] * size[1])
                 if not state.applying and self._paint(state, visits, canvas, shadow, mean):
                     return True
@@ -184,7 +192,7 @@ class Dreamer:
                 state.octave, state.turn, self._settings.end, canvas.shape[:2],
                 visits[index].pixels,
             )  # fmt: skip
-            stop = self._on_step(step)
+            stop = self._progress(step)
             if time.monotonic() - recorded > CHECKPOINT or stop:
                 recorded = time.monotonic()
                 self._store.save(state, shadow)

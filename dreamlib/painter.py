@@ -74,7 +74,7 @@ class Painter:
             Sum of the gradient's absolute values over the core, before the first step.
         """
         image = self._load(visit, canvas)
-        before = None if visit.row_weight is None else image.copy()
+        before = None if visit.row_weight is None else core_of(image, visit).copy()
         first = sum_abs = None
         for _ in range(self._steps):
             # Within a visit gradients grow; the picture's mean is taken to grow with them.
@@ -85,10 +85,10 @@ class Painter:
             )  # fmt: skip
             sum_abs = self._sum_abs(visit)
             first = sum_abs if first is None else first
-        image = self._net.blobs["data"].data[0]
+        core = core_of(self._net.blobs["data"].data[0], visit)
         if before is not None:
-            blend(image, before, visit.row_weight, visit.column_weight)
-        target.write(visit.core, self.encoding.encode(core_of(image, visit), visit.core, turn))
+            blend(core, before, visit.row_weight, visit.column_weight)
+        target.write(visit.core, self.encoding.encode(core, visit.core, turn))
         return first
 
     def measure(self, visit, canvas):
@@ -112,9 +112,9 @@ class Painter:
 
 
 def core_of(image, visit):
-    """View the core of a window's picture (3, h, w)."""
+    """View the core of a window's picture (..., h, w)."""
     top, left = visit.core.top - visit.window.top, visit.core.left - visit.window.left
-    return image[:, top : top + visit.core.height, left : left + visit.core.width]
+    return image[..., top : top + visit.core.height, left : left + visit.core.width]
 
 
 def blend(image, before, row_weight, column_weight):

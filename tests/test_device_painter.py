@@ -48,14 +48,14 @@ def canvas_of(dtype, height=96, width=120):
 
 
 def tile(top=16, left=24, side=48, margin=8, feathered=False):
-    """A visit with a margin of context, or a feathered one without."""
+    """A visit with a margin of context; more on the right, so that rows and columns differ."""
     core = Window(top, left, side, side + 6)
+    window = Window(top - margin, left - margin, side + 2 * margin, side + 6 + 3 * margin)
     if not feathered:
-        window = Window(top - margin, left - margin, side + 2 * margin, side + 6 + 3 * margin)
         return Visit(window, core, core.height * core.width)
     random = np.random.RandomState(5)
     weights = [random.rand(length).astype(np.float32) for length in core[2:]]
-    return Visit(core, core, core.height * core.width, *weights)
+    return Visit(window, core, core.height * core.width, *weights)
 
 
 def painted(kind, net, visits, dtype, mean=0.004, turn=3, **options):
@@ -83,7 +83,7 @@ def test_the_devices_codec_has_the_bits_of_the_canvases(dtype, scale, order):
     codec = DeviceEncoding(encoding, CPU, 256 * 256)
     found = torch.empty(3, 256, 256)
     carrier = torch.empty(0, dtype=codec.carrier).numpy().dtype
-    codec.decode(torch.from_numpy(pixels.view(carrier)), found)
+    codec.decode(torch.from_numpy(pixels.view(carrier)).permute(2, 0, 1), found)
     np.testing.assert_array_equal(found.numpy(), expected)
 
     expected += random.normal(0, 20 * scale, expected.shape).astype(np.float32)  # beyond 0..255 too
@@ -196,6 +196,16 @@ def test_measure_tells_what_paint_would_and_changes_nothing(net):
     assert measured == painter.paint(tile(), canvas, canvas, 0.004, 0)
 
 
+class Silence:
+    """A progress that shows nothing and ends nothing."""
+
+    def __call__(self, step):
+        return False
+
+    def skip(self, steps):
+        pass
+
+
 @pytest.mark.parametrize("wrap", ["none", "both"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_dream_is_painters_whatever_the_schedule(net, schedule, wrap):
@@ -209,7 +219,7 @@ def test_a_dream_is_painters_whatever_the_schedule(net, schedule, wrap):
         sizes = octave_sizes(130, 150, 2)
         dreamer = Dreamer(
             source, sizes, whole_frames(sizes), settings, painter.encoding, Alone(painter),
-            InMemory(np.uint8, wrap), on_step=lambda step: False,
+            InMemory(np.uint8, wrap), Silence(),
         )  # fmt: skip
         return dreamer.run().array()
 
@@ -438,7 +448,7 @@ class TestOnTheGpu:
         carrier = torch.empty(0, dtype=codec.carrier).numpy().dtype
         pixels = np.arange(256 * 256 * 3).reshape(256, 256, 3).astype(dtype)
         values = torch.empty(3, 256, 256, device=device)
-        codec.decode(torch.from_numpy(pixels.view(carrier)).to(device), values)
+        codec.decode(torch.from_numpy(pixels.view(carrier)).permute(2, 0, 1).to(device), values)
         expected = encoding.decode(pixels, np.empty((3, 256, 256), np.float32))
         np.testing.assert_array_equal(values.cpu().numpy(), expected)
         expected += np.float32(0.004)

@@ -35,19 +35,21 @@ class DeviceEncoding:
         self._phases = torch.empty(pixels, dtype=torch.int64, device=device)
 
     def decode(self, pixels, out):
-        """Turn pixels ``(h, w, 3)`` into the network's values, written into `out` ``(3, h, w)``.
+        """Turn pixels into the network's values.
 
         Parameters
         ----------
-        pixels : Tensor of `carrier`
-        out : Tensor of float32
+        pixels : (3, h, w) Tensor of `carrier`
+            Channels RGB; usually a view of what lies as (h, w, 3).
+        out : (3, h, w) Tensor of float32
+            Written to; channels in the network's order.
         """
         for plane, channel, mean in zip(out, self._rule.order, self._rule.mean):
             if self.carrier is torch.int16:
-                plane.copy_(pixels[..., channel].to(torch.int32) & 0xFFFF)
+                plane.copy_(pixels[channel].to(torch.int32) & 0xFFFF)
                 plane /= self._levels
             else:
-                plane.copy_(pixels[..., channel])
+                plane.copy_(pixels[channel])
             if self._encoding.levels:
                 plane -= float(mean)
                 plane *= float(self._rule.scale)

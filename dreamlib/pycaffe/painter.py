@@ -57,7 +57,10 @@ class DevicePainter:
         return sum_abs
 
     def paint_many(self, visits, canvas, target, mean_gradient, turn):
-        """Dream tiles that do not see each other's pixels, several under way at a time.
+        """Dream tiles of a phase, several under way at a time.
+
+        They change different pixels. Where `target` is `canvas` they must not see each other's
+        either, since a tile is read before those ahead of it are written.
 
         Only one such generator of a painter may be open. One that is closed early leaves alone
         what it has not yielded.
@@ -92,7 +95,7 @@ class DevicePainter:
         self._reserve([visit])
         _, _, slot = self._fetch(0, visit, canvas)
         self._lane.wait(slot.arrival)
-        image = self._decode(visit, slot, self._image)
+        image = self._image_of(visit, slot)
         return float(self._lane.sum_abs(core_of(self._gradient(image), visit)))
 
     # -- buffers ----------------------------------------------------------------------------------
@@ -144,7 +147,7 @@ class DevicePainter:
     def _begin(self, position, visit, slot, mean_gradient, turn):
         """Let the device dream a tile that is there or on its way, and send it back."""
         self._lane.wait(slot.arrival)
-        image = self._decode(visit, slot, self._image)
+        image = self._image_of(visit, slot)
         first = sum_abs = None
         for _ in range(self._steps):
             gradient = self._gradient(image)
@@ -157,15 +160,16 @@ class DevicePainter:
             sum_abs = self._lane.sum_abs(core_of(gradient, visit))
             first = sum_abs if first is None else first
             self._ascend(image, gradient, mean)
-        core, pixels = visit.core, visit.core.height * visit.core.width
+        (_, _, height, width), core = visit.core, core_of(image, visit)
         if visit.row_weight is not None:
-            before = self._decode(visit, slot, self._before)
-            weights = slot.weights.device[: core.height + core.width]
-            blend(image, before, weights[: core.height], weights[core.height :])
-        out = slot.outgoing.device[: 3 * pixels].view(core.height, core.width, 3)
-        self._codec.encode(core_of(image, visit), core, turn, out)
+            weights = slot.weights.device
+            before = self._before[: core.numel()].view_as(core)
+            self._codec.decode(core_of(slot.planes(visit), visit), before)
+            blend(core, before, weights[:height], weights[height : height + width])
+        out = slot.outgoing.device[: core.numel()].view(height, width, 3)
+        self._codec.encode(core, visit.core, turn, out)
         slot.sum_abs.device[0] = first
-        slot.arrival = self._lane.download([(slot.outgoing, 3 * pixels), (slot.sum_abs, 1)])
+        slot.arrival = self._lane.download([(slot.outgoing, core.numel()), (slot.sum_abs, 1)])
         return position, visit, slot
 
     def _deliver(self, visit, slot, target):
@@ -177,12 +181,11 @@ class DevicePainter:
 
     # -- on the device ----------------------------------------------------------------------------
 
-    def _decode(self, visit, slot, buffer):
-        """Turn a tile's pixels into the network's values, a view (3, h, w) of `buffer`."""
-        height, width = visit.window.height, visit.window.width
-        image = buffer[: 3 * height * width].view(3, height, width)
-        pixels = slot.incoming.device[: 3 * height * width].view(height, width, 3)
-        self._codec.decode(pixels, image)
+    def _image_of(self, visit, slot):
+        """Turn a tile's pixels into the network's values (3, h, w), in the buffer for them."""
+        planes = slot.planes(visit)
+        image = self._image[: planes.numel()].view(planes.shape)
+        self._codec.decode(planes, image)
         return image
 
     def _gradient(self, image):
@@ -224,6 +227,12 @@ class _Slot:
         self.sum_abs = lane.parcel(1, torch.float64)
         self.arrival = None
         self._dtype = dtype
+
+    def planes(self, visit):
+        """View the device's side of what came in as (3, h, w), in the canvas's order."""
+        height, width = visit.window.height, visit.window.width
+        pixels = self.incoming.device[: 3 * height * width].view(height, width, 3)
+        return pixels.permute(2, 0, 1)
 
     def pixels(self, parcel, shape):
         """View the host's side of a parcel as a canvas's pixels."""
