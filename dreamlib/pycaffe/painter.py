@@ -110,9 +110,10 @@ class DevicePainter:
             self._lane, self._room = lane_of(device), (0, 0)
         if pixels <= self._room[0] and lines <= self._room[1]:
             return
-        pixels, lines = self._room = max(pixels, self._room[0]), max(lines, self._room[1])
+        pixels, lines = max(pixels, self._room[0]), max(lines, self._room[1])
         # What was there goes first: a GPU may have no room for both.
         self._slots = self._image = self._before = self._codec = None
+        self._room = (0, 0)
         self._image = torch.empty(3 * pixels, device=device)
         self._before = torch.empty(3 * pixels if lines else 0, device=device)
         self._codec = DeviceEncoding(self.encoding, device, pixels)
@@ -126,6 +127,7 @@ class DevicePainter:
             for _ in range(2 * self._lane.ahead + 1)
         ]
         self._lane.settle()
+        self._room = (pixels, lines)
 
     # -- a tile's way -----------------------------------------------------------------------------
 
