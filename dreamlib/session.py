@@ -14,7 +14,7 @@ from .checkpoint import InMemory
 from .crew import Alone
 from .dreamer import Dreamer
 from .octaves import STRIP, Stored, strips
-from .painter import Painter
+from .painter import make_painter
 from .preparation import prepare
 from .preview import Preview
 from .progress import Progress
@@ -56,7 +56,7 @@ def run(job):
         What only shows on the way: a disk that fills up, a device that fails.
     """
     settings = job.settings
-    painter = Painter(
+    painter = make_painter(
         job.net, settings.storage, settings.end, settings.step_size, settings.clip,
         steps=settings.tile_steps,
     )  # fmt: skip
