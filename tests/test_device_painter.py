@@ -218,8 +218,8 @@ def test_a_dream_is_painters_whatever_the_schedule(net, schedule, wrap):
         source = Stored(Canvas.of(picture(130, 150)), Encoding(painter.encoding.rule, np.uint8))
         sizes = octave_sizes(130, 150, 2)
         dreamer = Dreamer(
-            source, sizes, whole_frames(sizes), settings, painter.encoding, Alone(painter),
-            InMemory(np.uint8, wrap), Silence(),
+            source, sizes, whole_frames(sizes), (False, False), settings, painter.encoding,
+            Alone(painter), InMemory(np.uint8, wrap), Silence(),
         )  # fmt: skip
         return dreamer.run().array()
 
