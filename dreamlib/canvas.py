@@ -117,9 +117,12 @@ class Canvas:
         window : Window
         pixels : (window.height, window.width, 3) ndarray of the canvas's dtype
         """
-        for rows, columns in self._parts(window):
-            if rows.step < 0 or columns.step < 0:
+        for start, length, side, closed in zip(
+            window[:2], window[2:], self.shape, WRAPS[self.wrap]
+        ):
+            if not closed and (start < 0 or start + length > side):
                 raise ValueError(f"{window} lies beyond a border of {self}")
+        for rows, columns in self._parts(window):
             self._put(rows, columns, pixels[rows.there, columns.there])
 
     def rows(self, top, bottom):
@@ -263,7 +266,7 @@ class Encoding:
             scratch += mean
             if self.levels > 1:
                 scratch *= self.levels
-            scratch += thresholds(window, channel, turn, bits=12 if self.levels == 1 else 6)
+            scratch += thresholds(window, channel, turn, bits=12 if self.levels == 1 else 5)
             np.floor(scratch, out=scratch)
             np.clip(scratch, 0, np.iinfo(self.dtype).max, out=scratch)
             pixels[..., channel] = scratch
