@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .errors import DreamError
+from .errors import DreamError, disk_trouble
 
 #: How a picture goes on beyond its borders: which axes (rows, columns) close in themselves. The
 #: other axes are mirrored, so that a window never sees the opposite border, nor an edge.
@@ -138,7 +138,10 @@ class Canvas:
     def flush(self):
         """Return when the pixels are safe from a power cut, as far as the file system tells."""
         if self._file is not None:
-            os.fsync(self._file)
+            try:
+                os.fsync(self._file)
+            except OSError as error:
+                raise disk_trouble(self.path, error) from error
 
     def close(self):
         """Give up the pixels, or the file, which stays."""
@@ -175,10 +178,7 @@ class Canvas:
                 try:
                     offset += os.pwrite(self._file, data[offset:], start)
                 except OSError as error:
-                    raise DreamError(
-                        f"{self.path} cannot be written: {error.strerror}; mend that, then go on "
-                        "with --resume"
-                    ) from error
+                    raise disk_trouble(self.path, error) from error
 
     def _offset(self, row, columns):
         return row * self._row_bytes + columns.here.start * 3 * self.dtype.itemsize
@@ -233,6 +233,17 @@ class Encoding:
                 plane -= mean
                 plane *= self.rule.scale
         return out
+
+    def as_levels(self, pixels):
+        """Turn pixels into grey levels from 0 to 255: an ndarray of float32 of the same shape."""
+        levels = pixels.astype(np.float32)
+        if self.levels is None:
+            for channel, mean in zip(self.rule.order, self.rule.mean):
+                levels[..., channel] /= self.rule.scale
+                levels[..., channel] += mean
+        elif self.levels > 1:
+            levels /= self.levels
+        return levels
 
     def encode(self, image, window, turn):
         """Turn the network's values into pixels, rounded without bias.

@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -56,6 +57,15 @@ class Picture:
     icc_profile: bytes | None = None
     exif: bytes | None = None
     dpi: tuple | None = None
+
+    def cropped(self, window):
+        """Return what goes around the dream of a part, without its pixels."""
+        alpha = self.alpha
+        if alpha is not None:
+            alpha = alpha[
+                window.top : window.top + window.height, window.left : window.left + window.width
+            ]
+        return Picture(None, alpha, self.icc_profile, self.exif, self.dpi)
 
 
 def load_picture(source, seed=None):
@@ -177,7 +187,9 @@ _KEPT_TAGS = (IMAGE_DESCRIPTION, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298,
 
 def _descriptive(image):
     """Collect the tags of EXIF that describe the picture; a TIFF has them among its own."""
-    exif = image.getexif()
+    from PIL import Image
+
+    exif = Image.Image.getexif(image)  # a PNG's own method would decode the pixels first
     for tag, value in dict(getattr(image, "tag_v2", {})).items():
         exif[tag] = value
     for tag in list(exif):
@@ -274,7 +286,8 @@ def _to_image(pixels, alpha):
     out = np.empty((height, width, 3 if alpha is None else 4), np.uint8)
     rows = max(1, BLOCK // max(1, 3 * width))
     for top in range(0, height, rows):
-        block = np.rint(pixels[top : top + rows])
+        block = pixels[top : top + rows]
+        block = np.rint(block / 257 if pixels.dtype == np.uint16 else block)
         out[top : top + rows, :, :3] = np.clip(block, 0, 255, out=block)
     if alpha is not None:
         out[:, :, 3] = alpha
@@ -319,6 +332,23 @@ def _ascii(text):
     return "".join(letter if letter.isascii() else f"\\U{ord(letter):08X}" for letter in text)
 
 
+@contextmanager
+def open_header(path):
+    """Open a picture of any size with Pillow, for what its header tells; not to be decoded.
+
+    Pillow refuses what could be a decompression bomb even when only its header is wanted.
+    """
+    from PIL import Image
+
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        image = Image.open(path)
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        yield image
+
+
 def read_settings_text(path):
     """Read the settings that `save_picture` put into a picture.
 
@@ -327,11 +357,9 @@ def read_settings_text(path):
     DreamError
         There is no such picture, or it carries none.
     """
-    from PIL import Image
-
     try:
-        with Image.open(path) as image:
-            text = getattr(image, "text", {}).get(SETTINGS_KEY)
+        with open_header(path) as image:
+            text = image.info.get(SETTINGS_KEY)
             described = str(_descriptive(image).get(IMAGE_DESCRIPTION, ""))
     except (OSError, SyntaxError, ValueError) as error:
         raise DreamError(f"{path}: no settings can be read from it: {error}") from error

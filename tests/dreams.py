@@ -1,4 +1,4 @@
-"""Small whole dreams: settings, and a painter without a network, for tests of how dreams are kept."""
+"""Small whole dreams, by a painter without a network, for tests of how dreams are kept."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ from dreamlib.canvas import Canvas, Encoding
 from dreamlib.checkpoint import InMemory, WorkFolder
 from dreamlib.crew import Alone
 from dreamlib.dream import Preprocessing
-from dreamlib.dreamer import Dreamer
+from dreamlib.dreamer import Dreamer, whole_frames
 from dreamlib.octaves import Stored, octave_sizes
 
 RULE = Preprocessing((2, 1, 0), np.float32([104, 116, 122]), np.float32(1))
@@ -20,6 +20,20 @@ def picture(height, width, dtype="uint8"):
     """A noisy picture."""
     pixels = np.random.RandomState(0).rand(height, width, 3)
     return (pixels * (255 if dtype == "float32" else np.iinfo(dtype).max)).astype(dtype)
+
+
+class Steps:
+    """Counts pixel-steps, and ends the dream after so many steps."""
+
+    def __init__(self, stop_after=None):
+        self.steps, self.skipped, self._stop_after = [], 0, stop_after
+
+    def skip(self, pixels):
+        self.skipped += pixels
+
+    def __call__(self, step):
+        self.steps.append(step)
+        return len(self.steps) == self._stop_after
 
 
 class FakePainter:
@@ -42,12 +56,10 @@ class FakePainter:
         mean = np.abs(gradient).mean() if mean_gradient is None else mean_gradient
         image = before + np.float32(3 / mean) * gradient
         np.clip(image, *(limit[:, None, None] for limit in RULE.limits()), out=image)
-        if visit.row_weight is not None:
-            image -= before
-            image *= visit.row_weight[:, None]
-            image *= visit.column_weight
-            image += before
         core = self._core(image, visit)
+        if visit.row_weight is not None:
+            weight = np.outer(visit.row_weight, visit.column_weight)
+            core = self._core(before, visit) * (1 - weight) + core * weight
         target.write(visit.core, self.encoding.encode(core, visit.core, turn))
         return float(np.abs(self._core(gradient, visit)).sum(dtype=np.float64))
 
@@ -80,14 +92,16 @@ def settings_of(schedule, **changes):
 
 
 def dreamer(
-    store, settings, image, octaves=3, dtype="uint8", on_step=lambda step: False, painter=None
+    store, settings, image, octaves=3, dtype="uint8", progress=None, painter=None, crew=None
 ):
     """A dreamer of `image` in a store."""
-    encoding = Encoding(RULE if painter is None else painter.encoding.rule, dtype)
+    encoding = painter.encoding if painter else Encoding(RULE, dtype)
     source = Stored(Canvas.of(image), Encoding(encoding.rule, image.dtype))
     sizes = octave_sizes(*image.shape[:2], octaves, 1.4)
-    crew = Alone(painter or FakePainter(encoding))
-    return Dreamer(source, sizes, settings, encoding, crew, store, on_step)
+    crew = crew or Alone(painter or FakePainter(encoding))
+    return Dreamer(
+        source, sizes, whole_frames(sizes), settings, encoding, crew, store, progress or Steps()
+    )
 
 
 def in_memory(settings, image, dtype="uint8", **options):
@@ -110,5 +124,5 @@ if __name__ == "__main__":  # a process of its own, for tests that kill it
     FOLDER, SCHEDULE, RESUME = sys.argv[1:]
     in_folder(
         FOLDER, settings_of(SCHEDULE), picture(36, 44), resume=RESUME == "resume",
-        painter=FakePainter(Encoding(RULE, "uint8"), pause=0.004),
+        painter=FakePainter(Encoding(RULE, "uint8"), pause=0.015),
     )  # fmt: skip

@@ -241,7 +241,26 @@ def test_a_dream_cut_off_from_power_is_gone_on_with_to_the_same_bits(schedule, w
             assert np.array_equal(dream(folder, schedule), expected)
 
 
-@pytest.mark.parametrize("seconds", [0.15, 0.5, 0.9])
+def test_power_may_be_lost_around_every_sync_of_a_short_dream(tmp_path):
+    image, brief = IMAGE[:18, :20], dreams.settings_of("shift", iterations=1)
+    options = {"settings": brief, "image": image, "octaves": 1}
+    expected = dreams.in_memory(brief, image, octaves=1)
+    with Calls(only="fsync").watched() as calls:
+        dreams.in_folder(tmp_path / "whole", **options)
+    for number in range(1, calls.count + 1):
+        for seed in range(5):
+            folder = tmp_path / f"{number}-{seed}"
+            folder.mkdir()
+            disk = Disk(folder, number, only="fsync")
+            with disk.watched(), contextlib.suppress(Killed):
+                dreams.in_folder(folder, **options)
+            disk.lose_power(seed)
+            with Calls().watched():
+                resume = (folder / JOURNAL).exists()
+                assert np.array_equal(dreams.in_folder(folder, resume=resume, **options), expected)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 0.8])
 def test_a_process_that_is_killed_leaves_what_another_goes_on_with(seconds, tmp_path):
     folder, root = tmp_path / "work", Path(__file__).parent.parent
     command = [sys.executable, "-m", "tests.dreams", str(folder), "shift"]
@@ -272,7 +291,7 @@ def test_a_full_disk_is_an_error_that_says_how_to_go_on(call, share):
         with tempfile.TemporaryDirectory() as other, Calls(only=call).watched() as calls:
             dream(Path(other), "shift")
         full = Calls(1 + int(share * (calls.count - 1)), 0.5, no_space, only=call)
-        with full.watched(), pytest.raises(DreamError, match="No space left.*--resume"):
+        with full.watched(), pytest.raises(DreamError, match=r"No space left.*--resume"):
             dream(Path(folder), "shift")
         with Calls().watched():
             assert np.array_equal(dream(Path(folder), "shift"), expected)
@@ -311,7 +330,7 @@ def test_a_folder_where_another_process_dreams_is_refused(tmp_path):
     )
     try:
         assert other.stdout.readline() == b"ready\n"
-        with pytest.raises(DreamError, match="another process is dreaming in .*--work-dir"):
+        with pytest.raises(DreamError, match=r"another process is dreaming in .*--work-dir"):
             WorkFolder(tmp_path)
     finally:
         other.kill()
@@ -374,13 +393,13 @@ def test_removing_takes_away_all_that_was_made_and_the_folder(tmp_path):
     store.begin({}, np.uint8, "none", need=1)
     store.new_canvas("octave-0", (8, 8))
     store.complete("octave-0")
-    store.shadow((8, 8))
+    store.shadow((8, 8), 1)
     store.new_canvas("octave-1", (9, 9))  # not completed
     store.remove()
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "photo.raw", "download.part", "octave-notes.raw"])
+@pytest.mark.parametrize("name", ["notes.txt", "photo.raw", "download.part", "octave-0.raw"])
 def test_removing_leaves_the_files_of_others(tmp_path, name):
     (tmp_path / name).write_text("mine")
     store = WorkFolder(tmp_path)
