@@ -6,10 +6,12 @@ not for the import.
 """
 
 from .library import limit_memory
+from .pixels import RawFile
 from .reading import LargePicture, open_picture
-from .writing import RawFile, check_size, save_picture
+from .writing import FORMATS, check_size, save_picture
 
 __all__ = [
+    "FORMATS",
     "LargePicture",
     "RawFile",
     "check_size",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -48,6 +48,10 @@ class LargePicture:
     icc_profile: bytes | None = None
     exif: bytes | None = None
     dpi: tuple | None = None
+
+    def cropped(self, window):
+        """Return what goes around the dream of a part: all but the alpha."""
+        return replace(self, has_alpha=False)
 
     def strips(self, rows):
         """Decode the picture from top to bottom.

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
 
 from ..errors import DreamError
 from ..images import _KEPT_TAGS, IMAGE_DESCRIPTION, SETTINGS_KEY, _ascii, _umask
 from .library import interrupts_later, libvips, reason, to_depth
+from .pixels import load
 from .reading import MM_PER_INCH, split
 from .tifftags import add_texts
 
@@ -47,19 +44,7 @@ BIG_TIFF = 4_000_000_000
 #: JPEG has one segment of 64 KB for EXIF.
 JPEG_EXIF_LIMIT = 65_000
 
-#: Bytes of a raw file that are read before they are unloaded from memory.
-RESIDENT = 1 << 24
-
 DEFAULT_DPI = 72  # libvips always writes one, and would else write 25.4
-
-
-class RawFile(NamedTuple):
-    """Pixels in a file: rows of interleaved RGB in the machine's byte order, and nothing else."""
-
-    path: str
-    height: int
-    width: int
-    dtype: Any
 
 
 def check_size(path, width, height):
@@ -128,7 +113,7 @@ def save_picture(path, pixels, settings_text, like=None, quality=95, tiff="strip
     """
     vips = libvips()
     path = Path(path)
-    loaded = image = _load(vips, pixels)
+    loaded = image = load(vips, pixels)
     check_size(path, image.width, image.height)
     if tiff not in TIFF_LAYOUTS:
         raise DreamError(f"tiff={tiff!r}: expected one of {', '.join(TIFF_LAYOUTS)}")
@@ -151,57 +136,8 @@ def save_picture(path, pixels, settings_text, like=None, quality=95, tiff="strip
         said = reason(error) if isinstance(error, vips.Error) else error
         raise DreamError(f"{path} cannot be written: {said}") from error
     finally:
-        del loaded  # lived until here: pyvips aborts if the object with a callback is gone
+        del loaded  # is to live until here, for its callback
     return embedded
-
-
-def _load(vips, pixels):
-    """Give libvips the pixels, without copying."""
-    raw = isinstance(pixels, RawFile)
-    height, width = (pixels.height, pixels.width) if raw else pixels.shape[:2]
-    format = {"uint8": "uchar", "uint16": "ushort"}[np.dtype(pixels.dtype).name]
-    if raw:
-        mapped = _map(pixels)
-        image = vips.Image.new_from_memory(mapped, width, height, 3, format)
-        _forget_what_is_read(image, mapped, RESIDENT // (3 * np.dtype(pixels.dtype).itemsize))
-        return image
-    if pixels.shape[2:] != (3,) or not pixels.flags.c_contiguous:
-        raise ValueError(f"expected a C-contiguous (H, W, 3) array, got {pixels.shape}")
-    return vips.Image.new_from_memory(pixels, width, height, 3, format)
-
-
-def _map(raw):
-    """Map a raw file into memory."""
-    dtype = np.dtype(raw.dtype)
-    expected = raw.height * raw.width * 3 * dtype.itemsize
-    try:
-        size = os.path.getsize(raw.path)
-        if size == expected:
-            with open(raw.path, "rb") as file:
-                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except OSError as error:
-        raise DreamError(f"{raw.path} cannot be read: {error}") from error
-    raise DreamError(
-        f"{raw.path} has {size} bytes; {raw.width}x{raw.height} pixels of {dtype} need {expected}"
-    )
-
-
-def _forget_what_is_read(image, mapped, every):
-    """Unload a mapped file from time to time while libvips computes from it.
-
-    libvips' own rawload keeps up to 20000 rows resident. What is unloaded too early is read again.
-    """
-    forgotten = 0
-
-    def progress(image, progress):
-        nonlocal forgotten
-        if progress.npels - forgotten >= every:
-            forgotten = progress.npels
-            mapped.madvise(mmap.MADV_DONTNEED)
-
-    if hasattr(mmap, "MADV_DONTNEED"):
-        image.set_progress(True)
-        image.signal_connect("eval", progress)
 
 
 def _alpha(like, image):
