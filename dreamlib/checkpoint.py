@@ -268,6 +268,9 @@ class WorkFolder:
         path = self._file("shadow")
         if path.exists() and path.stat().st_size != wanted:
             self.drop("shadow")  # of another octave
+        if not path.exists():  # its name too must be on the disk before the journal counts on it
+            self.new_canvas("shadow", size)
+            self.complete("shadow")
         return self.canvas("shadow", size)
 
     def close(self):

@@ -137,7 +137,7 @@ class Disk(Calls):
         chance = random.Random(seed)
         self._note()
         listing, names = self._listing(), {}
-        for name in {*listing, *self._names}:
+        for name in sorted({*listing, *self._names}):
             inode = chance.choice((listing.get(name), self._names.get(name)))
             if inode is not None:
                 names[name] = self._mixed(inode, chance)
@@ -248,7 +248,7 @@ def test_power_may_be_lost_around_every_sync_of_a_short_dream(tmp_path):
     with Calls(only="fsync").watched() as calls:
         dreams.in_folder(tmp_path / "whole", **options)
     for number in range(1, calls.count + 1):
-        for seed in range(5):
+        for seed in range(8):
             folder = tmp_path / f"{number}-{seed}"
             folder.mkdir()
             disk = Disk(folder, number, only="fsync")
