@@ -85,14 +85,14 @@ class FakePainter:
 def settings_of(schedule, **changes):
     """What a dreamer reads of a dream's settings."""
     values = {
-        "schedule": schedule, "tile_size": 16, "overlap": 4, "wrap": "none", "jitter": 3, "seed": 5,
+        "schedule": schedule, "tile_size": 12, "overlap": 3, "wrap": "none", "jitter": 3, "seed": 5,
         "iterations": 2, "tile_steps": 1, "end": "layer",
     }  # fmt: skip
     return SimpleNamespace(**{**values, **changes})
 
 
 def dreamer(
-    store, settings, image, octaves=3, dtype="uint8", progress=None, painter=None, crew=None
+    store, settings, image, octaves=2, dtype="uint8", progress=None, painter=None, crew=None
 ):
     """A dreamer of `image` in a store."""
     encoding = painter.encoding if painter else Encoding(RULE, dtype)
@@ -123,6 +123,6 @@ def in_folder(path, settings, image, resume=False, **options):
 if __name__ == "__main__":  # a process of its own, for tests that kill it
     FOLDER, SCHEDULE, RESUME = sys.argv[1:]
     in_folder(
-        FOLDER, settings_of(SCHEDULE), picture(36, 44), resume=RESUME == "resume",
-        painter=FakePainter(Encoding(RULE, "uint8"), pause=0.015),
+        FOLDER, settings_of(SCHEDULE), picture(26, 30), resume=RESUME == "resume",
+        painter=FakePainter(Encoding(RULE, "uint8"), pause=0.03),
     )  # fmt: skip
