@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .errors import DreamError
+from .errors import DreamError, disk_trouble
 
 #: How a picture goes on beyond its borders: which axes (rows, columns) close in themselves. The
 #: other axes are mirrored, so that a window never sees the opposite border, nor an edge.
@@ -117,9 +117,12 @@ class Canvas:
         window : Window
         pixels : (window.height, window.width, 3) ndarray of the canvas's dtype
         """
-        for rows, columns in self._parts(window):
-            if rows.step < 0 or columns.step < 0:
+        for start, length, side, closed in zip(
+            window[:2], window[2:], self.shape, WRAPS[self.wrap]
+        ):
+            if not closed and (start < 0 or start + length > side):
                 raise ValueError(f"{window} lies beyond a border of {self}")
+        for rows, columns in self._parts(window):
             self._put(rows, columns, pixels[rows.there, columns.there])
 
     def rows(self, top, bottom):
@@ -135,7 +138,10 @@ class Canvas:
     def flush(self):
         """Return when the pixels are safe from a power cut, as far as the file system tells."""
         if self._file is not None:
-            os.fsync(self._file)
+            try:
+                os.fsync(self._file)
+            except OSError as error:
+                raise disk_trouble(self.path, error) from error
 
     def close(self):
         """Give up the pixels, or the file, which stays."""
@@ -172,10 +178,7 @@ class Canvas:
                 try:
                     offset += os.pwrite(self._file, data[offset:], start)
                 except OSError as error:
-                    raise DreamError(
-                        f"{self.path} cannot be written: {error.strerror}; mend that, then go on "
-                        "with --resume"
-                    ) from error
+                    raise disk_trouble(self.path, error) from error
 
     def _offset(self, row, columns):
         return row * self._row_bytes + columns.here.start * 3 * self.dtype.itemsize
@@ -219,7 +222,7 @@ class Encoding:
         self.rule = rule
         self.dtype = np.dtype(dtype)
         self.levels = {"uint8": 1, "uint16": 257, "float32": None}[self.dtype.name]
-        self.threshold_bits = 12 if self.levels == 1 else 6
+        self.threshold_bits = 12 if self.levels == 1 else 5
 
     def decode(self, pixels, out):
         """Turn pixels ``(h, w, 3)`` into the network's values, written into `out` ``(3, h, w)``."""
