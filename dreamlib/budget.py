@@ -163,11 +163,11 @@ def choose(settings, size, definition, source_dtype, base, on_gpu=False):
 
     room = budget - base - OVERHEAD
     if schedule == "whole":
-        tile, overlap, seen = max(size), 0, pixels
+        tile, seen = None, pixels
     else:
         tile, overlap = _tile(settings, schedule, size, need, room, on_gpu)
         seen = min(tile + 2 * overlap, size[0]) * min(tile + 2 * overlap, size[1])
-    chosen.update(tile_size=tile, overlap=overlap)
+        chosen.update(tile_size=tile, overlap=overlap)
     network = need(seen)
     if network > room:
         raise DreamError(

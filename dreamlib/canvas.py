@@ -231,6 +231,17 @@ class Encoding:
                 plane *= self.rule.scale
         return out
 
+    def as_levels(self, pixels):
+        """Turn pixels into grey levels from 0 to 255: an ndarray of float32 of the same shape."""
+        levels = pixels.astype(np.float32)
+        if self.levels is None:
+            for channel, mean in zip(self.rule.order, self.rule.mean):
+                levels[..., channel] /= self.rule.scale
+                levels[..., channel] += mean
+        elif self.levels > 1:
+            levels /= self.levels
+        return levels
+
     def encode(self, image, window, turn):
         """Turn the network's values into pixels, rounded without bias.
 

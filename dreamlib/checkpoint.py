@@ -64,8 +64,16 @@ class InMemory:
         """Give up a canvas, if it is there."""
         self._canvases.pop(name, None)
 
-    def shadow(self, size):
-        """Return None: a phase's tiles are written to the canvas directly."""
+    def shadow(self, size, visits):
+        """Return the canvas that takes a phase's tiles until all its visits are made.
+
+        A single one needs none: it has seen all before it changes anything.
+        """
+        if visits == 1:
+            return None
+        if not self.has("shadow") or self._canvases["shadow"].shape[:2] != tuple(size):
+            self.new_canvas("shadow", size)
+        return self._canvases["shadow"]
 
 
 class WorkFolder:
@@ -240,8 +248,8 @@ class WorkFolder:
             self._open.pop(name).close()
         self._file(name).unlink(missing_ok=True)
 
-    def shadow(self, size):
-        """Return the canvas that takes a phase's tiles until the phase is complete."""
+    def shadow(self, size, visits):
+        """Return the canvas that takes a phase's tiles until all its visits are made."""
         wanted = Canvas.bytes_of(*size, self._dtype)
         path = self._file("shadow")
         if path.exists() and path.stat().st_size != wanted:

@@ -23,7 +23,7 @@ examples:
   dream.py sky.jpg again.png --config deep.jpg      the settings that made deep.jpg
 """
 
-HEADINGS = {"network": "network", "dream": "dream", "output": "output"}
+HEADINGS = ("network", "dream", "large pictures", "output")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -54,7 +54,7 @@ def build_parser():
     parser.add_argument(
         "output", nargs="?", help="where to write; the suffix chooses the format [INPUT_dream.png]"
     )
-    groups = {name: parser.add_argument_group(text) for name, text in HEADINGS.items()}
+    groups = {name: parser.add_argument_group(name) for name in HEADINGS}
     for knob in KNOBS:
         _add_flag(groups[knob.group], knob)
     files = parser.add_argument_group("settings in files")
@@ -63,6 +63,9 @@ def build_parser():
     )
     files.add_argument("--save-config", metavar="FILE", help="write them: .toml or .json")
     about = parser.add_argument_group("about")
+    about.add_argument(
+        "--plan", action="store_true", help="tell sizes, tiles, memory and time; dream nothing"
+    )
     about.add_argument("--list-models", action="store_true", help="models, and how to get them")
     about.add_argument("--list-layers", action="store_true", help="layers of the model")
     about.add_argument("--version", action="version", version=f"dreamlib {__version__}")
@@ -164,18 +167,22 @@ def _run(parser, arguments):
         return _list_models()
     if arguments.list_layers:
         return _list_layers(settings)
-    if arguments.save_config:
-        if settings.model:
-            from .models import lasting_name
-
-            settings = settings.replace(model=lasting_name(settings.model))
-        save_config(arguments.save_config, settings)
-        print(f"settings written to {arguments.save_config}")
-        if not arguments.input:
-            return 0
-    if not arguments.input:
+    if arguments.input:
+        return _dream(arguments, settings)
+    if not arguments.save_config:
         parser.error("an INPUT picture is missing (dream.py --help shows examples)")
-    return _dream(arguments, settings)
+    _save_config(arguments.save_config, settings)
+    return 0
+
+
+def _save_config(path, settings):
+    if settings.model:
+        from .models import lasting_name
+
+        settings = settings.replace(model=lasting_name(settings.model))
+    save_config(path, settings)
+    if not settings.quiet:
+        print(f"settings written to {path}")
 
 
 def _say(settings, text):
@@ -184,11 +191,22 @@ def _say(settings, text):
 
 
 def _dream(arguments, settings):
-    from .session import run_dream  # not for --help: scipy takes its time
+    from .preparation import prepare  # not for --help: scipy takes its time
+    from .session import run
 
+    job = prepare(arguments.input, arguments.output, settings, planning=arguments.plan)
     if settings.model is None:
         _say(settings, _announce_model())
-    result = run_dream(arguments.input, arguments.output, settings)
+    if arguments.save_config:
+        _save_config(arguments.save_config, settings)
+    if arguments.plan:
+        from .plan import plan
+
+        print(plan(job))
+        return 0
+    if job.folder:
+        _say(settings, f"work folder: {job.folder.path}, up to {job.demand.canvases / 1e9:.2f} GB")
+    result = run(job)
     if not result.embedded:
         _say(settings, f"{result.path.suffix} pictures cannot carry their settings: use "
              "--save-config to keep them")  # fmt: skip
@@ -200,6 +218,8 @@ def _dream(arguments, settings):
         )
     if result.interrupted:
         _say(settings, "stopped early; the picture so far is saved")
+        if result.work_folder:
+            _say(settings, f"go on with --resume --work-dir {result.work_folder}")
         return EXIT_INTERRUPTED
     return 0
 
@@ -229,8 +249,8 @@ def _list_models():
 
 def _list_layers(settings):
     from .engines import load_layers
+    from .layers import dreamable_layers
     from .models import find_model
-    from .session import dreamable_layers
 
     model = find_model(settings.model)
     net = load_layers(model, settings.engine)

@@ -23,6 +23,9 @@ CHECKPOINT = 60
 #: pass, within these bounds.
 SAMPLE_SHARE, SAMPLE_LEAST, SAMPLE_MOST = 1 / 4, 2, 16
 
+#: Pixels around a region that are dreamt with it: the network's view, and the taps of resampling.
+CONTEXT = 128
+
 
 @dataclass
 class State:
@@ -48,6 +51,8 @@ class Dreamer:
         The undreamt picture.
     sizes : list of (height, width)
         The octaves, smallest first.
+    frames : list of Window
+        The part of each octave that is dreamt: see `whole_frames` and `region_frames`.
     settings : dreamlib.settings.Settings
         With nothing left open.
     encoding : dreamlib.canvas.Encoding
@@ -56,18 +61,19 @@ class Dreamer:
         Who paints.
     store : dreamlib.checkpoint.InMemory or dreamlib.checkpoint.WorkFolder
         Where canvases lie and the state is kept.
-    on_step : callable
+    progress : dreamlib.progress.Progress
         Called with a `Step` after every visit; where it returns True the dream ends early.
     on_canvas : callable, optional
         Called with the canvas between phases, when no one changes it.
     """
 
     def __init__(
-        self, source, sizes, settings, encoding, crew, store, on_step, on_canvas=None
-    ):  # fmt: skip
-        self._source, self._sizes, self._settings = source, sizes, settings
+        self, source, sizes, frames, settings, encoding, crew, store, progress, on_canvas=None
+    ):
+        self._source, self._sizes, self._frames = source, sizes, frames
+        self._settings = settings
         self._encoding, self._crew, self._store = encoding, crew, store
-        self._on_step, self._on_canvas = on_step, on_canvas
+        self._progress, self._on_canvas = progress, on_canvas
         self._passes = -(-settings.iterations // settings.tile_steps)
 
     def run(self):
@@ -79,6 +85,7 @@ class Dreamer:
             Of the picture's full size, also where the dream was ended early.
         """
         state = self._store.load_state() or State()
+        self._progress.skip(self._steps_before(state))
         for octave in range(state.octave, len(self._sizes)):
             canvas = self._octave_canvas(octave)
             if octave != state.octave:
@@ -89,29 +96,37 @@ class Dreamer:
                 return self._without_steps(canvas, octave)
         return canvas
 
+    def _steps_before(self, state):
+        """Count the pixel-steps that a dream to be resumed has made."""
+        pixels = [frame.height * frame.width for frame in self._frames]
+        now = pixels[state.octave]
+        share = state.mean.pixels / now if self._settings.schedule == "shift" else 0
+        return (sum(pixels[: state.octave]) * self._passes) + int(now * (state.turn + share))
+
     # -- canvases ---------------------------------------------------------------------------------
 
     def _octave_canvas(self, octave):
         """Open an octave's canvas, or make it: base, and the detail of the octave before."""
         if not self._store.has(_name(octave)):
-            rest = self._sizes[octave:]
             if octave == 0:
-                picture = octave_base(self._source, rest)
+                picture = octave_base(self._source, self._sizes)
             else:
-                before = self._store.canvas(_name(octave - 1), self._sizes[octave - 1])
+                before = self._store.canvas(_name(octave - 1), self._frames[octave - 1][2:])
                 picture = self._carried(before, octave)
             self._fill(_name(octave), picture, octave)
-        return self._store.canvas(_name(octave), self._sizes[octave])
+        return self._store.canvas(_name(octave), self._frames[octave][2:])
 
     def _carried(self, before, octave):
-        return carry_up(Stored(before, self._encoding), self._source, self._sizes[octave - 1 :])
+        size, corner = self._sizes[octave - 1], self._frames[octave - 1][:2]
+        dreamt = Stored(before, self._encoding, size, corner)
+        return carry_up(dreamt, self._source, self._sizes[octave - 1 :])
 
     def _fill(self, name, picture, octave):
-        canvas = self._store.new_canvas(name, picture.size)
-        height, width = picture.size
-        for top, bottom in strips(height, width):
-            window = Window(top, 0, bottom - top, width)
-            rows = picture.rows(top, bottom)
+        top, left, height, width = self._frames[octave]
+        canvas = self._store.new_canvas(name, (height, width))
+        for start, stop in strips(height, width):
+            rows = picture.rows(top + start, top + stop, left, left + width)
+            window = Window(start, 0, stop - start, width)
             canvas.write(window, self._encoding.encode(rows, window, octave * self._passes - 1))
         self._store.complete(name)
 
@@ -120,7 +135,7 @@ class Dreamer:
         for larger in range(octave + 1, len(self._sizes)):
             name = f"unfinished-{larger}"
             self._fill(name, self._carried(canvas, larger), larger)
-            canvas = self._store.canvas(name, self._sizes[larger])
+            canvas = self._store.canvas(name, self._frames[larger][2:])
             self._store.drop(f"unfinished-{larger - 1}")
         return canvas
 
@@ -128,8 +143,8 @@ class Dreamer:
 
     def _paint_octave(self, state, canvas):
         """Make an octave's passes; return whether the dream was ended early."""
-        schedule = octave_schedule(self._settings, self._sizes[state.octave], state.octave)
-        shadow = self._store.shadow(self._sizes[state.octave])
+        size = self._frames[state.octave][2:]
+        schedule = octave_schedule(self._settings, size, state.octave)
         while state.turn < self._passes:
             phases = schedule.phases(state.turn)
             one_visit = len(phases) == len(phases[0]) == 1
@@ -137,7 +152,8 @@ class Dreamer:
                 self._sample(state, phases, canvas)
             while state.phase < len(phases):
                 visits = phases[state.phase]
-                mean = None if one_visit else state.mean.value(canvas.shape[0] * canvas.shape[1])
+                shadow = self._store.shadow(size, len(visits))
+                mean = None if one_visit else state.mean.value(size[0] * size[1])
                 if not state.applying and self._paint(state, visits, canvas, shadow, mean):
                     return True
                 self._apply(state, visits, canvas, shadow)
@@ -177,10 +193,10 @@ class Dreamer:
         for index, sum_abs in painting:
             state.done[index] = sum_abs
             step = Step(
-                state.octave, state.turn, self._settings.end, self._sizes[state.octave],
+                state.octave, state.turn, self._settings.end, canvas.shape[:2],
                 visits[index].pixels,
             )  # fmt: skip
-            stop = self._on_step(step)
+            stop = self._progress(step)
             if time.monotonic() - recorded > CHECKPOINT or stop:
                 recorded = time.monotonic()
                 self._store.save(state, shadow)
@@ -203,6 +219,38 @@ class Dreamer:
         self._store.save(state, canvas)
         if self._on_canvas:
             self._on_canvas(canvas, state.octave)
+
+
+def whole_frames(sizes):
+    """Return the frames of octaves that are dreamt as a whole."""
+    return [Window(0, 0, height, width) for height, width in sizes]
+
+
+def region_frames(sizes, region):
+    """Return the frames of a region, with the context that it is dreamt in.
+
+    Parameters
+    ----------
+    sizes : list of (height, width)
+        The octaves, smallest first.
+    region : Window
+        In the last octave.
+
+    Returns
+    -------
+    list of Window
+        The same part of each octave, and `CONTEXT` pixels around it as far as there are any.
+    """
+    frames = []
+    for size in sizes:
+        edges = []
+        for start, length, side, full in zip(region[:2], region[2:], size, sizes[-1]):
+            first = start * side // full - CONTEXT
+            last = -(-(start + length) * side // full) + CONTEXT
+            edges.append((max(0, first), min(side, last)))
+        (top, bottom), (left, right) = edges
+        frames.append(Window(top, left, bottom - top, right - left))
+    return frames
 
 
 def octave_schedule(settings, size, octave):

@@ -57,6 +57,15 @@ class Picture:
     exif: bytes | None = None
     dpi: tuple | None = None
 
+    def cropped(self, window):
+        """Return what goes around the dream of a part, without its pixels."""
+        alpha = self.alpha
+        if alpha is not None:
+            alpha = alpha[
+                window.top : window.top + window.height, window.left : window.left + window.width
+            ]
+        return Picture(None, alpha, self.icc_profile, self.exif, self.dpi)
+
 
 def load_picture(source, seed=None):
     """Read a picture, or make noise.
@@ -274,7 +283,8 @@ def _to_image(pixels, alpha):
     out = np.empty((height, width, 3 if alpha is None else 4), np.uint8)
     rows = max(1, BLOCK // max(1, 3 * width))
     for top in range(0, height, rows):
-        block = np.rint(pixels[top : top + rows])
+        block = pixels[top : top + rows]
+        block = np.rint(block / 257 if pixels.dtype == np.uint16 else block)
         out[top : top + rows, :, :3] = np.clip(block, 0, 255, out=block)
     if alpha is not None:
         out[:, :, 3] = alpha

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .canvas import Window
 from .inplace import BLOCK
 
 #: Pixels of a strip of a chained picture, and its least height: rows at its edges are made twice.
@@ -94,11 +95,12 @@ def as_picture(buffer, channels, size):
 def _resized_rows(plane, size, top, bottom):
     """Rows `top` to `bottom` of a plane resampled to `size`, as a new float64 array."""
     rows = _Taps(plane.shape[0], size[0], top, bottom)
-    return _between(plane[rows.first : rows.stop], rows, _Taps(plane.shape[1], size[1]))
+    columns = _Taps(plane.shape[1], size[1])
+    return _between(plane[rows.first : rows.stop, columns.first : columns.stop], rows, columns)
 
 
 def _between(window, rows, columns):
-    """Resample the rows of a plane from `rows.first` to `rows.stop`; gives float64."""
+    """Resample a window of a plane, which begins at the first taps; gives float64."""
     window = window.astype(np.float64)
     # In scipy's order: each value times its row's weight, then its column's, summed row by row.
     total = np.zeros((len(rows.before), len(columns.before)))
@@ -106,15 +108,15 @@ def _between(window, rows, columns):
         weighted = window[row - rows.first]
         weighted *= row_weight[:, None]
         for column, column_weight in columns.pairs():
-            term = weighted[:, column]
+            term = weighted[:, column - columns.first]
             term *= column_weight
             total += term
     return total
 
 
-# Pictures of any size, as rows that are made when they are asked for: an object with a `size` and a
-# method `rows(top, bottom)`, which gives a (3, bottom - top, width) ndarray of float32. Chained,
-# they hold a strip each, never a picture.
+# Pictures of any size, made part by part when they are asked for: an object with a `size` (height,
+# width) and a method `rows(top, bottom, left=0, right=None)`, which gives a (3, bottom - top,
+# right - left) ndarray of float32. Chained, they hold a strip each, never a picture.
 
 
 class Stored:
@@ -124,16 +126,22 @@ class Stored:
     ----------
     canvas : dreamlib.canvas.Canvas
     encoding : dreamlib.canvas.Encoding
+    size : (height, width), optional
+        Of the picture of which the canvas is a part; by default it is all of it.
+    corner : (top, left)
+        Where in the picture the canvas lies.
     """
 
-    def __init__(self, canvas, encoding):
-        self.size = canvas.shape[:2]
-        self._canvas, self._encoding = canvas, encoding
+    def __init__(self, canvas, encoding, size=None, corner=(0, 0)):
+        self.size = size or canvas.shape[:2]
+        self._canvas, self._encoding, self._corner = canvas, encoding, corner
 
-    def rows(self, top, bottom):
-        """Read and decode rows `top` to `bottom`."""
-        out = np.empty((3, bottom - top, self.size[1]), np.float32)
-        return self._encoding.decode(self._canvas.rows(top, bottom), out)
+    def rows(self, top, bottom, left=0, right=None):
+        """Read and decode a part."""
+        right = self.size[1] if right is None else right
+        there = Window(top - self._corner[0], left - self._corner[1], bottom - top, right - left)
+        out = np.empty((3, there.height, there.width), np.float32)
+        return self._encoding.decode(self._canvas.read(there), out)
 
 
 class Resized:
@@ -142,15 +150,15 @@ class Resized:
     def __init__(self, picture, size):
         self.size = size
         self._picture = picture
-        self._columns = _Taps(picture.size[1], size[1])
 
-    def rows(self, top, bottom):
-        """Resample rows `top` to `bottom`."""
-        taps = _Taps(self._picture.size[0], self.size[0], top, bottom)
-        window = self._picture.rows(taps.first, taps.stop)
-        out = np.empty((3, bottom - top, self.size[1]), np.float32)
+    def rows(self, top, bottom, left=0, right=None):
+        """Resample a part."""
+        rows = _Taps(self._picture.size[0], self.size[0], top, bottom)
+        columns = _Taps(self._picture.size[1], self.size[1], left, right)
+        window = self._picture.rows(rows.first, rows.stop, columns.first, columns.stop)
+        out = np.empty((3, len(rows.before), len(columns.before)), np.float32)
         for plane, target in zip(window, out):
-            target[:] = _between(plane, taps, self._columns)
+            target[:] = _between(plane, rows, columns)
         return out
 
 
@@ -161,9 +169,9 @@ class Combined:
         self.size = first.size
         self._combine, self._pictures = combine, (first, second)
 
-    def rows(self, top, bottom):
-        """Combine rows `top` to `bottom`."""
-        first, second = (picture.rows(top, bottom) for picture in self._pictures)
+    def rows(self, top, bottom, left=0, right=None):
+        """Combine a part."""
+        first, second = (picture.rows(top, bottom, left, right) for picture in self._pictures)
         return self._combine(first, second, out=first)
 
 

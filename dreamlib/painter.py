@@ -52,7 +52,7 @@ class Painter:
             Sum of the gradient's absolute values over the core, before the first step.
         """
         image = self._load(visit, canvas)
-        before = None if visit.row_weight is None else image.copy()
+        before = None if visit.row_weight is None else _core(image, visit).copy()
         first = sum_abs = None
         for _ in range(self._steps):
             # Within a visit gradients grow; the picture's mean is taken to grow with them.
@@ -63,13 +63,13 @@ class Painter:
             )  # fmt: skip
             sum_abs = self._sum_abs(visit)
             first = sum_abs if first is None else first
-        image = self._net.blobs["data"].data[0]
+        core = _core(self._net.blobs["data"].data[0], visit)
         if before is not None:
-            image -= before
-            image *= visit.row_weight[:, None]
-            image *= visit.column_weight
-            image += before
-        target.write(visit.core, self.encoding.encode(_core(image, visit), visit.core, turn))
+            core -= before
+            core *= visit.row_weight[:, None]
+            core *= visit.column_weight
+            core += before
+        target.write(visit.core, self.encoding.encode(core, visit.core, turn))
         return first
 
     def measure(self, visit, canvas):

@@ -43,7 +43,7 @@ class Progress:
 
     def __init__(self, sizes, iterations, quiet=False, stream=None):
         self.total = sum(height * width for height, width in sizes) * iterations
-        self.done = 0
+        self.done = self._skipped = 0
         self.interrupted = False
         self._octaves, self._iterations = len(sizes), iterations
         self._stream = stream or sys.stderr
@@ -73,6 +73,14 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
+    def skip(self, pixels):
+        """Count pixel-steps that an earlier run has made."""
+        self.done += pixels
+        self._skipped += pixels
+        if self._bar is not None:
+            self._bar.initial = pixels
+            self._bar.update(pixels)
+
     def __call__(self, step):
         """Count a step; tell `deepdream` whether to stop.
 
@@ -99,7 +107,8 @@ class Progress:
         if step.octave == self._last_octave and now - self._last_line < LOG_INTERVAL:
             return
         self._last_line, self._last_octave = now, step.octave
-        left = (now - self._begin) * (self.total - self.done) / self.done
+        made = self.done - self._skipped
+        left = (now - self._begin) * (self.total - self.done) / made
         height, width = step.shape
         self._say(
             f"{100 * self.done / self.total:3.0f}%  {label} ({width} x {height})  "

@@ -7,6 +7,7 @@ Flags of the command, keys of a configuration file and keyword arguments in Pyth
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ class Knob:
     metavar : str
     bare : optional
         What the flag means without a value; None where it needs one.
+    form : (str, str), optional
+        Of a text: a regular expression for all of it, and the same in words.
     recorded : bool
         Whether it makes the dream, and so belongs into files and pictures.
     """
@@ -52,6 +55,7 @@ class Knob:
     choices: tuple = ()
     metavar: str | None = None
     bare: Any = None
+    form: tuple | None = None
     recorded: bool = True
 
     @property
@@ -63,6 +67,8 @@ class Knob:
         """Say in words what values are right."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
+        if self.form:
+            return self.form[1]
         noun = {int: "a whole number", float: "a number", bool: "true or false"}
         noun[str] = "a text that is not empty"
         parts = [noun[self.kind]]
@@ -100,6 +106,7 @@ class Knob:
             converted is None
             or (isinstance(value, str) and self.kind is not str and not texts)
             or (self.choices and converted not in self.choices)
+            or (self.form and not re.fullmatch(self.form[0], converted, re.IGNORECASE))
             or (self.low is not None and not converted >= self.low)
             or (self.high is not None and not converted <= self.high)
             or (self.above is not None and not converted > self.above)
@@ -148,6 +155,38 @@ KNOBS = (
     Knob("clip", bool, True, "keep colours within 0..255 during the dream"),
     Knob("seed", int, None, "of the random numbers; one is drawn, and recorded, if none is given",
          low=0, high=2**32 - 1, metavar="N"),
+    Knob("schedule", str, None, "which parts are dreamt together: the whole picture, as the "
+         "notebook does, or tiles; by default whole where the memory allows, else shift",
+         "large pictures", choices=("whole", "shift", "random", "spiral")),
+    Knob("tile_size", int, None, "largest side of a tile; by default what model, device and memory "
+         "allow", "large pictures", low=16, high=65536, metavar="PIXELS"),
+    Knob("overlap", int, None, "context around a tile of shift, width of the feathered band of "
+         "spiral and random [32, 64]", "large pictures", low=0, high=32768, metavar="PIXELS"),
+    Knob("wrap", str, None, "borders that close in themselves, as a 360-degree panorama's do "
+         "horizontally; by default both for whole, none for tiles", "large pictures",
+         choices=("none", "horizontal", "both")),
+    Knob("tile_steps", int, 1, "steps on a tile before the next one's turn", "large pictures",
+         low=1, high=1000, metavar="N"),
+    Knob("storage", str, "auto", "how the picture is held while it is dreamt; auto takes float32 "
+         "for whole, else the depth of the input", "large pictures",
+         choices=("auto", "float32", "uint8", "uint16")),
+    Knob("region", str, None, "dream this part alone, at the scale of the whole picture",
+         "large pictures", metavar="X,Y,W,H", form=(r"\d+,\d+,[1-9]\d*,[1-9]\d*",
+         "X,Y,WIDTH,HEIGHT in pixels, as 4000,2500,800,600")),
+    Knob("memory", str, None, "RAM that the program may take, as 2G or 600M; by default most of "
+         "what is free", "large pictures", metavar="SIZE", recorded=False,
+         form=(r"\d+(\.\d+)?\s*[KMGT]?(i?B)?", "a size in bytes, as 600M or 2G")),
+    Knob("work_dir", str, None, "folder for canvases and journal; with it a dream survives the "
+         "machine; by default OUTPUT.work where RAM does not do", "large pictures",
+         metavar="FOLDER", recorded=False),
+    Knob("resume", bool, False, "go on with the unfinished dream in the work folder",
+         "large pictures", recorded=False),
+    Knob("devices", str, None, "share the picture among these, as cuda:0,cuda:1 or cpu,cpu",
+         "large pictures", metavar="LIST", recorded=False,
+         form=(r"(cpu|cuda:\d+)(,(cpu|cuda:\d+))*", "devices, as cuda:0,cuda:1 or cpu,cpu")),
+    Knob("preview", float, None, "write a small OUTPUT.preview.jpg of the dream so far every so "
+         "many minutes", "large pictures", above=0, high=100_000, metavar="MINUTES",
+         recorded=False),
     Knob("quality", int, 95, "of a JPEG or WebP output", "output", low=1, high=100, metavar="N",
          recorded=False),
     Knob("quiet", bool, False, "print errors alone", "output", recorded=False),
@@ -165,6 +204,11 @@ class Settings:
     **values
         By name of the knob; what is not given has its default.
 
+    Attributes
+    ----------
+    given : frozenset of str
+        Names of the values that were given, be it the default.
+
     Raises
     ------
     DreamError
@@ -178,17 +222,25 @@ class Settings:
         for knob in KNOBS:
             setattr(self, knob.name, knob.check(values.get(knob.name, knob.default)))
 
+        self.given = frozenset(values)
+
     def __repr__(self):
-        return f"Settings({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+        values = ", ".join(f"{name}={value!r}" for name, value in self._values().items())
+        return f"Settings({values})"
 
     def __eq__(self, other):
-        return isinstance(other, Settings) and vars(self) == vars(other)
+        return isinstance(other, Settings) and self._values() == other._values()
 
     __hash__ = None
 
+    def _values(self):
+        return {knob.name: getattr(self, knob.name) for knob in KNOBS}
+
     def replace(self, **changes):
-        """Return settings with some values changed."""
-        return Settings(**{**vars(self), **changes})
+        """Return settings with some values changed; what was given stays so."""
+        changed = Settings(**{**self._values(), **changes})
+        changed.given = self.given
+        return changed
 
     def recorded(self):
         """Return what makes the dream, as a dict without what is left open."""

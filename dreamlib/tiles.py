@@ -1,8 +1,8 @@
 """Schedules: which windows of a picture are dreamt in a pass, and which of them at the same time.
 
-A pass takes every pixel one step further. It consists of phases; the visits of a phase do not see
-each other's pixels, so that their order, and who makes them, does not matter. Everything follows
-from seed, octave and number of the pass alone.
+A pass takes every pixel one step further. It consists of phases. The visits of a phase change
+different pixels, and see the picture as it was before the phase, so that their order, and who makes
+them, does not matter. Everything follows from seed, octave and number of the pass alone.
 
 whole
     One visit of the whole picture: the notebook's step. Its jitter is where the window begins.
@@ -57,7 +57,7 @@ class Schedule:
     size : (height, width)
         Of the octave.
     tile_size : int
-        Largest side of a tile, without overlap.
+        Largest side of a tile, without overlap. This and the next do not matter to `whole`.
     overlap : int
         Pixels around a tile of `shift`; width of the feathered band of `spiral` and `random`. At
         most half a tile.
@@ -103,7 +103,7 @@ class Schedule:
             offsets = -self._notebook_jitter(turn)[::-1]
         axes = [
             [
-                _place(start, length, side, closed, self._overlap, near, self._jitter)
+                _place(start, length, side, closed, self._tile, self._overlap, near, self._jitter)
                 for start, length in _cut(side, self._tile, offset, closed)
             ]
             for side, offset, near, closed in zip(self.size, offsets, slack, self._closed)
@@ -141,7 +141,7 @@ class Schedule:
         for *_, i, j in sorted(places):
             (top, row_weight), (left, column_weight) = axes[0][i], axes[1][j]
             visits.append((Window(top, left, tile, tile), row_weight, column_weight))
-        return self._levels(self._with_shares(visits))
+        return self._levels(self._feathered_visits(visits, random))
 
     # -- random -----------------------------------------------------------------------------------
 
@@ -167,7 +167,7 @@ class Schedule:
             )
             self._coverage[np.ix_(*cells)] += np.multiply.outer(*shares)
             visits.append((Window(*place, tile, tile), *weights))
-        return self._levels(self._with_shares(visits))
+        return self._levels(self._feathered_visits(visits, random))
 
     def _least_covered(self, random, tile, ramp):
         """Choose where a crop begins: around a place dreamt least, and least around it too."""
@@ -183,32 +183,46 @@ class Schedule:
             places.append((self._coverage[np.ix_(*cells)].mean(), place))
         return min(places)[1]
 
-    def _with_shares(self, visits):
-        """Make visits of (window, weights), which share the pass's pixel-steps by their weights."""
+    def _feathered_visits(self, visits, random):
+        """Make visits of (core, weights), which share the pass's pixel-steps by their weights.
+
+        Windows stick out as in `_place`, by the same number of pixels all around, so that all have
+        one shape.
+        """
         areas = np.array([rows.sum() * columns.sum() for _, rows, columns in visits])
         ends = np.rint(np.cumsum(areas) / areas.sum() * (self.size[0] * self.size[1]))
         shares = np.diff(ends, prepend=0).astype(int)
-        return [
-            Visit(window, window, int(share), rows, columns)
-            for (window, rows, columns), share in zip(visits, shares)
-        ]
+        made = []
+        for (core, rows, columns), share in zip(visits, shares):
+            up, left = (int(number) for number in random.randint(0, self._jitter + 1, 2))
+            window = Window(
+                core.top - up, core.left - left,
+                core.height + self._jitter, core.width + self._jitter,
+            )  # fmt: skip
+            made.append(Visit(window, core, int(share), rows, columns))
+        return made
 
     def _levels(self, visits):
-        """Put each visit of a sequence into the first phase after all that it overlaps."""
-        done = np.zeros([-(-side // CELL) for side in self.size], int)
+        """Put each visit of a sequence into the first phase after all whose pixels it sees."""
+        painted = np.zeros([-(-side // CELL) for side in self.size], int)
         phases = []
         for visit in visits:
-            window = visit.window
-            area = np.ix_(
-                _cells(window.top, window.height, self.size[0]),
-                _cells(window.left, window.width, self.size[1]),
-            )
-            level = int(done[area].max())
-            done[area] = level + 1
+            level = int(painted[self._area(visit.window)].max())
+            painted[self._area(visit.core)] = level + 1
             if level == len(phases):
                 phases.append([])
             phases[level].append(visit)
         return phases
+
+    def _area(self, window):
+        """Return the index of the cells that a window touches."""
+        axes = []
+        for start, length, side, closed in zip(window[:2], window[2:], self.size, self._closed):
+            stop = start + length
+            if not closed:
+                start, stop = max(start, 0), min(stop, side)
+            axes.append(_cells(start, stop - start, side))
+        return np.ix_(*axes)
 
 
 def _cells(start, length, side):
@@ -245,19 +259,25 @@ def _cut(side, tile, offset, closed):
     return [(int(start), int(stop - start)) for start, stop in zip(edges, edges[1:])]
 
 
-def _place(start, length, side, closed, overlap, near, jitter):
+def _place(start, length, side, closed, tile, overlap, near, jitter):
     """Return a tile's core and the window around it, (start, length) each, on one axis.
+
+    Windows have two lengths only, for whole tiles and for the shorter ones at borders: a network
+    takes a shape that it has met before much faster, and in the memory it has. What a core does not
+    fill is more context.
 
     Beyond a border that is not closed there is nothing to see. There the window sticks out by up to
     `jitter` mirrored pixels, another number in each pass, lest the network's strides meet the same
     pixels every time.
     """
-    before = after = overlap
-    if not closed and start == 0:
-        before = near
-    if not closed and start + length == side:
-        after = jitter - near
-    return (start, length), (int(start - before), int(length + before + after))
+    if closed:
+        return (start, length), (start - overlap, length + 2 * overlap)
+    seen = (tile if 4 * length > 3 * tile else 3 * tile // 4) + 2 * overlap
+    first, last = -near, side + jitter - near
+    if seen >= last - first:
+        return (start, length), (first, last - first)
+    middle = start + length // 2
+    return (start, length), (min(max(middle - seen // 2, first), last - seen), seen)
 
 
 def _feathered(side, tile, overlap, closed, random):

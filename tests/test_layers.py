@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from dreamlib.errors import DreamError
-from dreamlib.session import check_layer, dreamable_layers
+from dreamlib.layers import check_layer, dreamable_layers
 from tests.nets import INCEPTION
 from tests.pycaffe.nets import make_net
 

@@ -1,0 +1,190 @@
+"""Everything that is settled, and refused, before a dream begins."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from . import budget, engines, images
+from .canvas import Window
+from .checkpoint import WorkFolder, fingerprint
+from .dreamer import region_frames, whole_frames
+from .errors import DreamError
+from .layers import check_layer
+from .models import find_model, lasting_name
+from .octaves import octave_sizes
+from .settings import Settings
+from .shapes import check_octaves_fit
+
+
+class Job(NamedTuple):
+    """A dream that can begin."""
+
+    output: str
+    picture: images.Picture
+    model: object
+    net: object
+    settings: Settings  #: nothing is left open
+    recorded: Settings  #: what repeats the dream
+    sizes: list  #: (height, width) of the octaves, smallest first
+    frames: list  #: the `Window` of each octave that is dreamt
+    region: Window | None  #: what is written, in the last octave; None for all
+    wrap: str  #: of the canvases
+    demand: budget.Demand
+    folder: WorkFolder | None  #: None where canvases are held in RAM
+
+
+def prepare(source, output, settings, planning=False):
+    """Read the picture and load the network; choose what was left open; refuse what cannot be.
+
+    Parameters
+    ----------
+    source : str or Path
+        A picture file, or ``noise:WIDTHxHEIGHT``.
+    output : str, Path or None
+        Its suffix chooses the format; None makes ``STEM_dream.png`` in the current folder.
+    settings : Settings
+    planning : bool
+        Make no work folder.
+
+    Returns
+    -------
+    Job
+
+    Raises
+    ------
+    DreamError
+        Picture, model, layer, output, memory or work folder cannot do.
+    """
+    source, output = str(source), str(output or default_output(source))
+    images.check_output(output, source)
+    work_dir = Path(settings.work_dir or f"{output}.work")
+    with contextlib.ExitStack() as on_error:
+        folder = None
+        if settings.resume:
+            folder = WorkFolder(work_dir, resume=True)
+            on_error.callback(folder.close)
+            settings = _resumed(settings, folder)
+        model = find_model(settings.model)
+        seed = settings.seed
+        if seed is None:
+            seed = int(np.random.SeedSequence().generate_state(1)[0])
+        picture = images.load_picture(source, seed)
+        net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
+        settings = settings.replace(
+            model=lasting_name(settings.model or model.name),
+            engine=engines.engine_name(net),
+            end=settings.end or model.end or None,
+            seed=seed,
+        )
+        check_layer(net, settings.end, model)
+        definition = engines.read_definition(model, settings.engine)
+        size = picture.pixels.shape[:2]
+        sizes = octave_sizes(*size, settings.octaves, settings.octave_scale)
+        region = _region(settings.region, size)
+        frames = region_frames(sizes, region) if region else whole_frames(sizes)
+        check_octaves_fit(definition, settings.end, [frame[2:] for frame in frames])
+        base = budget.resident_memory()
+        chosen, demand = budget.choose(
+            settings, frames[-1][2:], definition, picture.pixels.dtype, base,
+            on_gpu=settings.gpu is not None,
+        )  # fmt: skip
+        _check_tiles(definition, chosen, sizes)
+        # What follows from the rest is not recorded: another picture may need it otherwise.
+        recorded = chosen.replace(wrap=settings.wrap, storage=settings.storage)
+        wrap = chosen.wrap if not region else "none"
+        if not planning and (settings.work_dir or settings.resume or not demand.in_ram):
+            folder = folder or WorkFolder(work_dir)
+            on_error.callback(folder.close)
+            record = {
+                "settings": recorded.recorded(),
+                "input": source if source.startswith("noise:") else fingerprint(source),
+                "weights": fingerprint(model.weights),
+            }
+            if folder.record:
+                _refuse_changes(folder, record)
+            folder.begin(record, chosen.storage, wrap, demand.canvases)
+        on_error.pop_all()
+    return Job(
+        output, picture, model, net, chosen.replace(wrap=wrap), recorded, sizes, frames, region,
+        wrap, demand, folder,
+    )  # fmt: skip
+
+
+def default_output(source):
+    """Name the output of an input: its stem and ``_dream.png``, in the current folder."""
+    stem = "noise" if str(source).startswith("noise:") else Path(source).stem
+    return f"{stem}_dream.png"
+
+
+def _resumed(settings, folder):
+    """Return the settings that the unfinished dream was begun with; refuse others."""
+    before = folder.record["settings"]
+    now = settings.recorded()
+    changed = [
+        f"{name} was {before.get(name, 'left open')}, is now {now[name]}"
+        for name in sorted(settings.given & set(now))
+        if now[name] != before.get(name) and not (name == "model" and _same_model(now, before))
+    ]
+    if changed:
+        raise DreamError(
+            f"the dream in {folder.path} was begun with other settings: {'; '.join(changed)}. "
+            "Resume it with its own (none need be given), or begin anew in another --work-dir"
+        )
+    return settings.replace(**before)
+
+
+def _same_model(now, before):
+    return lasting_name(now["model"]) == before["model"]
+
+
+def _refuse_changes(folder, record):
+    """Refuse to go on with a dream whose picture or network is not what it was."""
+    for what, name in (("input", "the input picture"), ("weights", "the model's weights")):
+        if folder.record[what] != record[what]:
+            raise DreamError(
+                f"{name} of the dream in {folder.path} has changed since it was begun: it was "
+                f"{_described(folder.record[what])}, is now {_described(record[what])}. Bring it "
+                "back, or begin anew in another --work-dir"
+            )
+
+
+def _described(print_of_file):
+    if isinstance(print_of_file, str):
+        return print_of_file
+    return f"{print_of_file['bytes']} bytes with SHA-256 {print_of_file['sha256'][:12]}..."
+
+
+def _region(text, size):
+    """Return the region as a `Window`, or None; refuse one that is not within the picture."""
+    if text is None:
+        return None
+    left, top, width, height = (int(part) for part in text.split(","))
+    if left + width > size[1] or top + height > size[0]:
+        raise DreamError(
+            f"region {text} is not within the picture of {size[1]} x {size[0]} pixels; expected "
+            "X + WIDTH and Y + HEIGHT no larger than that"
+        )
+    return Window(top, left, height, width)
+
+
+def _check_tiles(definition, settings, sizes):
+    """Refuse tiles in which the network does not reach the layer."""
+    if settings.schedule == "whole":
+        return
+    least = settings.tile_size
+    if settings.schedule == "shift":
+        least = least // 2
+    try:
+        check_octaves_fit(
+            definition, settings.end, [(min(least, side[0]), min(least, side[1])) for side in sizes]
+        )
+    except DreamError as error:
+        raise DreamError(
+            f"tiles of {settings.tile_size} pixels are too small for layer {settings.end!r}: a "
+            f"piece of {least} x {least} may be seen alone. Take a larger --tile-size, or a layer "
+            "nearer to the input"
+        ) from error
