@@ -2,9 +2,9 @@
 
     python benchmarks/scaling.py [--size 2048x1536] [--workers 2] [--turns 3]
 
-One octave by the shift schedule with canvases in files, from the first tile to the last: the sample
-of the mean gradient and the journal included, starting the workers and one dream before the first
-that counts not. Both crews dream the same picture, in turns, each worker with one thread; the
+One octave by the shift schedule with canvases in files, whole: making the canvas, the sample of the
+mean gradient and the journal included. Starting the workers is not, nor a first pass by which the
+networks warm up. Both crews dream the same picture, in turns, each worker with one thread; the
 pictures must be the same. Other programs on the same cores spoil the figure.
 """
 
@@ -25,19 +25,21 @@ from dreamlib.checkpoint import WorkFolder
 from dreamlib.clouds import clouds
 from dreamlib.crew import Crew
 from dreamlib.dream import Preprocessing
-from dreamlib.dreamer import Dreamer
+from dreamlib.dreamer import Dreamer, whole_frames
 from dreamlib.models import find_model
 from dreamlib.octaves import Stored
+from dreamlib.progress import Progress
 
 
 def dream(crew, settings, picture, rule, folder):
-    """Dream a picture; return seconds and pixels."""
+    """Dream a picture of one octave; return seconds and pixels."""
     encoding = Encoding(rule, settings.storage)
     store = WorkFolder(folder)
     store.begin({}, settings.storage, settings.wrap, need=0)
-    size = picture.shape[:2]
-    source = Stored(Canvas.of(picture), encoding)
-    dreamer = Dreamer(source, [size], settings, encoding, crew, store, lambda step: False)
+    sizes = [picture.shape[:2]]
+    source = Stored(Canvas.of(picture), Encoding(rule, picture.dtype))
+    progress = Progress(sizes, settings.iterations, quiet=True)
+    dreamer = Dreamer(source, sizes, whole_frames(sizes), settings, encoding, crew, store, progress)
     begin = time.perf_counter()
     canvas = dreamer.run()
     seconds = time.perf_counter() - begin
@@ -51,7 +53,7 @@ def main():
     parser.add_argument("--model", default="efficientnet_lite0")
     parser.add_argument("--size", default="2048x1536", metavar="WIDTHxHEIGHT")
     parser.add_argument("--tile", type=int, default=512)
-    parser.add_argument("--passes", type=int, default=2)
+    parser.add_argument("--passes", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2, help="compared with one")
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
@@ -66,6 +68,7 @@ def main():
     rule = Preprocessing(order, np.float32(model.mean), np.float32(model.input_scale))
     picture = np.uint8(clouds(width, height))
     seconds, pictures = {1: [], options.workers: []}, []
+    warm_up = SimpleNamespace(**{**vars(settings), "iterations": 1})
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         crews = {
@@ -74,12 +77,13 @@ def main():
             )
             for count in seconds
         }
-        for turn in range(options.turns + 1):
+        for crew in crews.values():
+            dream(crew, warm_up, picture, rule, folder / "work")
+        for _ in range(options.turns):
             for count, crew in crews.items():
                 taken, pixels = dream(crew, settings, picture, rule, folder / "work")
                 pictures.append(pixels)
-                if turn:
-                    seconds[count].append(taken)
+                seconds[count].append(taken)
     if not all(np.array_equal(pixels, pictures[0]) for pixels in pictures):
         raise SystemExit("the pictures differ")
     steps = height * width * options.passes

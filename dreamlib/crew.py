@@ -87,7 +87,7 @@ class Crew:
     settings : dreamlib.settings.Settings
         With nothing left open.
     sizes : list of (height, width)
-        Of the octaves.
+        Of the octaves' canvases.
     threads : int
         Of the CPU, for each worker. The picture depends on it: see above.
 

@@ -35,7 +35,7 @@ class Worker:
     engine, gpu, precision
         As for `dreamlib.engines.load_net`.
     sizes : list of [height, width]
-        Of the octaves.
+        Of the octaves' canvases.
     settings : dict
         Those that `dreamlib.hand.NEEDED` names.
     """

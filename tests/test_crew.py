@@ -16,12 +16,13 @@ from dreamlib.canvas import Canvas, Encoding, Window
 from dreamlib.checkpoint import WorkFolder
 from dreamlib.crew import Alone, Crew, WorkerError, parse_devices
 from dreamlib.dream import Preprocessing
-from dreamlib.dreamer import Dreamer, octave_schedule
+from dreamlib.dreamer import Dreamer, octave_schedule, whole_frames
 from dreamlib.engines import load_net
 from dreamlib.errors import DreamError
 from dreamlib.models import load_model
 from dreamlib.octaves import Stored, octave_sizes
 from dreamlib.painter import Painter
+from dreamlib.progress import Progress
 from tests.nets import picture, write_random_net
 
 PICTURE = picture(190, 230)
@@ -71,13 +72,28 @@ def two(model):
         yield crew
 
 
+class Watcher(Progress):
+    """Shows nothing, and asks `on_step` whether to stop."""
+
+    def __init__(self, on_step):
+        super().__init__(SIZES, SHIFT.iterations, quiet=True)
+        self._on_step = on_step
+
+    def __call__(self, step):
+        super().__call__(step)
+        return self._on_step(step)
+
+
 def dream(net, crew, how, folder, on_step=lambda step: False, resume=False):
     """Dream PICTURE in a work folder; return the pixels."""
     encoding = Encoding(Preprocessing.of(net), how.storage)
     store = WorkFolder(folder, resume)
     store.begin({}, how.storage, how.wrap, need=0)
     source = Stored(Canvas.of(PICTURE), Encoding(Preprocessing.of(net), "uint8"))
-    canvas = Dreamer(source, SIZES, how, encoding, crew, store, on_step).run()
+    dreamer = Dreamer(
+        source, SIZES, whole_frames(SIZES), how, encoding, crew, store, Watcher(on_step)
+    )
+    canvas = dreamer.run()
     pixels = np.array(canvas.array())
     store.close()
     return pixels
@@ -195,24 +211,16 @@ def test_workers_ignore_ctrl_c(two, phase):
     assert two.pids == pids
 
 
-def test_whoever_leaves_early_finds_workers_the_next_time(net, two, expected, phase, tmp_path):
-    place, visits, indices, canvas, target = phase
+def test_a_dream_that_is_stopped_ends_the_workers_and_resumed_starts_them(
+    net, two, expected, tmp_path
+):
     pids = two.pids
-    painting = two.paint(place, visits, indices, canvas, target, 1e-3, 0)
-    next(painting)
-    painting.close()
-    assert not any(map(alive, pids))  # none writes to a canvas after this
-    assert np.array_equal(dream(net, two, SHIFT, tmp_path / "work"), expected)
-
-
-def test_a_stopped_dream_is_resumed_to_the_same_picture(net, two, expected, tmp_path):
-    steps = []
 
     def stop(step):
-        steps.append(step)
         return step.octave == 1 and step.iteration == 1
 
     assert not np.array_equal(dream(net, two, SHIFT, tmp_path / "work", stop), expected)
+    assert not any(map(alive, pids))  # none writes to a canvas after this
     assert np.array_equal(dream(net, two, SHIFT, tmp_path / "work", resume=True), expected)
 
 
