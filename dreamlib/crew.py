@@ -220,18 +220,15 @@ class Crew:
 
     def _replace(self, dead):
         """Start a worker in the place of one that died."""
-        place = self._hands.index(dead)
+        self._hands.remove(dead)
         words = dead.end()
         if dead.deaths + 1 >= MOST_DEATHS:
-            del self._hands[place]
             raise DreamError(
                 f"a worker on {dead.device} died {MOST_DEATHS} times in a row; the last time "
                 f"{words}\nTake fewer workers or smaller tiles if memory ran out, or dream without "
                 "workers"
             )
-        self._hands[place] = Hand(
-            self._gpus[place], self._order, self._threads, deaths=dead.deaths + 1
-        )
+        self._hands.append(Hand(dead.gpu, self._order, self._threads, dead.deaths + 1))
 
 
 def _area(window):

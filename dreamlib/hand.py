@@ -39,7 +39,9 @@ class Hand:
 
     Attributes
     ----------
+    gpu : int or None
     device : str
+        The same as `dreamlib.crew.parse_devices` reads it.
     pid : int
     ready : bool
         Whether the network is loaded. `Crew` sets it, and `deaths`.
@@ -48,6 +50,7 @@ class Hand:
     """
 
     def __init__(self, gpu, order, threads, deaths=0):
+        self.gpu = gpu
         self.device = "cpu" if gpu is None else f"cuda:{gpu}"
         self.deaths = deaths
         self.ready = False
