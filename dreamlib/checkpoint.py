@@ -48,15 +48,15 @@ class InMemory:
         """Tell whether a canvas is there."""
         return name in self._canvases
 
-    def new_canvas(self, name, size):
+    def new_canvas(self, name, size, dtype=None):
         """Make a canvas of `size` (height, width)."""
-        self._canvases[name] = Canvas(*size, self._dtype, self._wrap)
+        self._canvases[name] = Canvas(*size, dtype or self._dtype, self._wrap)
         return self._canvases[name]
 
     def complete(self, name):
         """Do nothing."""
 
-    def canvas(self, name, size):
+    def canvas(self, name, size, dtype=None):
         """Return a canvas that is there."""
         return self._canvases[name]
 

@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -57,6 +58,26 @@ class Picture:
     exif: bytes | None = None
     dpi: tuple | None = None
 
+    @property
+    def height(self):
+        """In pixels."""
+        return self.pixels.shape[0]
+
+    @property
+    def width(self):
+        """In pixels."""
+        return self.pixels.shape[1]
+
+    @property
+    def dtype(self):
+        """The pixels' own."""
+        return self.pixels.dtype
+
+    def strips(self, rows):
+        """Give the pixels from top to bottom: yields (top, (h, W, 3) ndarray)."""
+        for top in range(0, self.height, rows):
+            yield top, self.pixels[top : top + rows]
+
     def cropped(self, window):
         """Return what goes around the dream of a part, without its pixels."""
         alpha = self.alpha
@@ -67,15 +88,54 @@ class Picture:
         return Picture(None, alpha, self.icc_profile, self.exif, self.dpi)
 
 
-def load_picture(source, seed=None):
-    """Read a picture, or make noise.
+class Noise:
+    """A picture of normally distributed noise, made as it is read.
+
+    Parameters
+    ----------
+    height, width : int
+    seed : int or None
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, height, width, seed):
+        self.height, self.width = height, width
+        self._seed = seed
+
+    @classmethod
+    def of(cls, source, seed):
+        """Read ``noise:WIDTHxHEIGHT``, or raise the `DreamError` that says what was expected."""
+        match = NOISE.fullmatch(source)
+        width, height = (int(side) for side in match.groups()) if match else (0, 0)
+        if not width or not height:
+            raise DreamError(
+                f"{source!r} is not noise:WIDTHxHEIGHT with whole numbers, as noise:512x384"
+            )
+        return cls(height, width, seed)
+
+    def strips(self, rows):
+        """Make the pixels from top to bottom: yields (top, (h, W, 3) ndarray of uint8)."""
+        random = np.random.RandomState(self._seed)
+        for top in range(0, self.height, rows):
+            pixels = np.empty((min(rows, self.height - top), self.width, 3), np.uint8)
+            for row in pixels:  # a row at a time, for the numbers are drawn as float64
+                values = random.normal(NOISE_MEAN, NOISE_DEVIATION, row.shape)
+                row[:] = np.clip(values, 0, 255)
+            yield top, pixels
+
+    def cropped(self, window):
+        """Return this: nothing goes around noise."""
+        return self
+
+
+def load_picture(source):
+    """Read a picture.
 
     Parameters
     ----------
     source : str
-        A file in any mode that Pillow opens, or ``noise:WIDTHxHEIGHT``.
-    seed : int, optional
-        Of the noise.
+        A file in any mode that Pillow opens.
 
     Returns
     -------
@@ -86,8 +146,6 @@ def load_picture(source, seed=None):
     DreamError
         There is no picture there; says why.
     """
-    if source.startswith("noise:"):
-        return Picture(_noise(source, seed))
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     path = Path(source)
@@ -102,28 +160,17 @@ def load_picture(source, seed=None):
     except FileNotFoundError as error:
         raise DreamError(f"{source}: there is no such file") from error
     except Image.DecompressionBombError as error:
-        raise DreamError(f"{source} is too large: {error}; scale it down first") from error
+        raise DreamError(
+            f"{source} is too large for Pillow: {error}; pip install 'dreamlib[vips]'"
+        ) from error
     except UnidentifiedImageError as error:
         size = path.stat().st_size
         what = "is empty" if size == 0 else "is no picture, or of a format that Pillow cannot read"
         raise DreamError(f"{source} {what} ({size} bytes)") from error
+    except PermissionError as error:
+        raise DreamError(f"{source} cannot be read: {error.strerror}") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise DreamError(f"{source} cannot be read, it may be truncated: {error}") from error
-
-
-def _noise(source, seed):
-    match = NOISE.fullmatch(source)
-    width, height = (int(side) for side in match.groups()) if match else (0, 0)
-    if not width or not height:
-        raise DreamError(
-            f"{source!r} is not noise:WIDTHxHEIGHT with whole numbers, as noise:512x384"
-        )
-    random = np.random.RandomState(seed)
-    pixels = np.empty((height, width, 3), np.uint8)
-    for row in pixels:  # a row at a time, for the numbers are drawn as float64
-        values = random.normal(NOISE_MEAN, NOISE_DEVIATION, row.shape)
-        row[:] = np.clip(values, 0, 255)
-    return pixels
 
 
 def _as_picture(image, exif):
@@ -186,7 +233,9 @@ _KEPT_TAGS = (IMAGE_DESCRIPTION, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298,
 
 def _descriptive(image):
     """Collect the tags of EXIF that describe the picture; a TIFF has them among its own."""
-    exif = image.getexif()
+    from PIL import Image
+
+    exif = Image.Image.getexif(image)  # a PNG's own method would decode the pixels first
     for tag, value in dict(getattr(image, "tag_v2", {})).items():
         exif[tag] = value
     for tag in list(exif):
@@ -209,8 +258,9 @@ def check_output(path, source=None):
     DreamError
     """
     path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise DreamError(f"{path}: pictures are written as {', '.join(FORMATS)}; name one of these")
+    known = (*FORMATS, ".dzi")
+    if path.suffix.lower() not in known:
+        raise DreamError(f"{path}: pictures are written as {', '.join(known)}; name one of these")
     if path.is_dir():
         raise DreamError(f"{path} is a folder; name a file in it")
     folder = path.absolute().parent
@@ -329,6 +379,23 @@ def _ascii(text):
     return "".join(letter if letter.isascii() else f"\\U{ord(letter):08X}" for letter in text)
 
 
+@contextmanager
+def open_header(path):
+    """Open a picture of any size with Pillow, for what its header tells; not to be decoded.
+
+    Pillow refuses what could be a decompression bomb even when only its header is wanted.
+    """
+    from PIL import Image
+
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        image = Image.open(path)
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        yield image
+
+
 def read_settings_text(path):
     """Read the settings that `save_picture` put into a picture.
 
@@ -337,11 +404,9 @@ def read_settings_text(path):
     DreamError
         There is no such picture, or it carries none.
     """
-    from PIL import Image
-
     try:
-        with Image.open(path) as image:
-            text = getattr(image, "text", {}).get(SETTINGS_KEY)
+        with open_header(path) as image:
+            text = image.info.get(SETTINGS_KEY)
             described = str(_descriptive(image).get(IMAGE_DESCRIPTION, ""))
     except (OSError, SyntaxError, ValueError) as error:
         raise DreamError(f"{path}: no settings can be read from it: {error}") from error

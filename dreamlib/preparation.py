@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import budget, engines, images
+from . import budget, engines, files, images
 from .canvas import Window
 from .checkpoint import WorkFolder, fingerprint
 from .dreamer import region_frames, whole_frames
@@ -24,7 +24,7 @@ class Job(NamedTuple):
     """A dream that can begin."""
 
     output: str
-    picture: images.Picture
+    picture: object  #: see `dreamlib.files`
     model: object
     net: object
     settings: Settings  #: nothing is left open
@@ -72,7 +72,7 @@ def prepare(source, output, settings, planning=False):
         seed = settings.seed
         if seed is None:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
-        picture = images.load_picture(source, seed)
+        picture = files.open_picture(source, seed, output, settings.tiff)
         net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
         settings = settings.replace(
             model=lasting_name(settings.model or model.name),
@@ -82,14 +82,16 @@ def prepare(source, output, settings, planning=False):
         )
         check_layer(net, settings.end, model)
         definition = engines.read_definition(model, settings.engine)
-        size = picture.pixels.shape[:2]
+        size = (picture.height, picture.width)
         sizes = octave_sizes(*size, settings.octaves, settings.octave_scale)
         region = _region(settings.region, size)
         frames = region_frames(sizes, region) if region else whole_frames(sizes)
+        written = region or frames[-1]
+        files.check_output(output, written.width, written.height)
         check_octaves_fit(definition, settings.end, [frame[2:] for frame in frames])
         base = budget.resident_memory()
         chosen, demand = budget.choose(
-            settings, frames[-1][2:], definition, picture.pixels.dtype, base,
+            settings, frames[-1][2:], definition, picture.dtype, base,
             on_gpu=settings.gpu is not None,
         )  # fmt: skip
         _check_tiles(definition, chosen, sizes)

@@ -8,17 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import images
+from . import files, images
 from .canvas import Canvas, Encoding, Window
 from .checkpoint import InMemory
 from .crew import Alone
 from .dreamer import Dreamer
-from .octaves import Stored, strips
+from .octaves import STRIP, Stored, strips
 from .painter import Painter
 from .preparation import prepare
 from .preview import Preview
 from .progress import Progress
 from .settings import to_toml
+from .vips import RawFile
 
 
 class Result(NamedTuple):
@@ -91,33 +92,36 @@ def run(job):
 
 def _source(job, store, rule):
     """Put the undreamt picture where the octaves are made from it."""
-    picture, height, width = job.picture, *job.sizes[-1]
-    if job.folder is None:
+    picture = job.picture
+    size = (picture.height, picture.width)
+    if isinstance(store, InMemory) and isinstance(picture, images.Picture):
         return Stored(Canvas.of(picture.pixels), Encoding(rule, np.uint8))
-    dtype = np.dtype(np.uint8 if picture.pixels.dtype == np.uint8 else np.uint16)
+    dtype = np.dtype(np.uint8 if picture.dtype == np.uint8 else np.uint16)
     if not store.has("source"):
-        canvas = store.new_canvas("source", (height, width), dtype)
-        for top, bottom in strips(height, width):
-            rows = picture.pixels[top:bottom]
-            if rows.dtype != dtype:
+        canvas = store.new_canvas("source", size, dtype)
+        for top, rows in picture.strips(max(1, STRIP // size[1])):
+            if rows.dtype != dtype:  # floating point, from 0 to 255
                 rows = np.rint(rows * 257).astype(dtype)
-            canvas.write(Window(top, 0, bottom - top, width), rows)
+            canvas.write(Window(top, 0, *rows.shape[:2]), rows)
         store.complete("source")
-    picture.pixels = None
-    return Stored(store.canvas("source", (height, width), dtype), Encoding(rule, dtype))
+    return Stored(store.canvas("source", size, dtype), Encoding(rule, dtype))
 
 
 def _write(job, canvas, encoding, text):
     """Write the dreamt picture, or the region of it that was asked for."""
-    pixels = canvas.array()
+    like = job.picture
+    if canvas.path and encoding.levels and not job.region:
+        pixels = RawFile(canvas.path, *canvas.shape[:2], canvas.dtype)
+    else:
+        pixels = canvas.array()
     if encoding.levels is None:  # the network's own values: turn them into levels where they lie
         pixels = pixels if pixels.flags.writeable else np.array(pixels)
         for top, bottom in strips(*pixels.shape[:2]):
             pixels[top:bottom] = encoding.as_levels(pixels[top:bottom])
-    like = job.picture
     if job.region:
         frame = job.frames[-1]
         top, left = job.region.top - frame.top, job.region.left - frame.left
         pixels = pixels[top : top + job.region.height, left : left + job.region.width]
         like = like.cropped(job.region)
-    return images.save_picture(job.output, pixels, text, like=like, quality=job.settings.quality)
+    settings = job.settings
+    return files.save_picture(job.output, pixels, text, like, settings.quality, settings.tiff)

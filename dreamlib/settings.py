@@ -189,6 +189,9 @@ KNOBS = (
          recorded=False),
     Knob("quality", int, 95, "of a JPEG or WebP output", "output", low=1, high=100, metavar="N",
          recorded=False),
+    Knob("tiff", str, "strip", "layout of a TIFF output: for any program, in tiles, or with "
+         "smaller copies for viewers", "output", choices=("strip", "tile", "pyramid"),
+         recorded=False),
     Knob("quiet", bool, False, "print errors alone", "output", recorded=False),
 )  # fmt: skip
 

@@ -1,0 +1,21 @@
+"""Pictures of hundreds of megapixels, through libvips: in by strips, out from arrays or raw files.
+
+What belongs to the picture goes around the dream as `dreamlib.images` has it; here also 16 bits go
+in and out, and memory does not grow with the height of the picture. Needs ``dreamlib[vips]``, but
+not for the import.
+"""
+
+from .library import limit_memory
+from .pixels import RawFile
+from .reading import LargePicture, open_picture
+from .writing import FORMATS, check_size, save_picture
+
+__all__ = [
+    "FORMATS",
+    "LargePicture",
+    "RawFile",
+    "check_size",
+    "limit_memory",
+    "open_picture",
+    "save_picture",
+]
