@@ -111,7 +111,7 @@ def canvas_bytes(size, dtype, octave_scale, octaves, source_bytes):
     return int(source_bytes + full + max(full, 2 * before))
 
 
-def choose(settings, size, definition, source_dtype, base, on_gpu=False):
+def choose(settings, size, definition, source_dtype, base, on_gpu=False, workers=0):
     """Fill in what the user left open about tiles and storage, so that memory is kept.
 
     Parameters
@@ -126,6 +126,8 @@ def choose(settings, size, definition, source_dtype, base, on_gpu=False):
         Resident memory of this process before the dream.
     on_gpu : bool
         Whether the network's memory is not the machine's.
+    workers : int
+        Processes beside this one that paint; they need the canvases in files, and tiles.
 
     Returns
     -------
@@ -138,7 +140,8 @@ def choose(settings, size, definition, source_dtype, base, on_gpu=False):
     """
     pixels = size[0] * size[1]
     budget = memory_budget(settings, base)
-    need = _NetworkNeed(definition, settings, on_gpu)
+    base *= 1 + workers
+    need = _NetworkNeed(definition, settings, on_gpu, max(1, workers))
     deep = np.dtype(source_dtype) != np.uint8
     chosen = {}
     if not settings.clip and settings.storage in ("uint8", "uint16"):
@@ -150,7 +153,7 @@ def choose(settings, size, definition, source_dtype, base, on_gpu=False):
     if schedule is None:
         whole = canvas_bytes(size, np.float32, settings.octave_scale, settings.octaves, 3 * pixels)
         fits = base + OVERHEAD + need(pixels) + whole <= budget
-        schedule = "whole" if fits and settings.tile_size is None else "shift"
+        schedule = "whole" if fits and settings.tile_size is None and not workers else "shift"
     chosen["schedule"] = schedule
     chosen["wrap"] = settings.wrap or ("both" if schedule == "whole" else "none")
     storage = settings.storage
@@ -177,7 +180,7 @@ def choose(settings, size, definition, source_dtype, base, on_gpu=False):
             f"--memory {-(-(base + OVERHEAD + network) // (1 << 20))}M"
             + ("" if schedule != "whole" else ", or leave --schedule out")
         )
-    in_ram = canvases + network <= room
+    in_ram = canvases + network <= room and not workers
     return settings.replace(**chosen), Demand(network, canvases, base, in_ram)
 
 
@@ -189,12 +192,13 @@ def memory_budget(settings, base):
 
 
 class _NetworkNeed:
-    """RAM that the network takes for a number of pixels: none of it on a GPU."""
+    """RAM that the networks of all painters take for a number of pixels each."""
 
-    def __init__(self, definition, settings, on_gpu):
+    def __init__(self, definition, settings, on_gpu, painters):
         self._per_million = network_bytes(definition, settings.end, settings.engine, 10**6)
         if on_gpu:
             self._per_million = 40 * 10**6  # the picture, and what travels
+        self._per_million *= painters
 
     def __call__(self, pixels):
         return int(self._per_million * pixels / 10**6)

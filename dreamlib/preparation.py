@@ -11,6 +11,7 @@ import numpy as np
 from . import budget, engines, files, images
 from .canvas import WRAPS, Window
 from .checkpoint import WorkFolder, fingerprint
+from .crew import parse_devices
 from .dreamer import region_frames, whole_frames
 from .errors import DreamError
 from .layers import check_layer
@@ -91,9 +92,11 @@ def prepare(source, output, settings, planning=False):
         files.check_output(output, written.width, written.height)
         check_octaves_fit(definition, settings.end, [frame[2:] for frame in frames])
         base = budget.resident_memory()
+        workers = parse_devices(settings.devices) if settings.devices else []
         chosen, demand = budget.choose(
             settings, frames[-1][2:], definition, picture.dtype, base,
-            on_gpu=settings.gpu is not None,
+            on_gpu=settings.gpu is not None or any(gpu is not None for gpu in workers),
+            workers=len(workers),
         )  # fmt: skip
         check_tiles(definition, chosen, sizes)
         # What follows from the rest is not recorded: another picture may need it otherwise.
