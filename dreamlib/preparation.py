@@ -93,10 +93,11 @@ def prepare(source, output, settings, planning=False):
         check_octaves_fit(definition, settings.end, [frame[2:] for frame in frames])
         base = budget.resident_memory()
         workers = parse_devices(settings.devices) if settings.devices else []
+        gpus = [gpu for gpu in [*workers, settings.gpu] if gpu is not None]
+        free = [engines.free_gpu_memory(settings.engine, gpu) for gpu in gpus]
         chosen, demand = budget.choose(
-            settings, frames[-1][2:], definition, picture.dtype, base,
-            on_gpu=settings.gpu is not None or any(gpu is not None for gpu in workers),
-            workers=len(workers),
+            settings, frames[-1][2:], definition, picture.dtype, base, bool(gpus), len(workers),
+            min(free, default=None),
         )  # fmt: skip
         check_tiles(definition, chosen, sizes)
         # What follows from the rest is not recorded: another picture may need it otherwise.
