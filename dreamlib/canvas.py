@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .errors import DreamError
+from .errors import DreamError, disk_trouble
 
 #: How a picture goes on beyond its borders: which axes (rows, columns) close in themselves. The
 #: other axes are mirrored, so that a window never sees the opposite border, nor an edge.
@@ -117,9 +117,12 @@ class Canvas:
         window : Window
         pixels : (window.height, window.width, 3) ndarray of the canvas's dtype
         """
-        for rows, columns in self._parts(window):
-            if rows.step < 0 or columns.step < 0:
+        for start, length, side, closed in zip(
+            window[:2], window[2:], self.shape, WRAPS[self.wrap]
+        ):
+            if not closed and (start < 0 or start + length > side):
                 raise ValueError(f"{window} lies beyond a border of {self}")
+        for rows, columns in self._parts(window):
             self._put(rows, columns, pixels[rows.there, columns.there])
 
     def rows(self, top, bottom):
@@ -135,7 +138,10 @@ class Canvas:
     def flush(self):
         """Return when the pixels are safe from a power cut, as far as the file system tells."""
         if self._file is not None:
-            os.fsync(self._file)
+            try:
+                os.fsync(self._file)
+            except OSError as error:
+                raise disk_trouble(self.path, error) from error
 
     def close(self):
         """Give up the pixels, or the file, which stays."""
@@ -172,10 +178,7 @@ class Canvas:
                 try:
                     offset += os.pwrite(self._file, data[offset:], start)
                 except OSError as error:
-                    raise DreamError(
-                        f"{self.path} cannot be written: {error.strerror}; mend that, then go on "
-                        "with --resume"
-                    ) from error
+                    raise disk_trouble(self.path, error) from error
 
     def _offset(self, row, columns):
         return row * self._row_bytes + columns.here.start * 3 * self.dtype.itemsize
@@ -219,6 +222,7 @@ class Encoding:
         self.rule = rule
         self.dtype = np.dtype(dtype)
         self.levels = {"uint8": 1, "uint16": 257, "float32": None}[self.dtype.name]
+        self.threshold_bits = 12 if self.levels == 1 else 5
 
     def decode(self, pixels, out):
         """Turn pixels ``(h, w, 3)`` into the network's values, written into `out` ``(3, h, w)``."""
@@ -274,7 +278,7 @@ class Encoding:
             scratch += mean
             if self.levels > 1:
                 scratch *= self.levels
-            scratch += thresholds(window, channel, turn, bits=12 if self.levels == 1 else 6)
+            scratch += thresholds(window, channel, turn, self.threshold_bits)
             np.floor(scratch, out=scratch)
             np.clip(scratch, 0, np.iinfo(self.dtype).max, out=scratch)
             pixels[..., channel] = scratch
@@ -283,7 +287,7 @@ class Encoding:
 
 #: Fractions of a turn, in units of 2**-32, by which the threshold moves from row to row, column to
 #: column (Roberts' R2 sequence), channel to channel, and turn to turn (the golden ratio).
-_ROW, _COLUMN, _CHANNEL, _TURN = 3242174889, 2447445414, 1431655765, 2654435769
+ROW_STEP, COLUMN_STEP, CHANNEL_STEP, TURN_STEP = 3242174889, 2447445414, 1431655765, 2654435769
 
 
 def thresholds(window, channel, turn, bits):
@@ -300,9 +304,9 @@ def thresholds(window, channel, turn, bits):
     -------
     (window.height, window.width) ndarray of float32
     """
-    rows = np.arange(window.top, window.top + window.height, dtype=np.int64) * _ROW
-    columns = np.arange(window.left, window.left + window.width, dtype=np.int64) * _COLUMN
-    rows += channel * _CHANNEL + turn * _TURN
+    rows = np.arange(window.top, window.top + window.height, dtype=np.int64) * ROW_STEP
+    columns = np.arange(window.left, window.left + window.width, dtype=np.int64) * COLUMN_STEP
+    rows += channel * CHANNEL_STEP + turn * TURN_STEP
     phase = rows.astype(np.uint32)[:, None] + columns.astype(np.uint32)
     phase >>= np.uint32(32 - bits)
     values = phase.astype(np.float32)

@@ -17,10 +17,15 @@ from pathlib import Path
 
 from .canvas import Canvas
 from .dreamer import State
-from .errors import DreamError
+from .errors import DreamError, disk_trouble
 from .estimate import RunningMean
 
 JOURNAL, LOCK = "journal.json", "lock"
+
+#: How the names of canvases end, so that no one else's file is taken for one, and how the names of
+#: files that are not complete do.
+CANVAS, PART = ".dream-canvas", ".part"
+
 VERSION = 1
 
 
@@ -125,7 +130,11 @@ class WorkFolder:
                 f"another process is dreaming in {path}; wait for it, or name another --work-dir"
             ) from error
         if (self.path / JOURNAL).exists():
-            self._load(resume)
+            try:
+                self._load(resume)
+            except DreamError:
+                self.close()
+                raise
 
     def _load(self, resume):
         if not resume:
@@ -195,13 +204,19 @@ class WorkFolder:
 
     def _write_journal(self, state):
         text = json.dumps({"version": VERSION, "record": self.record, "state": state}, indent=1)
-        temporary = self.path / (JOURNAL + ".part")
+        temporary = self.path / (JOURNAL + PART)
         try:
             with open(temporary, "w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, self.path / JOURNAL)
+        except OSError as error:
+            raise disk_trouble(self.path, error) from error
+        self._rename(temporary, self.path / JOURNAL)
+
+    def _rename(self, old, new):
+        try:
+            os.replace(old, new)
             self._sync_names()
         except OSError as error:
             raise disk_trouble(self.path, error) from error
@@ -214,7 +229,7 @@ class WorkFolder:
             os.close(handle)
 
     def _file(self, name):
-        return self.path / f"{name}.raw"
+        return self.path / f"{name}{CANVAS}"
 
     def has(self, name):
         """Tell whether a canvas is there and complete."""
@@ -223,7 +238,7 @@ class WorkFolder:
     def new_canvas(self, name, size, dtype=None):
         """Make a canvas of `size` (height, width), which counts once it is `complete`."""
         self.drop(name)
-        path = self._file(name).with_suffix(".part")
+        path = self._file(name + PART)
         path.unlink(missing_ok=True)
         self._open[name] = Canvas(*size, dtype or self._dtype, self._wrap, path)
         return self._open[name]
@@ -233,8 +248,7 @@ class WorkFolder:
         canvas = self._open.pop(name)
         canvas.flush()
         canvas.close()
-        os.replace(canvas.path, self._file(name))
-        self._sync_names()
+        self._rename(canvas.path, self._file(name))
 
     def canvas(self, name, size, dtype=None):
         """Return a canvas that is there."""
@@ -254,6 +268,9 @@ class WorkFolder:
         path = self._file("shadow")
         if path.exists() and path.stat().st_size != wanted:
             self.drop("shadow")  # of another octave
+        if not path.exists():  # its name too must be on the disk before the journal counts on it
+            self.new_canvas("shadow", size)
+            self.complete("shadow")
         return self.canvas("shadow", size)
 
     def close(self):
@@ -267,8 +284,8 @@ class WorkFolder:
 
     def remove(self):
         """Remove what was made here, and the folder if nothing else is in it."""
-        made = [self.path / JOURNAL, *self.path.glob("*.raw"), *self.path.glob("*.part")]
-        for path in [*made, self.path / LOCK]:
+        journal = [self.path / JOURNAL, self.path / (JOURNAL + PART)]
+        for path in [*journal, *self.path.glob(f"*{CANVAS}"), self.path / LOCK]:
             path.unlink(missing_ok=True)
         self.close()
         if not any(self.path.iterdir()):
@@ -277,13 +294,6 @@ class WorkFolder:
 
 def _state_from(values):
     return State(**{**values, "done": dict(values["done"]), "mean": RunningMean(**values["mean"])})
-
-
-def disk_trouble(path, error):
-    """Make the DreamError for an OSError that writing below `path` ended in."""
-    return DreamError(
-        f"{path} cannot be written: {error.strerror}; mend that, then go on with --resume"
-    )
 
 
 def fingerprint(path):

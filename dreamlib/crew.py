@@ -8,6 +8,7 @@ kind of device, and each worker has one thread unless told otherwise, however ma
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 from collections import deque
@@ -63,6 +64,13 @@ class Alone:
         sum_abs : float
             What `Painter.paint` returned.
         """
+        if hasattr(self._painter, "paint_many"):
+            chosen = [visits[index] for index in indices]
+            painting = self._painter.paint_many(chosen, canvas, target, mean, turn)
+            with contextlib.closing(painting):
+                for position, sum_abs in painting:
+                    yield indices[position], sum_abs
+            return
         for index in indices:
             yield index, self._painter.paint(visits[index], canvas, target, mean, turn)
 

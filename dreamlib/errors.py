@@ -10,6 +10,13 @@ class DreamError(Exception):
     """
 
 
+def disk_trouble(path, error):
+    """Make the DreamError for an OSError that writing to, or below, `path` ended in."""
+    return DreamError(
+        f"{path} cannot be written: {error.strerror}; mend that, then go on with --resume"
+    )
+
+
 @contextlib.contextmanager
 def reading():
     """Turn the system's refusal to read a file or folder into a `DreamError` that names it.

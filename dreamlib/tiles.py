@@ -28,7 +28,8 @@ from .canvas import WRAPS, Window
 
 SCHEDULES = ("whole", "shift", "random", "spiral")
 
-#: Side, in pixels, of the cells on which coverage and dependence of tiles are reckoned.
+#: Side, in pixels, of the cells on which coverage and dependence of tiles are reckoned; less for
+#: tiles of less than two cells.
 CELL = 32
 
 #: Places whose coverage differs by less than this count as dreamt equally often.
@@ -80,6 +81,7 @@ class Schedule:
         self._seed, self._octave, self._iterations = seed, octave, iterations
         if kind == "whole":
             self._tile, self._overlap = max(size), 0
+        self._cell = max(1, min(CELL, min(self._tile, *size) // 2))
         self._coverage = None
         self._covered_passes = []
 
@@ -150,7 +152,7 @@ class Schedule:
         tile = min(self._tile, *self.size)
         ramp = min(self._overlap, tile // 2)
         if self._coverage is None:
-            self._coverage = np.zeros([-(-side // CELL) for side in self.size])
+            self._coverage = np.zeros([-(-side // self._cell) for side in self.size])
         visits = []
         while self._coverage.mean() < turn + 1:
             place = self._least_covered(random, tile, ramp)
@@ -161,7 +163,7 @@ class Schedule:
             ]  # fmt: skip
             cells, shares = zip(
                 *(
-                    _cell_shares(start, weight, side)
+                    _cell_shares(start, weight, side, self._cell)
                     for start, weight, side in zip(place, weights, self.size)
                 )
             )
@@ -177,9 +179,12 @@ class Schedule:
         for _ in range(CANDIDATES):
             place, cells = [], []
             for index, side, closed in zip(cell, self.size, self._closed):
-                start = int(index * CELL - random.randint(ramp, max(ramp + 1, tile - ramp - CELL)))
+                # The cell lies where the crop has its full weight, if there is room; a crop too
+                # small for that may begin anywhere in the cell or a little before.
+                nearest, farthest = sorted((ramp, tile - ramp - self._cell))
+                start = int(index * self._cell - random.randint(nearest, farthest + 1))
                 place.append(start % side if closed else min(max(start, 0), side - tile))
-                cells.append(_cells(place[-1], tile, side))
+                cells.append(_cells(place[-1], tile, side, self._cell))
             places.append((self._coverage[np.ix_(*cells)].mean(), place))
         return min(places)[1]
 
@@ -204,7 +209,7 @@ class Schedule:
 
     def _levels(self, visits):
         """Put each visit of a sequence into the first phase after all whose pixels it sees."""
-        painted = np.zeros([-(-side // CELL) for side in self.size], int)
+        painted = np.zeros([-(-side // self._cell) for side in self.size], int)
         phases = []
         for visit in visits:
             level = int(painted[self._area(visit.window)].max())
@@ -221,24 +226,27 @@ class Schedule:
             stop = start + length
             if not closed:
                 start, stop = max(start, 0), min(stop, side)
-            axes.append(_cells(start, stop - start, side))
+            axes.append(_cells(start, stop - start, side, self._cell))
         return np.ix_(*axes)
 
 
-def _cells(start, length, side):
+def _cells(start, length, side, cell):
     """Indices of the cells that a stretch of an axis touches."""
-    first, last = start // CELL * CELL, start + length - 1
-    inside = np.r_[start, np.arange(first + CELL, last + 1, CELL), last]
-    return np.unique(inside % side // CELL)
+    if length >= side:
+        return np.arange(-(-side // cell))
+    start %= side
+    first, last = start // cell * cell, start + length - 1
+    inside = np.r_[start, np.arange(first + cell, last + 1, cell), last]
+    return np.unique(inside % side // cell)
 
 
-def _cell_shares(start, weights, side):
+def _cell_shares(start, weights, side, cell):
     """Return the cells that a tile touches on an axis, and the mean weight over each."""
-    place = np.arange(start, start + len(weights)) % side // CELL
+    place = np.arange(start, start + len(weights)) % side // cell
     cells = np.unique(place)
     sums = np.zeros(cells[-1] + 1)
     np.add.at(sums, place, weights)
-    return cells, sums[cells] / np.minimum(CELL, side - cells * CELL)
+    return cells, sums[cells] / np.minimum(cell, side - cells * cell)
 
 
 def _cut(side, tile, offset, closed):
@@ -250,12 +258,11 @@ def _cut(side, tile, offset, closed):
     elif side <= tile:
         edges = [0, side]
     else:
-        edges = [0, *range(offset or tile, side, tile), side]
         # A piece of less than half a tile at either border shares evenly with its neighbour.
-        if 2 * (edges[1] - edges[0]) < tile and len(edges) > 2:
-            edges[1] = edges[2] // 2
-        if 2 * (edges[-1] - edges[-2]) < tile and len(edges) > 2:
-            edges[-2] = (edges[-3] + edges[-1]) // 2
+        cuts = range(offset or tile, side, tile)
+        coarse = [0, *(cut for cut in cuts if 2 * min(cut, side - cut) >= tile), side]
+        halves = [(a + b) // 2 for a, b in zip(coarse, coarse[1:]) if b - a > tile]
+        edges = sorted(coarse + halves)
     return [(int(start), int(stop - start)) for start, stop in zip(edges, edges[1:])]
 
 
@@ -274,7 +281,7 @@ def _place(start, length, side, closed, tile, overlap, near, jitter):
         return (start, length), (start - overlap, length + 2 * overlap)
     seen = (tile if 4 * length > 3 * tile else 3 * tile // 4) + 2 * overlap
     first, last = -near, side + jitter - near
-    if seen >= last - first:
+    if length == side or seen >= last - first:
         return (start, length), (first, last - first)
     middle = start + length // 2
     return (start, length), (min(max(middle - seen // 2, first), last - seen), seen)
@@ -287,7 +294,7 @@ def _feathered(side, tile, overlap, closed, random):
     pitch = tile - overlap
     if closed:
         count = -(-side // pitch)
-        starts = random.randint(0, side) + np.arange(count) * side // count
+        starts = (random.randint(0, side) + np.arange(count) * side // count) % side
     else:
         count = -(-(side - overlap) // pitch)
         starts = np.arange(count) * (side - tile) / (count - 1)

@@ -22,7 +22,7 @@ from .dreamer import octave_schedule
 from .engines import load_net
 from .errors import DreamError
 from .models import load_model
-from .painter import Painter
+from .painter import make_painter
 
 
 class Worker:
@@ -42,7 +42,7 @@ class Worker:
 
     def __init__(self, model, engine, gpu, precision, sizes, settings):
         self._settings, self._sizes = SimpleNamespace(**settings), sizes
-        self._painter = Painter(
+        self._painter = make_painter(
             load_net(load_model(model), engine, gpu, precision),
             self._settings.storage, self._settings.end, self._settings.step_size,
             self._settings.clip, steps=self._settings.tile_steps,
