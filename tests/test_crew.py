@@ -92,8 +92,9 @@ def dream(net, crew, how, folder, on_step=lambda step: False, resume=False):
     store.begin({}, how.storage, how.wrap, need=0)
     source = Stored(Canvas.of(PICTURE), Encoding(Preprocessing.of(net), "uint8"))
     dreamer = Dreamer(
-        source, SIZES, whole_frames(SIZES), how, encoding, crew, store, Watcher(on_step)
-    )
+        source, SIZES, whole_frames(SIZES), (False, False), how,
+        encoding, crew, store, Watcher(on_step),
+    )  # fmt: skip
     canvas = dreamer.run()
     pixels = np.array(canvas.array())
     store.close()
