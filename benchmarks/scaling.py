@@ -39,7 +39,10 @@ def dream(crew, settings, picture, rule, folder):
     sizes = [picture.shape[:2]]
     source = Stored(Canvas.of(picture), Encoding(rule, picture.dtype))
     progress = Progress(sizes, settings.iterations, quiet=True)
-    dreamer = Dreamer(source, sizes, whole_frames(sizes), settings, encoding, crew, store, progress)
+    dreamer = Dreamer(
+        source, sizes, whole_frames(sizes), (False, False), settings,
+        encoding, crew, store, progress,
+    )  # fmt: skip
     begin = time.perf_counter()
     canvas = dreamer.run()
     seconds = time.perf_counter() - begin

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import selectors
 from collections import deque
 
+from .devices import parse_devices
 from .errors import DreamError
 from .hand import NEEDED, Hand
 
@@ -74,10 +74,26 @@ class Alone:
         for index in indices:
             yield index, self._painter.paint(visits[index], canvas, target, mean, turn)
 
-    def measure(self, place, visits, indices, canvas):
-        """Measure some visits of a phase: yields what `paint` does, and changes nothing."""
-        for index in indices:
-            yield index, self._painter.measure(visits[index], canvas)
+    def measure(self, octave, turn, phases, places, canvas):
+        """Measure some visits of a pass, and change nothing.
+
+        Parameters
+        ----------
+        octave, turn : int
+        phases : list of list of dreamlib.tiles.Visit
+            All of the pass.
+        places : list of (phase, index)
+            Which to measure.
+        canvas : dreamlib.canvas.Canvas
+
+        Yields
+        ------
+        place : (phase, index)
+        sum_abs : float
+            What `Painter.measure` returned.
+        """
+        for phase, index in places:
+            yield (phase, index), self._painter.measure(phases[phase][index], canvas)
 
 
 class Crew:
@@ -90,7 +106,7 @@ class Crew:
     Parameters
     ----------
     devices : str
-        One for each worker, as `parse_devices` takes them.
+        One for each worker, as `dreamlib.devices.parse_devices` takes them.
     model : dreamlib.models.Model
     settings : dreamlib.settings.Settings
         With nothing left open.
@@ -146,32 +162,49 @@ class Crew:
 
         The canvases must lie in files, and `visits` be what the schedule of the settings says.
         """
-        path = os.path.abspath(target.path)
-        return self._perform(place, visits, indices, canvas, path, mean, turn)
+        wanted = [(place, index, visits[index].window) for index in indices]
+        work = {"target": os.path.abspath(target.path), "mean": mean, "turn": turn}
+        return self._perform(place[0], wanted, canvas, work, lambda task: task["index"])
 
-    def measure(self, place, visits, indices, canvas):
-        """Measure some visits of a phase: yields what `paint` does, and changes nothing."""
-        return self._perform(place, visits, indices, canvas, None, None, None)
+    def measure(self, octave, turn, phases, places, canvas):
+        """Measure some visits of a pass, in any order: see `Alone.measure`."""
+        wanted = [
+            ((octave, turn, phase), index, phases[phase][index].window) for phase, index in places
+        ]
+        work = {"target": None, "mean": None, "turn": None}
+        return self._perform(
+            octave, wanted, canvas, work, lambda task: (task["place"][2], task["index"])
+        )
 
-    def _perform(self, place, visits, indices, canvas, target, mean, turn):
-        """Have tasks done; yields (index, sum_abs)."""
-        if list(canvas.shape[:2]) != self._order["sizes"][place[0]]:
-            raise ValueError(f"the crew was told another size of octave {place[0]} than {canvas}")
-        path = os.path.abspath(canvas.path)
+    def _perform(self, octave, wanted, canvas, work, name):
+        """Have tiles seen to; yields (name, sum_abs).
+
+        Parameters
+        ----------
+        octave : int
+        wanted : list of (place, index, window)
+        canvas : Canvas
+        work : dict
+            What else `Worker.perform` takes.
+        name : callable
+            What the caller calls a task.
+        """
+        if list(canvas.shape[:2]) != self._order["sizes"][octave]:
+            raise ValueError(f"the crew was told another size of octave {octave} than {canvas}")
         # The largest first, so that all end at about the same time.
-        indices = sorted(indices, key=lambda index: -_area(visits[index].window))
+        wanted.sort(key=lambda tile: -tile[2].height * tile[2].width)
+        path = os.path.abspath(canvas.path)
         left = deque(
-            {"place": place, "index": index, "canvas": path, "target": target, "mean": mean,
-             "turn": turn}
-            for index in indices
-        )  # fmt: skip
+            {"place": place, "index": index, "canvas": path, **work} for place, index, _ in wanted
+        )
         self._start()
         try:
             self._hand_out(left)
             while left or any(hand.tasks for hand in self._hands):
                 finished = self._hear(left)
                 self._hand_out(left)
-                yield from finished
+                for task, sum_abs in finished:
+                    yield name(task), sum_abs
         except BaseException:
             self.close()
             raise
@@ -202,7 +235,7 @@ class Crew:
                 hand.give(left.popleft())
 
     def _hear(self, left):
-        """Wait for news, and return the tasks finished: a list of (index, sum_abs).
+        """Wait for news, and return the tasks finished: a list of (task, sum_abs).
 
         The tasks of those who died go back to `left`.
         """
@@ -223,7 +256,7 @@ class Crew:
                     hand.ready = True
                 else:
                     hand.deaths = 0
-                    finished.append((hand.tasks.popleft()["index"], answer["sum_abs"]))
+                    finished.append((hand.tasks.popleft(), answer["sum_abs"]))
         return finished
 
     def _replace(self, dead):
@@ -239,10 +272,6 @@ class Crew:
         self._hands.append(Hand(dead.gpu, self._order, self._threads, dead.deaths + 1))
 
 
-def _area(window):
-    return window.height * window.width
-
-
 def _raise_failure(hand, answer):
     """Raise what a worker could not do, if that is its answer."""
     if "refused" in answer:
@@ -254,33 +283,3 @@ def _raise_failure(hand, answer):
             octave, turn, phase = task["place"]
             what = f"tile {task['index']} of octave {octave}, pass {turn}, phase {phase} failed"
         raise WorkerError(f"{what}, on {hand.device}:\n\n{answer['failed']}")
-
-
-def parse_devices(text):
-    """Read a list of devices, one for each worker, such as ``cpu,cpu`` or ``cuda:0,cuda:1``.
-
-    Returns
-    -------
-    list of int or None
-        CUDA devices; None is the CPU.
-
-    Raises
-    ------
-    DreamError
-        Something else, or CPU and GPU in one list: who paints a tile must not show in it.
-    """
-    devices = []
-    for name in text.split(","):
-        match = re.fullmatch(r"cpu|cuda(?::(\d{1,4}))?", name.strip())
-        if not match:
-            raise DreamError(
-                f"device {name.strip()!r} is unknown; expected one for each worker, such as "
-                "cpu,cpu or cuda:0,cuda:1"
-            )
-        devices.append(None if name.strip() == "cpu" else int(match.group(1) or 0))
-    if None in devices and any(gpu is not None for gpu in devices):
-        raise DreamError(
-            f"devices {text} mix CPU and GPU, which round differently: the picture would depend on "
-            "who happens to paint which tile; take either kind alone"
-        )
-    return devices

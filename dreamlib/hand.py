@@ -41,7 +41,7 @@ class Hand:
     ----------
     gpu : int or None
     device : str
-        The same as `dreamlib.crew.parse_devices` reads it.
+        The same as `dreamlib.devices.parse_devices` reads it.
     pid : int
     ready : bool
         Whether the network is loaded. `Crew` sets it, and `deaths`.

@@ -14,7 +14,8 @@ import pytest
 
 from dreamlib.canvas import Canvas, Encoding, Window
 from dreamlib.checkpoint import WorkFolder
-from dreamlib.crew import Alone, Crew, WorkerError, parse_devices
+from dreamlib.crew import Alone, Crew, WorkerError
+from dreamlib.devices import parse_devices
 from dreamlib.dream import Preprocessing
 from dreamlib.dreamer import Dreamer, octave_schedule, whole_frames
 from dreamlib.engines import load_net
@@ -91,8 +92,9 @@ def dream(net, crew, how, folder, on_step=lambda step: False, resume=False):
     store.begin({}, how.storage, how.wrap, need=0)
     source = Stored(Canvas.of(PICTURE), Encoding(Preprocessing.of(net), "uint8"))
     dreamer = Dreamer(
-        source, SIZES, whole_frames(SIZES), how, encoding, crew, store, Watcher(on_step)
-    )
+        source, SIZES, whole_frames(SIZES), (False, False), how,
+        encoding, crew, store, Watcher(on_step),
+    )  # fmt: skip
     canvas = dreamer.run()
     pixels = np.array(canvas.array())
     store.close()
@@ -141,7 +143,7 @@ def first_phase(folder):
 
 
 @pytest.fixture
-def phase(tmp_path):
+def first(tmp_path):
     found = first_phase(tmp_path)
     yield found
     found[-2].close()
@@ -177,11 +179,14 @@ def test_feathered_schedules_too(net, model, how, tmp_path):
         assert np.array_equal(dream(net, crew, how, tmp_path / "crew"), alone)
 
 
-def test_measuring_changes_nothing_and_gives_the_same_numbers(net, two, phase):
-    place, visits, indices, canvas, _ = phase
+def test_measuring_changes_nothing_and_gives_the_same_numbers(net, two, first):
+    (octave, turn, _), _, _, canvas, _ = first
+    phases = octave_schedule(SHIFT, SIZES[-1], octave).phases(turn)
+    places = [(phase, index) for phase, visits in enumerate(phases) for index in range(len(visits))]
     painter = Painter(net, SHIFT.storage, SHIFT.end)
-    alone = dict(Alone(painter).measure(place, visits, indices, canvas))
-    assert dict(two.measure(place, visits, indices, canvas)) == alone
+    alone = dict(Alone(painter).measure(octave, turn, phases, places, canvas))
+    assert dict(two.measure(octave, turn, phases, places, canvas)) == alone
+    assert list(alone) == places
     assert np.array_equal(canvas.array(), PICTURE)
 
 
@@ -202,8 +207,8 @@ def test_a_killed_worker_is_replaced_and_its_tile_painted(net, two, expected, tm
     assert not set(killed) & set(two.pids)
 
 
-def test_workers_ignore_ctrl_c(two, phase):
-    place, visits, indices, canvas, target = phase
+def test_workers_ignore_ctrl_c(two, first):
+    place, visits, indices, canvas, target = first
     pids = two.pids
     for pid in pids:
         os.kill(pid, signal.SIGINT)
@@ -224,8 +229,8 @@ def test_a_dream_that_is_stopped_ends_the_workers_and_resumed_starts_them(
     assert np.array_equal(dream(net, two, SHIFT, tmp_path / "work", resume=True), expected)
 
 
-def test_an_error_in_a_worker_names_the_tile_and_ends_with_its_traceback(one, phase):
-    _, visits, _, canvas, target = phase
+def test_an_error_in_a_worker_names_the_tile_and_ends_with_its_traceback(one, first):
+    _, visits, _, canvas, target = first
     with pytest.raises(WorkerError) as error:
         list(one.paint((1, 0, 9), visits[:1], [0], canvas, target, 1e-3, 0))
     text = str(error.value)
@@ -234,8 +239,8 @@ def test_an_error_in_a_worker_names_the_tile_and_ends_with_its_traceback(one, ph
     assert text.rstrip().endswith("IndexError: list index out of range")
 
 
-def test_what_a_user_can_mend_is_told_in_the_same_words(one, phase):
-    place, visits, indices, canvas, target = phase
+def test_what_a_user_can_mend_is_told_in_the_same_words(one, first):
+    place, visits, indices, canvas, target = first
     os.truncate(canvas.path, 1000)
     with pytest.raises(DreamError, match="canvas has 1000 bytes, a canvas of 230 x 190"):
         list(one.paint(place, visits, indices, canvas, target, 1e-3, 0))
@@ -267,10 +272,10 @@ for number, _ in enumerate(painting):
     assert wait_until_gone(pids)
 
 
-def test_a_canvas_of_another_size_than_the_crew_was_told_is_refused(one, phase):
-    _, visits, indices, canvas, _ = phase
+def test_a_canvas_of_another_size_than_the_crew_was_told_is_refused(one, first):
+    _, visits, _, canvas, _ = first
     with pytest.raises(ValueError, match="another size of octave 0 than 230 x 190"):
-        list(one.measure((0, 0, 0), visits, indices, canvas))
+        list(one.measure(0, 0, [visits], [(0, 0)], canvas))
 
 
 # -- crews that cannot be -------------------------------------------------------------------------
