@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .canvas import WRAPS
 from .errors import DreamError
 from .shapes import activations_per_pixel
 
@@ -163,12 +164,11 @@ def choose(settings, size, definition, source_dtype, base, on_gpu=False):
 
     room = budget - base - OVERHEAD
     if schedule == "whole":
-        tile, seen = None, pixels
+        tile, overlap = None, 0
     else:
         tile, overlap = _tile(settings, schedule, size, need, room, on_gpu)
-        seen = min(tile + 2 * overlap, size[0]) * min(tile + 2 * overlap, size[1])
         chosen.update(tile_size=tile, overlap=overlap)
-    network = need(seen)
+    network = need(_seen(settings, schedule, size, tile, overlap))
     if network > room:
         raise DreamError(
             f"a memory of {_gigabytes(budget)} is too small: {_gigabytes(base + OVERHEAD)} are "
@@ -216,10 +216,24 @@ def _tile(settings, schedule, size, need, room, on_gpu):
                 f"an overlap of {overlap} is more than half a tile of {tile} pixels; take "
                 f"--overlap {tile // 2} or less, or a larger --tile-size"
             )
-        beyond = overlap if schedule == "shift" else 0
-        if need((tile + 2 * beyond) ** 2) <= room:
+        if need(_seen(settings, schedule, size, tile, overlap)) <= room:
             break
     return tile, overlap
+
+
+def _seen(settings, schedule, size, tile, overlap):
+    """Return the pixels of the largest window that the network is given at once."""
+    closed = WRAPS[settings.wrap or ("both" if schedule == "whole" else "none")]
+    pixels = 1
+    for side, is_closed in zip(size, closed):
+        if schedule == "whole":
+            pixels *= side if is_closed else side + settings.jitter
+        elif schedule == "shift":
+            beyond = 2 * overlap if is_closed else max(2 * overlap, settings.jitter)
+            pixels *= min(tile, side) + beyond
+        else:
+            pixels *= min(tile, side) + settings.jitter
+    return pixels
 
 
 def _source_storage(storage, source_dtype):

@@ -129,12 +129,12 @@ class WorkFolder:
             raise DreamError(
                 f"another process is dreaming in {path}; wait for it, or name another --work-dir"
             ) from error
-        if (self.path / JOURNAL).exists():
-            try:
+        try:
+            if (self.path / JOURNAL).exists():
                 self._load(resume)
-            except DreamError:
-                self.close()
-                raise
+        except BaseException:
+            self.close()
+            raise
 
     def _load(self, resume):
         if not resume:

@@ -23,8 +23,9 @@ CHECKPOINT = 60
 #: pass, within these bounds.
 SAMPLE_SHARE, SAMPLE_LEAST, SAMPLE_MOST = 1 / 4, 2, 16
 
-#: Pixels around a region that are dreamt with it: the network's view, and the taps of resampling.
-CONTEXT = 128
+#: Pixels around a region that are dreamt with it: the network's view, and the taps of resampling;
+#: and what its corner is a multiple of, so that the network's strides meet it as they do the whole.
+CONTEXT, STRIDE = 128, 32
 
 
 @dataclass
@@ -53,6 +54,8 @@ class Dreamer:
         The octaves, smallest first.
     frames : list of Window
         The part of each octave that is dreamt: see `whole_frames` and `region_frames`.
+    closed : (bool, bool)
+        Axes on which octaves are resampled as rings: see `dreamlib.octaves.Resized`.
     settings : dreamlib.settings.Settings
         With nothing left open.
     encoding : dreamlib.canvas.Encoding
@@ -68,10 +71,20 @@ class Dreamer:
     """
 
     def __init__(
-        self, source, sizes, frames, settings, encoding, crew, store, progress, on_canvas=None
+        self,
+        source,
+        sizes,
+        frames,
+        closed,
+        settings,
+        encoding,
+        crew,
+        store,
+        progress,
+        on_canvas=None,
     ):
         self._source, self._sizes, self._frames = source, sizes, frames
-        self._settings = settings
+        self._closed, self._settings = closed, settings
         self._encoding, self._crew, self._store = encoding, crew, store
         self._progress, self._on_canvas = progress, on_canvas
         self._passes = -(-settings.iterations // settings.tile_steps)
@@ -109,7 +122,7 @@ class Dreamer:
         """Open an octave's canvas, or make it: base, and the detail of the octave before."""
         if not self._store.has(_name(octave)):
             if octave == 0:
-                picture = octave_base(self._source, self._sizes)
+                picture = octave_base(self._source, self._sizes, self._closed)
             else:
                 before = self._store.canvas(_name(octave - 1), self._frames[octave - 1][2:])
                 picture = self._carried(before, octave)
@@ -119,7 +132,7 @@ class Dreamer:
     def _carried(self, before, octave):
         size, corner = self._sizes[octave - 1], self._frames[octave - 1][:2]
         dreamt = Stored(before, self._encoding, size, corner)
-        return carry_up(dreamt, self._source, self._sizes[octave - 1 :])
+        return carry_up(dreamt, self._source, self._sizes[octave - 1 :], self._closed)
 
     def _fill(self, name, picture, octave):
         top, left, height, width = self._frames[octave]
@@ -241,7 +254,7 @@ def region_frames(sizes, region):
     for size in sizes:
         edges = []
         for start, length, side, full in zip(region[:2], region[2:], size, sizes[-1]):
-            first = start * side // full - CONTEXT
+            first = (start * side // full - CONTEXT) // STRIDE * STRIDE
             last = -(-(start + length) * side // full) + CONTEXT
             edges.append((max(0, first), min(side, last)))
         (top, bottom), (left, right) = edges

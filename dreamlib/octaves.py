@@ -145,16 +145,29 @@ class Stored:
 
 
 class Resized:
-    """Another such picture resampled to `size` (height, width)."""
+    """Another such picture resampled.
 
-    def __init__(self, picture, size):
+    Parameters
+    ----------
+    picture : Stored, Resized or Combined
+    size : (height, width)
+    closed : (bool, bool)
+        Axes that close in themselves: there the first pixel follows the last one, and a part may
+        lie beyond the borders.
+    """
+
+    def __init__(self, picture, size, closed=(False, False)):
         self.size = size
-        self._picture = picture
+        self._picture, self._closed = picture, closed
 
     def rows(self, top, bottom, left=0, right=None):
         """Resample a part."""
-        rows = _Taps(self._picture.size[0], self.size[0], top, bottom)
-        columns = _Taps(self._picture.size[1], self.size[1], left, right)
+        rows, columns = (
+            (_RingTaps if closed else _Taps)(*ends)
+            for closed, *ends in zip(
+                self._closed, self._picture.size, self.size, (top, left), (bottom, right)
+            )
+        )
         window = self._picture.rows(rows.first, rows.stop, columns.first, columns.stop)
         out = np.empty((3, len(rows.before), len(columns.before)), np.float32)
         for plane, target in zip(window, out):
@@ -175,7 +188,7 @@ class Combined:
         return self._combine(first, second, out=first)
 
 
-def octave_base(source, sizes):
+def octave_base(source, sizes, closed=(False, False)):
     """An octave of the undreamt picture, by the notebook's chain of reductions.
 
     Parameters
@@ -183,13 +196,15 @@ def octave_base(source, sizes):
     source : Stored
     sizes : list of (height, width)
         From the octave's own up to the source's.
+    closed : (bool, bool)
+        See `Resized`.
     """
     for size in sizes[-2::-1]:
-        source = Resized(source, size)
+        source = Resized(source, size, closed)
     return source
 
 
-def carry_up(dreamt, source, sizes):
+def carry_up(dreamt, source, sizes, closed=(False, False)):
     """An octave to be dreamt: its own base, and the detail dreamt on the one before.
 
     Parameters
@@ -200,9 +215,12 @@ def carry_up(dreamt, source, sizes):
         The undreamt picture.
     sizes : list of (height, width)
         From the size of `dreamt` on to that of `source`.
+    closed : (bool, bool)
+        See `Resized`.
     """
-    detail = Combined(np.subtract, dreamt, octave_base(source, sizes))
-    return Combined(np.add, Resized(detail, sizes[1]), octave_base(source, sizes[1:]))
+    detail = Combined(np.subtract, dreamt, octave_base(source, sizes, closed))
+    base = octave_base(source, sizes[1:], closed)
+    return Combined(np.add, Resized(detail, sizes[1], closed), base)
 
 
 def strips(height, width, pixels=STRIP, least=STRIP_ROWS):
@@ -232,3 +250,20 @@ class _Taps:
 
     def pairs(self):
         return (self.before, self.weight_before), (self.after, self.weight_after)
+
+
+class _RingTaps(_Taps):
+    """The same on an axis that closes in itself: nothing is beyond its ends.
+
+    Samples are as far apart from the last to the first as everywhere. Indices go on beyond the
+    ends; whoever holds the pixels knows where they are.
+    """
+
+    def __init__(self, length, new_length, start=0, stop=None):
+        stop = new_length if stop is None else stop
+        position = (np.arange(start, stop) + 0.5) * (length / new_length) - 0.5
+        self.before = np.floor(position).astype(np.intp)
+        self.after = self.before + 1
+        self.weight_after = position - self.before
+        self.weight_before = 1.0 - self.weight_after
+        self.first, self.stop = int(self.before[0]), int(self.after[-1]) + 1

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import budget, engines, files, images
-from .canvas import Window
+from .canvas import WRAPS, Window
 from .checkpoint import WorkFolder, fingerprint
 from .dreamer import region_frames, whole_frames
 from .errors import DreamError
@@ -33,6 +33,7 @@ class Job(NamedTuple):
     frames: list  #: the `Window` of each octave that is dreamt
     region: Window | None  #: what is written, in the last octave; None for all
     wrap: str  #: of the canvases
+    closed: tuple  #: axes on which octaves are resampled as rings
     demand: budget.Demand
     folder: WorkFolder | None  #: None where canvases are held in RAM
 
@@ -94,10 +95,12 @@ def prepare(source, output, settings, planning=False):
             settings, frames[-1][2:], definition, picture.dtype, base,
             on_gpu=settings.gpu is not None,
         )  # fmt: skip
-        _check_tiles(definition, chosen, sizes)
+        check_tiles(definition, chosen, sizes)
         # What follows from the rest is not recorded: another picture may need it otherwise.
         recorded = chosen.replace(wrap=settings.wrap, storage=settings.storage)
         wrap = chosen.wrap if not region else "none"
+        # The notebook rolls a picture around but does not resample it so: only what was asked for.
+        closed = WRAPS[wrap if settings.wrap else "none"]
         if not planning and (settings.work_dir or settings.resume or not demand.in_ram):
             folder = folder or WorkFolder(work_dir)
             on_error.callback(folder.close)
@@ -112,7 +115,7 @@ def prepare(source, output, settings, planning=False):
         on_error.pop_all()
     return Job(
         output, picture, model, net, chosen.replace(wrap=wrap), recorded, sizes, frames, region,
-        wrap, demand, folder,
+        wrap, closed, demand, folder,
     )  # fmt: skip
 
 
@@ -173,7 +176,7 @@ def _region(text, size):
     return Window(top, left, height, width)
 
 
-def _check_tiles(definition, settings, sizes):
+def check_tiles(definition, settings, sizes):
     """Refuse tiles in which the network does not reach the layer."""
     if settings.schedule == "whole":
         return

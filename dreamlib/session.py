@@ -68,8 +68,8 @@ def run(job):
     begin = time.monotonic()
     with Progress(shapes, passes, settings.quiet) as progress:
         dreamer = Dreamer(
-            source, job.sizes, job.frames, settings, painter.encoding, Alone(painter), store,
-            progress, preview,
+            source, job.sizes, job.frames, job.closed, settings, painter.encoding, Alone(painter),
+            store, progress, preview,
         )  # fmt: skip
         canvas = dreamer.run()
     seconds = time.monotonic() - begin
@@ -95,7 +95,7 @@ def _source(job, store, rule):
     picture = job.picture
     size = (picture.height, picture.width)
     if isinstance(store, InMemory) and isinstance(picture, images.Picture):
-        return Stored(Canvas.of(picture.pixels), Encoding(rule, np.uint8))
+        return Stored(Canvas.of(picture.pixels, job.wrap), Encoding(rule, np.uint8))
     dtype = np.dtype(np.uint8 if picture.dtype == np.uint8 else np.uint16)
     if not store.has("source"):
         canvas = store.new_canvas("source", size, dtype)
