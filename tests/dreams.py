@@ -96,7 +96,7 @@ def dreamer(
 ):
     """A dreamer of `image` in a store."""
     encoding = painter.encoding if painter else Encoding(RULE, dtype)
-    source = Stored(Canvas.of(image), Encoding(encoding.rule, image.dtype))
+    source = Stored(Canvas.of(image, settings.wrap), Encoding(encoding.rule, image.dtype))
     sizes = octave_sizes(*image.shape[:2], octaves, 1.4)
     crew = crew or Alone(painter or FakePainter(encoding))
     closed = (False, False) if settings.schedule == "whole" else WRAPS[settings.wrap]

@@ -195,3 +195,23 @@ def test_strips_follow_each_other_from_top_to_bottom(height, width, pixels, leas
     cut = list(strips(height, width, pixels, least))
     assert [row for top, bottom in cut for row in range(top, bottom)] == list(range(height))
     assert all(bottom - top >= least for top, bottom in cut[:-1])
+
+
+@given(sides, sides, sides, sides)
+def test_on_a_ring_samples_lie_as_numpy_interpolates_periods(height, width, new_height, new_width):
+    image = noise(3, height, width)
+    canvas = Canvas(height, width, "float32", "both")
+    window = Window(0, 0, height, width)
+    canvas.write(window, ENCODING.encode(image, window, 0))
+    picture = Resized(Stored(canvas, ENCODING), (new_height, new_width), (True, True))
+    rows, columns = (
+        (np.arange(new) + 0.5) * (old / new) - 0.5
+        for old, new in [(height, new_height), (width, new_width)]
+    )
+    across = np.apply_along_axis(
+        lambda line: np.interp(columns, np.arange(width), line, period=width), 2, image
+    )
+    expected = np.apply_along_axis(
+        lambda line: np.interp(rows, np.arange(height), line, period=height), 1, across
+    )
+    assert np.allclose(picture.rows(0, new_height), expected, atol=1e-3)
