@@ -40,6 +40,7 @@ format: setup ## mend style and formatting
 
 bench: setup ## seconds and memory of a step: the notebook on real Caffe, ours, the limit
 	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/tile_step.py
 	$(BIN)/python benchmarks/layers.py
 	$(BIN)/python benchmarks/roll.py
 

@@ -33,6 +33,13 @@ LEAST_TILE, TILE_STEP = 64, 32
 #: Context around a tile of the shift schedule, and the feathered band of the others, in pixels.
 OVERLAP, FEATHER = 32, 64
 
+#: Pixels up to which a picture is dreamt whole, as the notebook does, if memory allows. Beyond it
+#: tiles are as good and faster, since they stay in the processor's caches.
+LARGEST_WHOLE = 4_000_000
+
+#: Bytes of RAM for each pixel of a tile that is on its way to or from a GPU.
+TRAVELLING = 40
+
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -112,7 +119,7 @@ def canvas_bytes(size, dtype, octave_scale, octaves, source_bytes):
     return int(source_bytes + full + max(full, 2 * before))
 
 
-def choose(settings, size, definition, source_dtype, base, on_gpu=False):
+def choose(settings, size, definition, source_dtype, base, on_gpu=False, workers=0, gpu_free=None):
     """Fill in what the user left open about tiles and storage, so that memory is kept.
 
     Parameters
@@ -127,6 +134,10 @@ def choose(settings, size, definition, source_dtype, base, on_gpu=False):
         Resident memory of this process before the dream.
     on_gpu : bool
         Whether the network's memory is not the machine's.
+    workers : int
+        Processes beside this one that paint; they need the canvases in files, and tiles.
+    gpu_free : int, optional
+        Bytes that the GPU has free, if anybody knows.
 
     Returns
     -------
@@ -137,48 +148,45 @@ def choose(settings, size, definition, source_dtype, base, on_gpu=False):
     DreamError
         The budget is too small for any tile; says what would do.
     """
-    pixels = size[0] * size[1]
-    budget = memory_budget(settings, base)
-    need = _NetworkNeed(definition, settings, on_gpu)
-    deep = np.dtype(source_dtype) != np.uint8
-    chosen = {}
     if not settings.clip and settings.storage in ("uint8", "uint16"):
         raise DreamError(
             f"storage {settings.storage} holds nothing beyond 0..255; use --storage float32 with "
             "--no-clip"
         )
+    pixels = size[0] * size[1]
+    budget = memory_budget(settings, base)
+    base *= 1 + workers
+    room = _Room(budget - base - OVERHEAD, gpu_free, definition, settings, on_gpu, workers or 1)
+
     schedule = settings.schedule
     if schedule is None:
         whole = canvas_bytes(size, np.float32, settings.octave_scale, settings.octaves, 3 * pixels)
-        fits = base + OVERHEAD + need(pixels) + whole <= budget
-        schedule = "whole" if fits and settings.tile_size is None else "shift"
-    chosen["schedule"] = schedule
-    chosen["wrap"] = settings.wrap or ("both" if schedule == "whole" else "none")
+        small = pixels <= LARGEST_WHOLE and room.fits(pixels, besides=whole)
+        schedule = "whole" if small and settings.tile_size is None and not workers else "shift"
+    tile = overlap = None
+    if schedule != "whole":
+        best = BEST_TILE["cuda" if on_gpu else "cpu"]
+        tile, overlap = _tile(settings, schedule, size, room, best)
+    seen = _seen(settings, schedule, size, tile, overlap)
+    if not room.fits(seen):
+        raise DreamError(room.refusal(schedule, tile, seen, budget, base))
+
     storage = settings.storage
     if storage == "auto":
-        small = "uint16" if deep else "uint8"
-        storage = "float32" if schedule == "whole" or not settings.clip else small
-    chosen["storage"] = storage
+        exact = schedule == "whole" or not settings.clip
+        deep = np.dtype(source_dtype) != np.uint8
+        storage = "float32" if exact else "uint16" if deep else "uint8"
     source_bytes = pixels * 3 * np.dtype(_source_storage(storage, source_dtype)).itemsize
     canvases = canvas_bytes(size, storage, settings.octave_scale, settings.octaves, source_bytes)
-
-    room = budget - base - OVERHEAD
-    if schedule == "whole":
-        tile, overlap = None, 0
-    else:
-        tile, overlap = _tile(settings, schedule, size, need, room, on_gpu)
-        chosen.update(tile_size=tile, overlap=overlap)
-    network = need(_seen(settings, schedule, size, tile, overlap))
-    if network > room:
-        raise DreamError(
-            f"a memory of {_gigabytes(budget)} is too small: {_gigabytes(base + OVERHEAD)} are "
-            f"taken before the dream, and the network takes {_gigabytes(network)} for "
-            f"{'the whole picture' if schedule == 'whole' else f'tiles of {tile} pixels'}; allow "
-            f"--memory {-(-(base + OVERHEAD + network) // (1 << 20))}M"
-            + ("" if schedule != "whole" else ", or leave --schedule out")
-        )
-    in_ram = canvases + network <= room
-    return settings.replace(**chosen), Demand(network, canvases, base, in_ram)
+    chosen = settings.replace(
+        schedule=schedule,
+        wrap=settings.wrap or ("both" if schedule == "whole" else "none"),
+        storage=storage,
+        tile_size=tile,
+        overlap=overlap,
+    )
+    in_ram = room.fits(seen, besides=canvases) and not workers
+    return chosen, Demand(room.network(seen), canvases, base, in_ram)
 
 
 def memory_budget(settings, base):
@@ -188,24 +196,49 @@ def memory_budget(settings, base):
     return base + int(SHARE * available_memory())
 
 
-class _NetworkNeed:
-    """RAM that the network takes for a number of pixels: none of it on a GPU."""
+class _Room:
+    """What is free for networks, in RAM and on a GPU, and what they take of it."""
 
-    def __init__(self, definition, settings, on_gpu):
-        self._per_million = network_bytes(definition, settings.end, settings.engine, 10**6)
-        if on_gpu:
-            self._per_million = 40 * 10**6  # the picture, and what travels
+    def __init__(self, ram, gpu, definition, settings, on_gpu, painters):
+        self._ram = ram
+        self._gpu = SHARE * gpu if on_gpu and gpu is not None else float("inf")
+        self._on_gpu, self._painters = on_gpu, painters
+        self._million = network_bytes(definition, settings.end, settings.engine, 10**6)
 
-    def __call__(self, pixels):
-        return int(self._per_million * pixels / 10**6)
+    def network(self, pixels):
+        """Return the bytes of RAM that the networks of all painters take for `pixels` each."""
+        million = TRAVELLING * 10**6 if self._on_gpu else self._million
+        return int(self._painters * million * pixels / 10**6)
+
+    def fits(self, pixels, besides=0):
+        """Tell whether `pixels` at once fit, and so many more bytes of RAM."""
+        return (
+            self.network(pixels) + besides <= self._ram
+            and self._million * pixels / 10**6 <= self._gpu
+        )
+
+    def refusal(self, schedule, tile, pixels, budget, base):
+        """Say what does not fit, and what would."""
+        what = "the whole picture" if schedule == "whole" else f"tiles of {tile} pixels"
+        hint = ", or leave --schedule out" if schedule == "whole" else ""
+        if self.network(pixels) <= self._ram:
+            return (
+                f"the GPU has room for {_gigabytes(self._gpu)}, and the network takes "
+                f"{_gigabytes(self._million * pixels / 10**6)} for {what}; take a smaller "
+                f"--tile-size{hint}"
+            )
+        taken = base + OVERHEAD
+        return (
+            f"a memory of {_gigabytes(budget)} is too small: {_gigabytes(taken)} are taken before "
+            f"the dream, and the network takes {_gigabytes(self.network(pixels))} for {what}; "
+            f"allow --memory {-(-(taken + self.network(pixels)) // (1 << 20))}M{hint}"
+        )
 
 
-def _tile(settings, schedule, size, need, room, on_gpu):
-    """Choose tile size and overlap: the user's, or the best that fits into `room`."""
-    best = BEST_TILE["cuda" if on_gpu else "cpu"]
-    if settings.tile_size is not None:
-        tiles = [settings.tile_size]
-    else:
+def _tile(settings, schedule, size, room, best):
+    """Choose tile size and overlap: the user's, or the best that fits, or else the least."""
+    tiles = [settings.tile_size]
+    if settings.tile_size is None:
         tiles = range(best, LEAST_TILE - 1, -TILE_STEP)
     for tile in tiles:
         overlap = settings.overlap
@@ -216,7 +249,7 @@ def _tile(settings, schedule, size, need, room, on_gpu):
                 f"an overlap of {overlap} is more than half a tile of {tile} pixels; take "
                 f"--overlap {tile // 2} or less, or a larger --tile-size"
             )
-        if need(_seen(settings, schedule, size, tile, overlap)) <= room:
+        if room.fits(_seen(settings, schedule, size, tile, overlap)):
             break
     return tile, overlap
 

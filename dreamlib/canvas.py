@@ -222,6 +222,7 @@ class Encoding:
         self.rule = rule
         self.dtype = np.dtype(dtype)
         self.levels = {"uint8": 1, "uint16": 257, "float32": None}[self.dtype.name]
+        self.threshold_bits = 12 if self.levels == 1 else 5
 
     def decode(self, pixels, out):
         """Turn pixels ``(h, w, 3)`` into the network's values, written into `out` ``(3, h, w)``."""
@@ -277,7 +278,7 @@ class Encoding:
             scratch += mean
             if self.levels > 1:
                 scratch *= self.levels
-            scratch += thresholds(window, channel, turn, bits=12 if self.levels == 1 else 5)
+            scratch += thresholds(window, channel, turn, self.threshold_bits)
             np.floor(scratch, out=scratch)
             np.clip(scratch, 0, np.iinfo(self.dtype).max, out=scratch)
             pixels[..., channel] = scratch
@@ -286,7 +287,7 @@ class Encoding:
 
 #: Fractions of a turn, in units of 2**-32, by which the threshold moves from row to row, column to
 #: column (Roberts' R2 sequence), channel to channel, and turn to turn (the golden ratio).
-_ROW, _COLUMN, _CHANNEL, _TURN = 3242174889, 2447445414, 1431655765, 2654435769
+ROW_STEP, COLUMN_STEP, CHANNEL_STEP, TURN_STEP = 3242174889, 2447445414, 1431655765, 2654435769
 
 
 def thresholds(window, channel, turn, bits):
@@ -303,9 +304,9 @@ def thresholds(window, channel, turn, bits):
     -------
     (window.height, window.width) ndarray of float32
     """
-    rows = np.arange(window.top, window.top + window.height, dtype=np.int64) * _ROW
-    columns = np.arange(window.left, window.left + window.width, dtype=np.int64) * _COLUMN
-    rows += channel * _CHANNEL + turn * _TURN
+    rows = np.arange(window.top, window.top + window.height, dtype=np.int64) * ROW_STEP
+    columns = np.arange(window.left, window.left + window.width, dtype=np.int64) * COLUMN_STEP
+    rows += channel * CHANNEL_STEP + turn * TURN_STEP
     phase = rows.astype(np.uint32)[:, None] + columns.astype(np.uint32)
     phase >>= np.uint32(32 - bits)
     values = phase.astype(np.float32)

@@ -129,12 +129,12 @@ class WorkFolder:
             raise DreamError(
                 f"another process is dreaming in {path}; wait for it, or name another --work-dir"
             ) from error
-        try:
-            if (self.path / JOURNAL).exists():
+        if (self.path / JOURNAL).exists():
+            try:
                 self._load(resume)
-        except BaseException:
-            self.close()
-            raise
+            except DreamError:
+                self.close()
+                raise
 
     def _load(self, resume):
         if not resume:

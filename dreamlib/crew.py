@@ -1,6 +1,28 @@
-"""Who paints a phase's visits: this process alone."""
+"""Who paints a phase's visits: this process alone, or a crew of worker processes.
+
+A crew's picture does not depend on the number of workers, nor on which of them paints what. In its
+last bits it does depend on what computes a tile's gradient: the CPU or a GPU, and on the CPU the
+number of threads, by which PyTorch and its libraries choose among algorithms. So a crew is of one
+kind of device, and each worker has one thread unless told otherwise, however many cores there are.
+"""
 
 from __future__ import annotations
+
+import contextlib
+import os
+import re
+import selectors
+from collections import deque
+
+from .errors import DreamError
+from .hand import NEEDED, Hand
+
+#: So often in a row may a worker die without finishing a tile.
+MOST_DEATHS = 3
+
+
+class WorkerError(RuntimeError):
+    """A defect that showed in a worker; ends with the worker's own traceback."""
 
 
 class Alone:
@@ -13,6 +35,15 @@ class Alone:
 
     def __init__(self, painter):
         self._painter = painter
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        """Do nothing: there is nobody to send home."""
 
     def paint(self, place, visits, indices, canvas, target, mean, turn):
         """Paint some visits of a phase.
@@ -33,6 +64,13 @@ class Alone:
         sum_abs : float
             What `Painter.paint` returned.
         """
+        if hasattr(self._painter, "paint_many"):
+            chosen = [visits[index] for index in indices]
+            painting = self._painter.paint_many(chosen, canvas, target, mean, turn)
+            with contextlib.closing(painting):
+                for position, sum_abs in painting:
+                    yield indices[position], sum_abs
+            return
         for index in indices:
             yield index, self._painter.paint(visits[index], canvas, target, mean, turn)
 
@@ -40,3 +78,209 @@ class Alone:
         """Measure some visits of a phase: yields what `paint` does, and changes nothing."""
         for index in indices:
             yield index, self._painter.measure(visits[index], canvas)
+
+
+class Crew:
+    """Several painters, each a process with a net of its own, which share canvases in files.
+
+    A worker that dies gives its tiles back and is replaced. Whoever leaves the generator of `paint`
+    or `measure` early, by ``close()`` or an error, ends all workers at once; what they were
+    painting counts as not painted. They are started again when they are next needed.
+
+    Parameters
+    ----------
+    devices : str
+        One for each worker, as `parse_devices` takes them.
+    model : dreamlib.models.Model
+    settings : dreamlib.settings.Settings
+        With nothing left open.
+    sizes : list of (height, width)
+        Of the octaves' canvases.
+    threads : int
+        Of the CPU, for each worker. The picture depends on it: see above.
+
+    Attributes
+    ----------
+    pids : list of int
+        The processes.
+
+    Raises
+    ------
+    DreamError
+        A device is unknown, or not there; or the network cannot be loaded.
+    """
+
+    def __init__(self, devices, model, settings, sizes, threads=1):
+        self._gpus = parse_devices(devices)
+        self._threads = threads
+        self._order = {
+            "model": os.path.abspath(model.folder),
+            "engine": settings.engine,
+            "precision": settings.precision,
+            "sizes": [list(size) for size in sizes],
+            "settings": {name: getattr(settings, name) for name in NEEDED},
+        }
+        self._hands = []
+        self._start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    @property
+    def pids(self):
+        return [hand.pid for hand in self._hands]
+
+    def close(self):
+        """End the workers."""
+        for hand in self._hands:
+            hand.dismiss()
+        for hand in self._hands:
+            hand.end()
+        self._hands = []
+
+    def paint(self, place, visits, indices, canvas, target, mean, turn):
+        """Paint some visits of a phase, in any order: see `Alone.paint`.
+
+        The canvases must lie in files, and `visits` be what the schedule of the settings says.
+        """
+        path = os.path.abspath(target.path)
+        return self._perform(place, visits, indices, canvas, path, mean, turn)
+
+    def measure(self, place, visits, indices, canvas):
+        """Measure some visits of a phase: yields what `paint` does, and changes nothing."""
+        return self._perform(place, visits, indices, canvas, None, None, None)
+
+    def _perform(self, place, visits, indices, canvas, target, mean, turn):
+        """Have tasks done; yields (index, sum_abs)."""
+        if list(canvas.shape[:2]) != self._order["sizes"][place[0]]:
+            raise ValueError(f"the crew was told another size of octave {place[0]} than {canvas}")
+        path = os.path.abspath(canvas.path)
+        # The largest first, so that all end at about the same time.
+        indices = sorted(indices, key=lambda index: -_area(visits[index].window))
+        left = deque(
+            {"place": place, "index": index, "canvas": path, "target": target, "mean": mean,
+             "turn": turn}
+            for index in indices
+        )  # fmt: skip
+        self._start()
+        try:
+            self._hand_out(left)
+            while left or any(hand.tasks for hand in self._hands):
+                finished = self._hear(left)
+                self._hand_out(left)
+                yield from finished
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self):
+        """Start the workers unless they run, and wait until all are ready."""
+        if self._hands:
+            return
+        try:
+            for gpu in self._gpus:
+                self._hands.append(Hand(gpu, self._order, self._threads))
+            while not all(hand.ready for hand in self._hands):
+                self._hear(deque())
+        except BaseException:
+            self.close()
+            raise
+
+    def _hand_out(self, left):
+        """Give tasks to those who have none, and a second one in advance while there are many.
+
+        The last ones are kept for whoever is free first.
+        """
+        for hand in self._hands:
+            if left and hand.ready and not hand.tasks:
+                hand.give(left.popleft())
+        for hand in self._hands:
+            if len(left) >= len(self._hands) and hand.ready and len(hand.tasks) == 1:
+                hand.give(left.popleft())
+
+    def _hear(self, left):
+        """Wait for news, and return the tasks finished: a list of (index, sum_abs).
+
+        The tasks of those who died go back to `left`.
+        """
+        finished = []
+        with selectors.DefaultSelector() as selector:
+            for hand in self._hands:
+                selector.register(hand, selectors.EVENT_READ)
+            heard = [key.fileobj for key, _ in selector.select()]
+        for hand in heard:
+            answers = hand.hear()
+            if answers is None:
+                left.extendleft(reversed(hand.tasks))
+                self._replace(hand)
+                continue
+            for answer in answers:
+                _raise_failure(hand, answer)
+                if "ready" in answer:
+                    hand.ready = True
+                else:
+                    hand.deaths = 0
+                    finished.append((hand.tasks.popleft()["index"], answer["sum_abs"]))
+        return finished
+
+    def _replace(self, dead):
+        """Start a worker in the place of one that died."""
+        self._hands.remove(dead)
+        words = dead.end()
+        if dead.deaths + 1 >= MOST_DEATHS:
+            raise DreamError(
+                f"a worker on {dead.device} died {MOST_DEATHS} times in a row; the last time "
+                f"{words}\nTake fewer workers or smaller tiles if memory ran out, or dream without "
+                "workers"
+            )
+        self._hands.append(Hand(dead.gpu, self._order, self._threads, dead.deaths + 1))
+
+
+def _area(window):
+    return window.height * window.width
+
+
+def _raise_failure(hand, answer):
+    """Raise what a worker could not do, if that is its answer."""
+    if "refused" in answer:
+        raise DreamError(answer["refused"])
+    if "failed" in answer:
+        what = "a worker could not load its network"
+        if hand.ready:
+            task = hand.tasks[0]
+            octave, turn, phase = task["place"]
+            what = f"tile {task['index']} of octave {octave}, pass {turn}, phase {phase} failed"
+        raise WorkerError(f"{what}, on {hand.device}:\n\n{answer['failed']}")
+
+
+def parse_devices(text):
+    """Read a list of devices, one for each worker, such as ``cpu,cpu`` or ``cuda:0,cuda:1``.
+
+    Returns
+    -------
+    list of int or None
+        CUDA devices; None is the CPU.
+
+    Raises
+    ------
+    DreamError
+        Something else, or CPU and GPU in one list: who paints a tile must not show in it.
+    """
+    devices = []
+    for name in text.split(","):
+        match = re.fullmatch(r"cpu|cuda(?::(\d{1,4}))?", name.strip())
+        if not match:
+            raise DreamError(
+                f"device {name.strip()!r} is unknown; expected one for each worker, such as "
+                "cpu,cpu or cuda:0,cuda:1"
+            )
+        devices.append(None if name.strip() == "cpu" else int(match.group(1) or 0))
+    if None in devices and any(gpu is not None for gpu in devices):
+        raise DreamError(
+            f"devices {text} mix CPU and GPU, which round differently: the picture would depend on "
+            "who happens to paint which tile; take either kind alone"
+        )
+    return devices

@@ -53,6 +53,10 @@ class Preprocessing(NamedTuple):
         """Lowest and highest value of each network channel that is still a colour."""
         return -self.mean * self.scale, (255 - self.mean) * self.scale
 
+    def difference(self, levels):
+        """Turn a difference of grey levels into one of the network's values: a float."""
+        return levels * float(self.scale)
+
 
 @profile
 def preprocess(net, img, out=None):
@@ -151,7 +155,7 @@ def make_step(
     rule = Preprocessing.of(net)
     mean = inplace.mean_abs(gradient) if mean_gradient is None else mean_gradient
     if mean > 0:  # where nothing is active there is nowhere to climb; the notebook made NaNs here
-        inplace.add_scaled(image, gradient, step_size * float(rule.scale) / mean)
+        inplace.add_scaled(image, gradient, rule.difference(step_size) / mean)
     inplace.roll(image, -ox, -oy)
     if clip:
         inplace.clip(image, *rule.limits())

@@ -186,13 +186,17 @@ class Dreamer:
             (phase, index) for phase, visits in enumerate(phases) for index in range(len(visits))
         ]
         wanted = min(max(round(len(places) * SAMPLE_SHARE), SAMPLE_LEAST), SAMPLE_MOST, len(places))
+        sample = {}
         for number in range(wanted):
             # Evenly spread over the sequence, which goes through the picture once a phase.
             phase, index = places[(2 * number + 1) * len(places) // (2 * wanted)]
+            sample.setdefault(phase, []).append(index)
+        for phase, indices in sample.items():
             place = (state.octave, state.turn, phase)
-            for _, sum_abs in self._crew.measure(place, phases[phase], [index], canvas):
+            sums = dict(self._crew.measure(place, phases[phase], indices, canvas))
+            for index in indices:  # in this order: a sum depends on it
                 core = phases[phase][index].core
-                state.mean.add(sum_abs, core.height * core.width)
+                state.mean.add(sums[index], core.height * core.width)
         state.mean.end_sample()
 
     def _paint(self, state, visits, canvas, shadow, mean):

@@ -77,6 +77,15 @@ def _import(module, explanation):
         raise DreamError(explanation.format(error)) from error
 
 
+def free_gpu_memory(engine, gpu):
+    """Return the bytes that a CUDA device has free; None where the engine cannot tell."""
+    if engine == "caffe":
+        return None
+    import torch
+
+    return torch.cuda.mem_get_info(gpu)[0]
+
+
 def engine_name(net):
     """Name the engine that a net belongs to: ``'caffe'`` or ``'torch'``."""
     bases = {base.__module__.split(".")[0] for base in type(net).__mro__}

@@ -6,12 +6,34 @@ import numpy as np
 
 from .canvas import Encoding
 from .dream import Preprocessing, make_step
+from .engines import engine_name
 from .objectives import objective_L2
 from .profiling import profile
 
 
+def make_painter(net, *args, **kwargs):
+    """Make the painter that suits a net's engine.
+
+    Parameters
+    ----------
+    net : caffe.Classifier
+    *args, **kwargs
+        As for `Painter`.
+
+    Returns
+    -------
+    Painter or dreamlib.pycaffe.painter.DevicePainter
+        The latter for our engine, where tiles stay on the network's device.
+    """
+    if engine_name(net) == "caffe":
+        return Painter(net, *args, **kwargs)
+    from .pycaffe.painter import DevicePainter  # needs torch, which real Caffe's machine may lack
+
+    return DevicePainter(net, *args, **kwargs)
+
+
 class Painter:
-    """Paints visits with one net.
+    """Paints visits with one net, of any engine.
 
     Parameters
     ----------
@@ -52,7 +74,7 @@ class Painter:
             Sum of the gradient's absolute values over the core, before the first step.
         """
         image = self._load(visit, canvas)
-        before = None if visit.row_weight is None else _core(image, visit).copy()
+        before = None if visit.row_weight is None else core_of(image, visit).copy()
         first = sum_abs = None
         for _ in range(self._steps):
             # Within a visit gradients grow; the picture's mean is taken to grow with them.
@@ -63,12 +85,9 @@ class Painter:
             )  # fmt: skip
             sum_abs = self._sum_abs(visit)
             first = sum_abs if first is None else first
-        core = _core(self._net.blobs["data"].data[0], visit)
+        core = core_of(self._net.blobs["data"].data[0], visit)
         if before is not None:
-            core -= before
-            core *= visit.row_weight[:, None]
-            core *= visit.column_weight
-            core += before
+            blend(core, before, visit.row_weight, visit.column_weight)
         target.write(visit.core, self.encoding.encode(core, visit.core, turn))
         return first
 
@@ -86,11 +105,34 @@ class Painter:
         return self.encoding.decode(canvas.read(visit.window), blob.data[0])
 
     def _sum_abs(self, visit):
-        gradient = _core(self._net.blobs["data"].diff[0], visit)
-        return sum(float(np.abs(plane).sum(dtype=np.float64)) for plane in gradient)
+        return sum_abs(core_of(self._net.blobs["data"].diff[0], visit))
 
 
-def _core(image, visit):
-    """View the core of a window's picture (3, h, w)."""
+# What follows is the same for arrays and for PyTorch's tensors, unless it says otherwise.
+
+
+def core_of(image, visit):
+    """View the core of a window's picture (..., h, w)."""
     top, left = visit.core.top - visit.window.top, visit.core.left - visit.window.left
-    return image[:, top : top + visit.core.height, left : left + visit.core.width]
+    return image[..., top : top + visit.core.height, left : left + visit.core.width]
+
+
+def blend(image, before, row_weight, column_weight):
+    """Feather a dreamt picture (3, h, w) into what was there before, in place.
+
+    Parameters
+    ----------
+    image, before : (3, h, w) float32
+        `image` is changed, `before` is not.
+    row_weight, column_weight : (h,) and (w,) float32
+        Their product is each pixel's weight in what it becomes.
+    """
+    image -= before
+    image *= row_weight[:, None]
+    image *= column_weight
+    image += before
+
+
+def sum_abs(gradient):
+    """Sum the absolute values of an ndarray (3, h, w), in double precision: a float."""
+    return sum(float(np.abs(plane).sum(dtype=np.float64)) for plane in gradient)

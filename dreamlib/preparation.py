@@ -11,6 +11,7 @@ import numpy as np
 from . import budget, engines, files, images
 from .canvas import WRAPS, Window
 from .checkpoint import WorkFolder, fingerprint
+from .crew import parse_devices
 from .dreamer import region_frames, whole_frames
 from .errors import DreamError
 from .layers import check_layer
@@ -91,9 +92,12 @@ def prepare(source, output, settings, planning=False):
         files.check_output(output, written.width, written.height)
         check_octaves_fit(definition, settings.end, [frame[2:] for frame in frames])
         base = budget.resident_memory()
+        workers = parse_devices(settings.devices) if settings.devices else []
+        gpus = [gpu for gpu in [*workers, settings.gpu] if gpu is not None]
+        free = [engines.free_gpu_memory(settings.engine, gpu) for gpu in gpus]
         chosen, demand = budget.choose(
-            settings, frames[-1][2:], definition, picture.dtype, base,
-            on_gpu=settings.gpu is not None,
+            settings, frames[-1][2:], definition, picture.dtype, base, bool(gpus), len(workers),
+            min(free, default=None),
         )  # fmt: skip
         check_tiles(definition, chosen, sizes)
         # What follows from the rest is not recorded: another picture may need it otherwise.

@@ -19,8 +19,8 @@ class Progress:
     seconds. A step on a large octave counts for more than one on a small octave, so that the
     percentage moves evenly.
 
-    Within the context the first SIGINT lets the current step finish and ends the dream; the second
-    raises KeyboardInterrupt.
+    Within the context the first SIGINT, or SIGTERM, lets the current step finish and ends the
+    dream; the second raises KeyboardInterrupt.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Progress:
         self._quiet = quiet
         self._on_terminal = self._stream.isatty()
         self._bar = None
-        self._old_handler = None
+        self._old_handlers = []
 
     def __enter__(self):
         self._begin = time.monotonic()
@@ -64,12 +64,13 @@ class Progress:
                 bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left",
             )
         if threading.current_thread() is threading.main_thread():
-            self._old_handler = signal.signal(signal.SIGINT, self._interrupt)
+            self._old_handlers = [(number, signal.signal(number, self._interrupt))
+                                  for number in (signal.SIGINT, signal.SIGTERM)]  # fmt: skip
         return self
 
     def __exit__(self, *exception):
-        if self._old_handler is not None:
-            signal.signal(signal.SIGINT, self._old_handler)
+        for number, handler in self._old_handlers:
+            signal.signal(number, handler)
         if self._bar is not None:
             self._bar.close()
 

@@ -11,10 +11,10 @@ import numpy as np
 from . import files, images
 from .canvas import Canvas, Encoding, Window
 from .checkpoint import InMemory
-from .crew import Alone
+from .crew import Alone, Crew
 from .dreamer import Dreamer
 from .octaves import STRIP, Stored, strips
-from .painter import Painter
+from .painter import make_painter
 from .preparation import prepare
 from .preview import Preview
 from .progress import Progress
@@ -56,7 +56,7 @@ def run(job):
         What only shows on the way: a disk that fills up, a device that fails.
     """
     settings = job.settings
-    painter = Painter(
+    painter = make_painter(
         job.net, settings.storage, settings.end, settings.step_size, settings.clip,
         steps=settings.tile_steps,
     )  # fmt: skip
@@ -65,11 +65,14 @@ def run(job):
     shapes = [frame[2:] for frame in job.frames]
     source = _source(job, store, painter.encoding.rule)
     preview = Preview(job.output, settings.preview, painter.encoding) if settings.preview else None
+    crew = Alone(painter)
+    if settings.devices:
+        crew = Crew(settings.devices, job.model, settings, shapes)
     begin = time.monotonic()
-    with Progress(shapes, passes, settings.quiet) as progress:
+    with crew, Progress(shapes, passes, settings.quiet) as progress:
         dreamer = Dreamer(
-            source, job.sizes, job.frames, job.closed, settings, painter.encoding, Alone(painter),
-            store, progress, preview,
+            source, job.sizes, job.frames, job.closed, settings, painter.encoding, crew, store,
+            progress, preview,
         )  # fmt: skip
         canvas = dreamer.run()
     seconds = time.monotonic() - begin
@@ -84,7 +87,7 @@ def run(job):
         job.folder.close()
     elif job.folder:
         job.folder.remove()
-    device = "CPU" if settings.gpu is None else f"GPU {settings.gpu}"
+    device = settings.devices or ("CPU" if settings.gpu is None else f"GPU {settings.gpu}")
     return Result(
         Path(job.output), settings, device, seconds, progress.interrupted, embedded, folder
     )

@@ -76,7 +76,7 @@ def test_a_whole_dream_without_wrap_is_another_of_the_same_strength(net):
 
 
 def test_a_tiled_pass_is_the_whole_pictures_step(net):
-    """With the same mean, tiles on the strides' grid, and steps too small for later tiles to see."""
+    """With the same mean, tiles on the strides' grid, and too small to show to later tiles."""
     height, width, margin, mean, step_size = 192, 256, 64, 1.0, 0.0003
     image = dream.preprocess(net, picture(height, width))
     around = np.pad(image, ((0, 0), (margin, margin), (margin, margin)), mode="wrap")

@@ -1,0 +1,100 @@
+"""What a second worker brings: pixel-steps per second of two CPU workers against one.
+
+    python benchmarks/scaling.py [--size 2048x1536] [--workers 2] [--turns 3]
+
+One octave by the shift schedule with canvases in files, whole: making the canvas, the sample of the
+mean gradient and the journal included. Starting the workers is not, nor a first pass by which the
+networks warm up. Both crews dream the same picture, in turns, each worker with one thread; the
+pictures must be the same. Other programs on the same cores spoil the figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from dreamlib.canvas import Canvas, Encoding
+from dreamlib.checkpoint import WorkFolder
+from dreamlib.clouds import clouds
+from dreamlib.crew import Crew
+from dreamlib.dream import Preprocessing
+from dreamlib.dreamer import Dreamer, whole_frames
+from dreamlib.models import find_model
+from dreamlib.octaves import Stored
+from dreamlib.progress import Progress
+
+
+def dream(crew, settings, picture, rule, folder):
+    """Dream a picture of one octave; return seconds and pixels."""
+    encoding = Encoding(rule, settings.storage)
+    store = WorkFolder(folder)
+    store.begin({}, settings.storage, settings.wrap, need=0)
+    sizes = [picture.shape[:2]]
+    source = Stored(Canvas.of(picture), Encoding(rule, picture.dtype))
+    progress = Progress(sizes, settings.iterations, quiet=True)
+    dreamer = Dreamer(source, sizes, whole_frames(sizes), settings, encoding, crew, store, progress)
+    begin = time.perf_counter()
+    canvas = dreamer.run()
+    seconds = time.perf_counter() - begin
+    pixels = np.array(canvas.array())
+    store.remove()
+    return seconds, pixels
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="efficientnet_lite0")
+    parser.add_argument("--size", default="2048x1536", metavar="WIDTHxHEIGHT")
+    parser.add_argument("--tile", type=int, default=512)
+    parser.add_argument("--passes", type=int, default=4)
+    parser.add_argument("--workers", type=int, default=2, help="compared with one")
+    parser.add_argument("--turns", type=int, default=3)
+    options = parser.parse_args()
+    width, height = map(int, options.size.split("x"))
+    model = find_model(options.model)
+    settings = SimpleNamespace(
+        schedule="shift", tile_size=options.tile, overlap=32, wrap="none", jitter=32, seed=0,
+        iterations=options.passes, end=model.end, step_size=1.5, clip=True, storage="uint8",
+        tile_steps=1, engine="torch", precision="float32",
+    )  # fmt: skip
+    order = (2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2)
+    rule = Preprocessing(order, np.float32(model.mean), np.float32(model.input_scale))
+    picture = np.uint8(clouds(width, height))
+    seconds, pictures = {1: [], options.workers: []}, []
+    warm_up = SimpleNamespace(**{**vars(settings), "iterations": 1})
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        crews = {
+            count: stack.enter_context(
+                Crew(",".join(["cpu"] * count), model, settings, [(height, width)])
+            )
+            for count in seconds
+        }
+        for crew in crews.values():
+            dream(crew, warm_up, picture, rule, folder / "work")
+        for _ in range(options.turns):
+            for count, crew in crews.items():
+                taken, pixels = dream(crew, settings, picture, rule, folder / "work")
+                pictures.append(pixels)
+                seconds[count].append(taken)
+    if not all(np.array_equal(pixels, pictures[0]) for pixels in pictures):
+        raise SystemExit("the pictures differ")
+    steps = height * width * options.passes
+    print(f"{model.name}, {model.end}, {options.size}, tiles of {options.tile}; medians of turns")
+    print("| workers | pixel-steps per second |\n| ---: | ---: |")
+    for count, taken in seconds.items():
+        print(f"| {count} | {steps / statistics.median(taken):,.0f} |")
+    ratios = [one / more for one, more in zip(*seconds.values())]
+    print(f"\nratio: {statistics.median(ratios):.2f} (of the turns: "
+          f"{', '.join(f'{ratio:.2f}' for ratio in ratios)})")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
