@@ -104,10 +104,12 @@ def test_a_tiled_pass_is_the_whole_pictures_step(net):
     assert difference < 0.02
 
 
-@pytest.mark.parametrize("schedule", ["shift", "spiral", "random"])
-@pytest.mark.parametrize("wrap", ["none", "both"])
+@pytest.mark.parametrize(
+    ("schedule", "wrap"),
+    [("shift", "none"), ("shift", "both"), ("spiral", "none"), ("random", "both")],
+)
 def test_a_tiled_dream_is_as_strong_as_the_whole_one(net, schedule, wrap):
-    image = picture(100, 120)
+    image = picture(80, 96)
     whole, tiled = (
         np.abs(dreamt(net, image, kind, wrap=wrap) - image).mean() for kind in ("whole", schedule)
     )
@@ -119,9 +121,9 @@ def test_a_tiled_dream_is_as_strong_as_the_whole_one(net, schedule, wrap):
 ALIKE = 38
 
 
-@schedules
+@pytest.mark.parametrize("schedule", ["whole", "shift", "spiral"])
 def test_bytes_dream_what_floats_dream(net, schedule):
-    image = picture(120, 140)
+    image = picture(90, 110)
     floats, integers = (
         dreamt(net, image, schedule, dtype, octaves=2, iterations=3)
         for dtype in ("float32", "uint8")
@@ -131,10 +133,8 @@ def test_bytes_dream_what_floats_dream(net, schedule):
 
 
 def test_sixteen_bits_dream_what_floats_dream(net):
-    image = picture(100, 120)
-    floats, integers = (
-        dreamt(net, image, "shift", dtype, iterations=3) for dtype in ("float32", "uint16")
-    )
+    image = picture(80, 96)
+    floats, integers = (dreamt(net, image, "shift", dtype) for dtype in ("float32", "uint16"))
     error = np.square(floats - integers).mean()
     assert 10 * np.log10(255**2 / error) >= 55
 
@@ -186,7 +186,7 @@ def test_every_visit_is_told_and_all_pixels_are_counted(schedule):
 
 @schedules
 def test_a_dream_ended_after_any_step_is_a_picture_of_full_size(schedule):
-    image, settings = dreams.picture(40, 50), dreams.settings_of(schedule)
+    image, settings = dreams.picture(26, 30), dreams.settings_of(schedule)
     every = dreams.Steps()
     full = dreams.in_memory(settings, image, progress=every)
     for count in range(1, len(every.steps) + 1):
@@ -198,14 +198,14 @@ def test_a_dream_ended_after_any_step_is_a_picture_of_full_size(schedule):
 
 
 def test_a_dream_ended_early_has_what_was_dreamt_before(net):
-    image = picture(120, 140)
+    image = picture(80, 96)
     change = [
         np.abs(
-            dreamt(net, image, "shift", iterations=6, progress=dreams.Steps(count)) - image
+            dreamt(net, image, "whole", iterations=3, progress=dreams.Steps(count)) - image
         ).mean()
-        for count in (1, 40, 10**6)
+        for count in (1, 3, None)
     ]
-    assert change[0] < change[1] < change[2]
+    assert 0.5 < change[0] < change[1] < change[2]
 
 
 @schedules
