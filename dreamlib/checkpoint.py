@@ -69,6 +69,10 @@ class InMemory:
         """Give up a canvas, if it is there."""
         self._canvases.pop(name, None)
 
+    def close(self):
+        """Give up all canvases."""
+        self._canvases = {}
+
     def shadow(self, size, visits):
         """Return the canvas that takes a phase's tiles until all its visits are made.
 

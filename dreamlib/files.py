@@ -15,7 +15,7 @@ from . import images, vips
 from .errors import DreamError
 
 #: Pixels from which on a picture is read by strips.
-LARGE = 1 << 25
+LARGE = 1 << 24
 
 #: Outputs that libvips alone writes.
 DEEP_ZOOM = ".dzi"
@@ -89,7 +89,7 @@ def check_output(path, width, height):
         vips.check_size(path, width, height)
 
 
-def save_picture(path, pixels, settings_text, like, quality=95, tiff="strip"):
+def save_picture(path, pixels, settings_text, like, quality=95, tiff="strip", deep=False):
     """Write a picture, whole or not at all.
 
     Parameters
@@ -102,6 +102,8 @@ def save_picture(path, pixels, settings_text, like, quality=95, tiff="strip"):
         See `open_picture`; what goes around the dream is taken from it.
     quality : int
     tiff : {'strip', 'tile', 'pyramid'}
+    deep : bool
+        Round floating point to 16 bits where the format has them, not to 8.
 
     Returns
     -------
@@ -113,7 +115,7 @@ def save_picture(path, pixels, settings_text, like, quality=95, tiff="strip"):
     by_libvips = large or _for_libvips(path, tiff) or size > LARGE
     if by_libvips and has_libvips() and Path(path).suffix.lower() in vips.FORMATS:
         if not isinstance(pixels, vips.RawFile):
-            pixels = _whole_levels(pixels, deep=like.dtype == np.uint16)
+            pixels = _whole_levels(pixels, deep)
         around = like if large else None
         return vips.save_picture(path, pixels, settings_text, around, quality, tiff)
     if isinstance(pixels, vips.RawFile):

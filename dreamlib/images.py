@@ -179,7 +179,7 @@ def _as_picture(image, exif):
         pixels=None,
         icc_profile=image.info.get("icc_profile"),
         exif=exif.tobytes() if len(exif) else None,
-        dpi=image.info.get("dpi"),
+        dpi=_resolution(image),
     )
     if image.mode.startswith("I") or image.mode == "F":
         picture.pixels = _deep(image)
@@ -193,6 +193,12 @@ def _as_picture(image, exif):
         image, picture.icc_profile = _to_srgb(image, picture.icc_profile), None
     picture.pixels = np.array(image.convert("RGB"))
     return picture
+
+
+def _resolution(image):
+    """Return dots per inch, None if the file does not say: Pillow gives 1 for a TIFF's silence."""
+    dpi = image.info.get("dpi")
+    return dpi if dpi and min(dpi) > 1 else None
 
 
 def _deep(image):
@@ -298,7 +304,7 @@ def save_picture(path, pixels, settings_text, like=None, quality=95):
     DreamError
         Disk full, picture too large for the format...
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # a link stays, and what it points to is written
     kind = FORMATS[path.suffix.lower()]
     like = like or Picture(pixels)
     image = _to_image(pixels, like.alpha if kind in WITH_ALPHA else None)
@@ -330,6 +336,8 @@ def _to_image(pixels, alpha):
     from PIL import Image
 
     height, width = pixels.shape[:2]
+    if pixels.dtype == np.uint8 and alpha is None:
+        return Image.fromarray(pixels)
     out = np.empty((height, width, 3 if alpha is None else 4), np.uint8)
     rows = max(1, BLOCK // max(1, 3 * width))
     for top in range(0, height, rows):

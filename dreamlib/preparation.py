@@ -26,6 +26,7 @@ class Job(NamedTuple):
 
     output: str
     picture: object  #: see `dreamlib.files`
+    deep: bool  #: whether it has 16 bits
     model: object
     net: object
     settings: Settings  #: nothing is left open
@@ -118,8 +119,8 @@ def prepare(source, output, settings, planning=False):
             folder.begin(record, chosen.storage, wrap, demand.canvases)
         on_error.pop_all()
     return Job(
-        output, picture, model, net, chosen.replace(wrap=wrap), recorded, sizes, frames, region,
-        wrap, closed, demand, folder,
+        output, picture, picture.dtype == np.uint16, model, net, chosen.replace(wrap=wrap),
+        recorded, sizes, frames, region, wrap, closed, demand, folder,
     )  # fmt: skip
 
 

@@ -76,6 +76,9 @@ def run(job):
         )  # fmt: skip
         canvas = dreamer.run()
     seconds = time.monotonic() - begin
+    del dreamer, source
+    if isinstance(store, InMemory):
+        _make_room(job, store)
     text = to_toml(job.recorded)
     if progress.interrupted:
         share = 100 * progress.done / progress.total
@@ -91,6 +94,13 @@ def run(job):
     return Result(
         Path(job.output), settings, device, seconds, progress.interrupted, embedded, folder
     )
+
+
+def _make_room(job, store):
+    """Give up what the dream needed, before the picture is written."""
+    store.close()
+    if isinstance(job.picture, images.Picture):
+        job.picture.pixels = None
 
 
 def _source(job, store, rule):
@@ -113,6 +123,7 @@ def _source(job, store, rule):
 def _write(job, canvas, encoding, text):
     """Write the dreamt picture, or the region of it that was asked for."""
     like = job.picture
+    deep = encoding.levels is None and job.deep
     if canvas.path and encoding.levels and not job.region:
         pixels = RawFile(canvas.path, *canvas.shape[:2], canvas.dtype)
     else:
@@ -127,4 +138,4 @@ def _write(job, canvas, encoding, text):
         pixels = pixels[top : top + job.region.height, left : left + job.region.width]
         like = like.cropped(job.region)
     settings = job.settings
-    return files.save_picture(job.output, pixels, text, like, settings.quality, settings.tiff)
+    return files.save_picture(job.output, pixels, text, like, settings.quality, settings.tiff, deep)

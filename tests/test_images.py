@@ -289,3 +289,14 @@ def test_text_of_a_foreign_png_is_not_taken_for_settings(tmp_path):
     path = saved(Image.fromarray(gradient()), tmp_path / "foreign.png", pnginfo=info)
     with pytest.raises(DreamError, match="no settings"):
         read_settings_text(path)
+
+
+def test_a_link_stays_and_what_it_points_to_is_written(tmp_path):
+    (tmp_path / "link.png").symlink_to(tmp_path / "real.png")
+    save_picture(str(tmp_path / "link.png"), gradient(), TEXT)
+    assert (tmp_path / "link.png").is_symlink()
+    assert Image.open(tmp_path / "real.png").size == (32, 24)
+
+
+def test_a_tiff_that_does_not_tell_its_resolution_has_none(tmp_path):
+    assert load_picture(saved(Image.fromarray(gradient()), tmp_path / "p.tif")).dpi is None

@@ -112,7 +112,7 @@ def save_picture(path, pixels, settings_text, like=None, quality=95, tiff="strip
         Disk full, picture too large for the format...
     """
     vips = libvips()
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # a link stays, and what it points to is written
     loaded = image = load(vips, pixels)
     check_size(path, image.width, image.height)
     if tiff not in TIFF_LAYOUTS:
