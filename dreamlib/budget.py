@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .canvas import WRAPS
 from .errors import DreamError
 from .shapes import activations_per_pixel
 
@@ -163,10 +164,10 @@ def choose(settings, size, definition, source_dtype, base, on_gpu=False, workers
         small = pixels <= LARGEST_WHOLE and room.fits(pixels, besides=whole)
         schedule = "whole" if small and settings.tile_size is None and not workers else "shift"
     tile = overlap = None
-    seen = pixels
     if schedule != "whole":
-        tile, overlap = _tile(settings, schedule, room, BEST_TILE["cuda" if on_gpu else "cpu"])
-        seen = min(tile + 2 * overlap, size[0]) * min(tile + 2 * overlap, size[1])
+        best = BEST_TILE["cuda" if on_gpu else "cpu"]
+        tile, overlap = _tile(settings, schedule, size, room, best)
+    seen = _seen(settings, schedule, size, tile, overlap)
     if not room.fits(seen):
         raise DreamError(room.refusal(schedule, tile, seen, budget, base))
 
@@ -234,7 +235,7 @@ class _Room:
         )
 
 
-def _tile(settings, schedule, room, best):
+def _tile(settings, schedule, size, room, best):
     """Choose tile size and overlap: the user's, or the best that fits, or else the least."""
     tiles = [settings.tile_size]
     if settings.tile_size is None:
@@ -248,10 +249,24 @@ def _tile(settings, schedule, room, best):
                 f"an overlap of {overlap} is more than half a tile of {tile} pixels; take "
                 f"--overlap {tile // 2} or less, or a larger --tile-size"
             )
-        beyond = overlap if schedule == "shift" else 0
-        if room.fits((tile + 2 * beyond) ** 2):
+        if room.fits(_seen(settings, schedule, size, tile, overlap)):
             break
     return tile, overlap
+
+
+def _seen(settings, schedule, size, tile, overlap):
+    """Return the pixels of the largest window that the network is given at once."""
+    closed = WRAPS[settings.wrap or ("both" if schedule == "whole" else "none")]
+    pixels = 1
+    for side, is_closed in zip(size, closed):
+        if schedule == "whole":
+            pixels *= side if is_closed else side + settings.jitter
+        elif schedule == "shift":
+            beyond = 2 * overlap if is_closed else max(2 * overlap, settings.jitter)
+            pixels *= min(tile, side) + beyond
+        else:
+            pixels *= min(tile, side) + settings.jitter
+    return pixels
 
 
 def _source_storage(storage, source_dtype):

@@ -112,9 +112,14 @@ class Dreamer:
     def _steps_before(self, state):
         """Count the pixel-steps that a dream to be resumed has made."""
         pixels = [frame.height * frame.width for frame in self._frames]
-        now = pixels[state.octave]
-        share = state.mean.pixels / now if self._settings.schedule == "shift" else 0
-        return (sum(pixels[: state.octave]) * self._passes) + int(now * (state.turn + share))
+        count = sum(pixels[: state.octave]) * self._passes + pixels[state.octave] * state.turn
+        if state.phase or state.done:
+            size = self._frames[state.octave][2:]
+            phases = octave_schedule(self._settings, size, state.octave).phases(state.turn)
+            made = [visit for phase in phases[: state.phase] for visit in phase]
+            made += [phases[state.phase][index] for index in state.done]
+            count += sum(visit.pixels for visit in made)
+        return count
 
     # -- canvases ---------------------------------------------------------------------------------
 

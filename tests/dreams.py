@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dreamlib.canvas import Canvas, Encoding
+from dreamlib.canvas import WRAPS, Canvas, Encoding
 from dreamlib.checkpoint import InMemory, WorkFolder
 from dreamlib.crew import Alone
 from dreamlib.dream import Preprocessing
@@ -96,12 +96,14 @@ def dreamer(
 ):
     """A dreamer of `image` in a store."""
     encoding = painter.encoding if painter else Encoding(RULE, dtype)
-    source = Stored(Canvas.of(image), Encoding(encoding.rule, image.dtype))
+    source = Stored(Canvas.of(image, settings.wrap), Encoding(encoding.rule, image.dtype))
     sizes = octave_sizes(*image.shape[:2], octaves, 1.4)
     crew = crew or Alone(painter or FakePainter(encoding))
+    closed = (False, False) if settings.schedule == "whole" else WRAPS[settings.wrap]
     return Dreamer(
-        source, sizes, whole_frames(sizes), settings, encoding, crew, store, progress or Steps()
-    )
+        source, sizes, whole_frames(sizes), closed, settings, encoding, crew, store,
+        progress or Steps(),
+    )  # fmt: skip
 
 
 def in_memory(settings, image, dtype="uint8", **options):
