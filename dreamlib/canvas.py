@@ -6,6 +6,7 @@ kernel's page cache does not.
 
 from __future__ import annotations
 
+import mmap
 import os
 from typing import NamedTuple
 
@@ -53,7 +54,11 @@ class Canvas:
         self.path = None if path is None else os.fspath(path)
         self._file, self._pixels = None, None
         if path is None:
-            self._pixels = np.zeros(self.shape, self.dtype)
+            # Mapped, so that all of it goes back to the system when it is given up: malloc would
+            # keep it, and the next, larger canvas would not fit into the hole.
+            memory = mmap.mmap(-1, max(1, self.nbytes))
+            self._pixels = np.frombuffer(memory, self.dtype, self.nbytes // self.dtype.itemsize)
+            self._pixels = self._pixels.reshape(self.shape)
             return
         try:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
