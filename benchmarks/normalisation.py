@@ -16,11 +16,12 @@ import argparse
 
 import numpy as np
 
-from dreamlib.canvas import Canvas, Encoding, Window
+from dreamlib.canvas import Canvas, Window
 from dreamlib.checkpoint import InMemory
 from dreamlib.clouds import clouds
 from dreamlib.crew import Alone
 from dreamlib.dreamer import Dreamer, whole_frames
+from dreamlib.encoding import Encoding
 from dreamlib.engines import load_net
 from dreamlib.models import find_model
 from dreamlib.octaves import Stored, octave_sizes

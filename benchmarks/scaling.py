@@ -20,12 +20,13 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dreamlib.canvas import Canvas, Encoding
+from dreamlib.canvas import Canvas
 from dreamlib.checkpoint import WorkFolder
 from dreamlib.clouds import clouds
 from dreamlib.crew import Crew
 from dreamlib.dream import Preprocessing
 from dreamlib.dreamer import Dreamer, whole_frames
+from dreamlib.encoding import Encoding
 from dreamlib.models import find_model
 from dreamlib.octaves import Stored
 from dreamlib.progress import Progress

@@ -14,11 +14,12 @@ import argparse
 
 import numpy as np
 
-from dreamlib.canvas import WRAPS, Canvas, Encoding
+from dreamlib.canvas import WRAPS, Canvas
 from dreamlib.checkpoint import InMemory
 from dreamlib.clouds import clouds
 from dreamlib.crew import Alone
 from dreamlib.dreamer import Dreamer, octave_schedule, whole_frames
+from dreamlib.encoding import Encoding
 from dreamlib.engines import load_net
 from dreamlib.models import find_model
 from dreamlib.octaves import Stored, octave_sizes

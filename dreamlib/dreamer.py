@@ -58,7 +58,7 @@ class Dreamer:
         Axes on which octaves are resampled as rings: see `dreamlib.octaves.Resized`.
     settings : dreamlib.settings.Settings
         With nothing left open.
-    encoding : dreamlib.canvas.Encoding
+    encoding : dreamlib.encoding.Encoding
         Of the canvases.
     crew : dreamlib.crew.Alone or dreamlib.crew.Crew
         Who paints.

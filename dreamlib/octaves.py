@@ -125,7 +125,7 @@ class Stored:
     Parameters
     ----------
     canvas : dreamlib.canvas.Canvas
-    encoding : dreamlib.canvas.Encoding
+    encoding : dreamlib.encoding.Encoding
     size : (height, width), optional
         Of the picture of which the canvas is a part; by default it is all of it.
     corner : (top, left)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .canvas import Encoding
 from .dream import Preprocessing, make_step
+from .encoding import Encoding
 from .engines import engine_name
 from .objectives import objective_L2
 from .profiling import profile

@@ -20,7 +20,7 @@ class Preview:
         Of the dream.
     minutes : float
         Between two previews.
-    encoding : dreamlib.canvas.Encoding
+    encoding : dreamlib.encoding.Encoding
         Of the canvases.
     """
 

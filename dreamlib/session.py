@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from . import files, images
-from .canvas import Canvas, Encoding, Window
+from .canvas import Canvas, Window
 from .checkpoint import InMemory
 from .crew import Alone, Crew
 from .dreamer import Dreamer
+from .encoding import Encoding
 from .octaves import STRIP, Stored, strips
 from .painter import make_painter
 from .preparation import prepare

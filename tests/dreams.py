@@ -6,11 +6,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dreamlib.canvas import WRAPS, Canvas, Encoding
+from dreamlib.canvas import WRAPS, Canvas
 from dreamlib.checkpoint import InMemory, WorkFolder
 from dreamlib.crew import Alone
 from dreamlib.dream import Preprocessing
 from dreamlib.dreamer import Dreamer, whole_frames
+from dreamlib.encoding import Encoding
 from dreamlib.octaves import Stored, octave_sizes
 
 RULE = Preprocessing((2, 1, 0), np.float32([104, 116, 122]), np.float32(1))

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dreamlib.canvas import WRAPS, Canvas, Encoding, Window, thresholds
+from dreamlib.canvas import WRAPS, Canvas, Window
 from dreamlib.dream import Preprocessing
+from dreamlib.encoding import Encoding, thresholds
 from dreamlib.errors import DreamError
 
 wraps = st.sampled_from(sorted(WRAPS))

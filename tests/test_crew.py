@@ -12,12 +12,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dreamlib.canvas import Canvas, Encoding, Window
+from dreamlib.canvas import Canvas, Window
 from dreamlib.checkpoint import WorkFolder
 from dreamlib.crew import Alone, Crew, WorkerError
 from dreamlib.devices import parse_devices
 from dreamlib.dream import Preprocessing
 from dreamlib.dreamer import Dreamer, octave_schedule, whole_frames
+from dreamlib.encoding import Encoding
 from dreamlib.engines import load_net
 from dreamlib.errors import DreamError
 from dreamlib.models import load_model

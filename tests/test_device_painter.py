@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from dreamlib import pycaffe as caffe
-from dreamlib.canvas import Canvas, Encoding, Window, thresholds
+from dreamlib.canvas import Canvas, Window
 from dreamlib.checkpoint import InMemory
 from dreamlib.crew import Alone
 from dreamlib.dream import Preprocessing, make_step, preprocess
 from dreamlib.dreamer import Dreamer, whole_frames
+from dreamlib.encoding import Encoding, thresholds
 from dreamlib.octaves import Stored, octave_sizes
 from dreamlib.painter import Painter, make_painter
 from dreamlib.pycaffe import painter as module

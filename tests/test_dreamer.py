@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from dreamlib import dream
-from dreamlib.canvas import WRAPS, Canvas, Encoding, Window
+from dreamlib.canvas import WRAPS, Canvas, Window
 from dreamlib.checkpoint import InMemory
 from dreamlib.crew import Alone
 from dreamlib.dreamer import octave_schedule
+from dreamlib.encoding import Encoding
 from dreamlib.octaves import octave_sizes
 from dreamlib.painter import Painter
 from dreamlib.tiles import Schedule

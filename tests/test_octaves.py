@@ -6,8 +6,9 @@ import scipy.ndimage as nd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dreamlib.canvas import Canvas, Encoding, Window
+from dreamlib.canvas import Canvas, Window
 from dreamlib.dream import Preprocessing
+from dreamlib.encoding import Encoding
 from dreamlib.octaves import (
     Combined,
     Resized,

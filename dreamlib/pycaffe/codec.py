@@ -1,11 +1,11 @@
-"""`dreamlib.canvas.Encoding` on a device: the same values and the same rounding, bit for bit."""
+"""`dreamlib.encoding.Encoding` on a device: the same values and the same rounding, bit for bit."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from dreamlib.canvas import CHANNEL_STEP, COLUMN_STEP, ROW_STEP, TURN_STEP
+from dreamlib.encoding import CHANNEL_STEP, COLUMN_STEP, ROW_STEP, TURN_STEP
 
 #: What pixels of a canvas travel as. PyTorch converts no uint16; int16 carries the same bits.
 CARRIERS = {"uint8": torch.uint8, "uint16": torch.int16, "float32": torch.float32}
@@ -16,7 +16,7 @@ class DeviceEncoding:
 
     Parameters
     ----------
-    encoding : dreamlib.canvas.Encoding
+    encoding : dreamlib.encoding.Encoding
         What to be equal to.
     device : torch.device
     pixels : int
@@ -83,7 +83,7 @@ class DeviceEncoding:
             out[..., channel].copy_(scratch.int() if self.carrier is torch.int16 else scratch)
 
     def thresholds(self, window, channel, turn):
-        """Return `dreamlib.canvas.thresholds`, a new (h, w) tensor of float32.
+        """Return `dreamlib.encoding.thresholds`, a new (h, w) tensor of float32.
 
         There sums wrap around at 32 bits; here they are exact and the same bits are cut out of 64.
         """

@@ -11,8 +11,8 @@ from itertools import islice
 
 import torch
 
-from dreamlib.canvas import Encoding
 from dreamlib.dream import Preprocessing
+from dreamlib.encoding import Encoding
 from dreamlib.objectives import objective_L2
 from dreamlib.painter import blend, core_of
 
@@ -41,7 +41,7 @@ class DevicePainter:
 
     Attributes
     ----------
-    encoding : dreamlib.canvas.Encoding
+    encoding : dreamlib.encoding.Encoding
     """
 
     def __init__(self, net, dtype, end, step_size=1.5, clip=True, objective=objective_L2, steps=1):
