@@ -9,8 +9,9 @@ import os
 import sys
 
 from . import __version__
+from .configuration import load_config, save_config
 from .errors import DreamError
-from .settings import KNOBS, Settings, load_config, save_config
+from .settings import KNOBS, Settings
 
 EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
 EXIT_UNREAD = 141  # as a shell reports a command whose reader went away

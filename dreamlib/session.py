@@ -11,6 +11,7 @@ import numpy as np
 from . import files, images
 from .canvas import Canvas, Window
 from .checkpoint import InMemory
+from .configuration import to_toml
 from .crew import Alone, Crew
 from .dreamer import Dreamer
 from .encoding import Encoding
@@ -19,7 +20,6 @@ from .painter import make_painter
 from .preparation import prepare
 from .preview import Preview
 from .progress import Progress
-from .settings import to_toml
 from .vips import RawFile
 
 

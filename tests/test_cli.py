@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from dreamlib import cli
-from dreamlib.settings import KNOBS, Settings, load_config
+from dreamlib.configuration import load_config
+from dreamlib.settings import KNOBS, Settings
 from tests.nets import picture, write_random_net
 
 PROJECT = Path(__file__).parent.parent

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from dreamlib import cli
-from dreamlib.settings import load_config
+from dreamlib.configuration import load_config
 from tests.nets import picture, write_random_net
 
 PROJECT = Path(__file__).parent.parent

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dreamlib.configuration import load_config, save_config, to_toml
 from dreamlib.errors import DreamError
-from dreamlib.settings import KNOBS, Settings, load_config, save_config, to_toml
+from dreamlib.settings import KNOBS, Settings
 
 NOTEBOOK = {
     "iterations": 10,
