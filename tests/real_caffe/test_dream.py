@@ -74,6 +74,28 @@ def test_the_command_makes_the_same_picture_on_both_engines(folder, monkeypatch)
     assert np.abs(by_caffe - picture(130, 171)).mean() > 0.5
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--schedule", "shift", "--wrap", "horizontal", "--work-dir", "work"],
+        ["--schedule", "spiral", "--devices", "cpu,cpu"],
+        ["--schedule", "random", "--storage", "uint16", "--tile-steps", "2"],
+    ],
+)
+def test_tiles_make_the_same_picture_on_both_engines(folder, monkeypatch, more):
+    monkeypatch.chdir(folder)
+    flags = ["--model", ".", "--end", END, "--octaves", "2", "--iterations", "2", "--seed", "4"]
+    flags += ["--tile-size", "64", "--overlap", "16", "--storage", "float32", *more]
+    command = ["python3", "dream.py", "sky.png", "caffe.png", "--engine", "caffe"]
+    root.run([*command, *flags], folder)
+    assert cli.main(["sky.png", "torch.png", "--engine", "torch", *flags]) == 0
+    by_caffe, by_torch = (
+        np.asarray(Image.open(name)).astype(int) for name in ("caffe.png", "torch.png")
+    )
+    assert np.abs(by_caffe - by_torch).mean() < 0.02
+    assert np.abs(by_caffe - picture(130, 171)).mean() > 0.5
+
+
 def test_auto_takes_real_caffe_and_the_embedded_model_dreams_on_it(folder):
     said = root.run(
         ["python3", "dream.py", "sky.png", "auto.png", "--octaves", "1", "--iterations", "1"],
