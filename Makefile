@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help setup demo test test-caffe golden lint format bench profile fetch-model clean
+.PHONY: help setup demo test test-caffe golden lint format bench bench-giant profile fetch-model clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,15 @@ bench: setup ## seconds and memory of a step: the notebook on real Caffe, ours, 
 	$(BIN)/python benchmarks/tile_step.py
 	$(BIN)/python benchmarks/layers.py
 	$(BIN)/python benchmarks/roll.py
+
+bench-giant: setup ## large pictures: memory, speed, seams, normalisation, workers; an hour or two
+	$(BIN)/python benchmarks/giant.py --megapixels 4 100
+	$(BIN)/python benchmarks/giant.py --ram-mode
+	$(BIN)/python benchmarks/giant.py --notebook
+	$(BIN)/python benchmarks/halo.py
+	$(BIN)/python benchmarks/seams.py
+	$(BIN)/python benchmarks/normalisation.py
+	$(BIN)/python benchmarks/scaling.py
 
 profile: setup ## line-by-line memory of a small dream
 	$(BIN)/python -m memory_profiler dream.py noise:640x480 out/profile.png \
