@@ -192,7 +192,8 @@ def _say(settings, text):
 
 
 def _dream(arguments, settings):
-    from .preparation import prepare  # not for --help: scipy takes its time
+    from .files import loses_alpha  # these are not for --help: scipy takes its time
+    from .preparation import prepare
     from .session import run
 
     job = prepare(arguments.input, arguments.output, settings, planning=arguments.plan)
@@ -205,6 +206,10 @@ def _dream(arguments, settings):
 
         print(plan(job))
         return 0
+    if loses_alpha(job.picture, job.output):
+        _say(
+            settings, f"{job.output} cannot hold the input's transparency; .png, .webp or .tif can"
+        )
     if job.folder:
         _say(settings, f"work folder: {job.folder.path}, up to {job.demand.canvases / 1e9:.2f} GB")
     result = run(job)

@@ -83,6 +83,13 @@ def _header(source):
         return False, 0
 
 
+def loses_alpha(picture, output):
+    """Tell whether a picture is transparent in places, and the output's format cannot be."""
+    transparent = getattr(picture, "alpha", None) is not None
+    transparent |= getattr(picture, "has_alpha", False)
+    return transparent and images.FORMATS.get(Path(output).suffix.lower()) not in images.WITH_ALPHA
+
+
 def check_output(path, width, height):
     """Refuse an output that its format cannot hold, in pixels; see `images.check_output` too."""
     if Path(path).suffix.lower() in vips.FORMATS:

@@ -117,6 +117,14 @@ def test_a_bmp_says_that_it_cannot_keep_the_settings(workplace, model, capsys):
     assert "--save-config" in capsys.readouterr().err
 
 
+def test_transparency_that_the_output_cannot_hold_is_told(workplace, model, capsys):
+    Image.fromarray(picture(90, 120)).convert("RGBA").save("glass.png")
+    assert run("glass.png", "out.jpg", *small(model)) == 0
+    assert "transparency" in capsys.readouterr().err
+    assert run("glass.png", "out.png", *small(model)) == 0
+    assert "transparency" not in capsys.readouterr().err
+
+
 def test_quiet_prints_nothing(workplace, model, capfd):
     assert run("sky.png", "out.png", *small(model, "--quiet")) == 0
     assert capfd.readouterr() == ("", "")
