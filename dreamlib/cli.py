@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import difflib
 import os
+import signal
 import sys
 
 from . import __version__
@@ -158,6 +159,7 @@ def _main(argv):
         print(f"dream.py: {error}", file=sys.stderr)
         return EXIT_REFUSED
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is being obeyed already
         print("dream.py: stopped; nothing was written", file=sys.stderr)
         return EXIT_INTERRUPTED
 
