@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import inplace
-from .objectives import objective_L2
+from .objectives import Arrays, Objective, objective_L2
 from .octaves import as_picture, octave_sizes, resize, shrink_in_place
 from .profiling import profile
 
@@ -111,6 +111,19 @@ def deprocess(net, img, out=None):
     return out
 
 
+def climb(net, end, objective):
+    """Compute the gradient of an objective at the picture in the net's ``data`` blob.
+
+    Parameters are those of `make_step`; the gradient is then in the blob's ``diff``.
+    """
+    if isinstance(objective, Objective):
+        objective.climb(Arrays(net))
+        return
+    net.forward(end=end)
+    objective(net.blobs[end])
+    net.backward(start=end)
+
+
 @profile
 def make_step(
     net,
@@ -136,20 +149,18 @@ def make_step(
         The picture is rolled by up to so many pixels, drawn from ``np.random``, and back.
     clip : bool
         Keep the pixels within 0..255.
-    objective : callable
-        Given the ``end`` blob, writes the gradient of what is maximised into its ``diff``.
+    objective : callable or Objective
+        Given the ``end`` blob, writes the gradient of what is maximised into its ``diff``; or a
+        `dreamlib.objectives.Objective`, which knows its own layers.
     mean_gradient : float, optional
         Mean of absolute values that the step is measured against: the whole picture's for a tile.
         By default the gradient's own, as in the notebook.
     """
     src = net.blobs["data"]
-    dst = net.blobs[end]
     ox, oy = np.random.randint(-jitter, jitter + 1, 2)
     inplace.roll(src.data[0], ox, oy)
 
-    net.forward(end=end)
-    objective(dst)
-    net.backward(start=end)
+    climb(net, end, objective)
 
     image, gradient = src.data[0], src.diff[0]
     rule = Preprocessing.of(net)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .dream import Preprocessing, make_step
+from .dream import Preprocessing, climb, make_step
 from .encoding import Encoding
 from .engines import engine_name
 from .objectives import objective_L2
@@ -94,9 +94,7 @@ class Painter:
     def measure(self, visit, canvas):
         """Return what `paint` would, but leave the picture as it is."""
         self._load(visit, canvas)
-        self._net.forward(end=self._end)
-        self._objective(self._net.blobs[self._end])
-        self._net.backward(start=self._end)
+        climb(self._net, self._end, self._objective)
         return self._sum_abs(visit)
 
     def _load(self, visit, canvas):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import budget, engines, files, images
+from .aims import settle_aims
 from .canvas import WRAPS, Window
 from .checkpoint import WorkFolder, fingerprint
 from .crew import parse_devices
@@ -83,6 +84,7 @@ def prepare(source, output, settings, planning=False):
             end=settings.end or model.end or None,
             seed=seed,
         )
+        settings = settle_aims(net, settings)
         check_layer(net, settings.end, model)
         definition = engines.read_definition(model, settings.engine)
         size = (picture.height, picture.width)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import files, images
+from .aims import objective_of
 from .canvas import Canvas, Window
 from .checkpoint import InMemory
 from .configuration import to_toml
@@ -59,7 +60,7 @@ def run(job):
     settings = job.settings
     painter = make_painter(
         job.net, settings.storage, settings.end, settings.step_size, settings.clip,
-        steps=settings.tile_steps,
+        objective_of(job.net, settings), settings.tile_steps,
     )  # fmt: skip
     store = job.folder or InMemory(settings.storage, job.wrap)
     passes = -(-settings.iterations // settings.tile_steps)

@@ -141,6 +141,15 @@ KNOBS = (
          "network", choices=("float32", "bfloat16", "float16")),
     Knob("end", str, None, "layer to dream (see --list-layers); by default the model's own choice",
          metavar="LAYER"),
+    Knob("layers", str, None, "dream a mixture instead: LAYER:WEIGHT, LAYER[12,47-50], "
+         "mean(LAYER), LAYER[12]@COLUMNxROW, with commas between them; a negative weight suppresses",
+         metavar="MIXTURE"),
+    Knob("guide", str, None, "make the picture more like these: IMAGE or IMAGE:WEIGHT, with commas "
+         "between them", metavar="IMAGES"),
+    Knob("guide_layer", str, None, "layer in which it is to be like the guide; by default --end",
+         metavar="LAYER"),
+    Knob("guide_mode", str, "match", "match: each place like the guide's best matching place, as "
+         "in the notebook; channels: as strong in each channel", choices=("match", "channels")),
     Knob("iterations", int, 10, "steps of gradient ascent on each octave", low=1, high=100_000,
          metavar="N"),
     Knob("octaves", int, 4, "sizes of the picture to dream on, the smallest first", low=1, high=100,

@@ -13,7 +13,7 @@ import torch
 
 from dreamlib.dream import Preprocessing
 from dreamlib.encoding import Encoding
-from dreamlib.objectives import objective_L2
+from dreamlib.objectives import Objective, objective_L2
 from dreamlib.painter import blend, core_of
 
 from .codec import DeviceEncoding
@@ -48,7 +48,7 @@ class DevicePainter:
         self.encoding = Encoding(Preprocessing.of(net), dtype)
         self._net, self._end, self._objective = net, end, objective
         self._step_size, self._clip, self._steps = step_size, clip, steps
-        self._layer = net._index(end, None)
+        self._layer = None if isinstance(objective, Objective) else net._index(end, None)
         self._lane, self._room = None, None
 
     def paint(self, visit, canvas, target, mean_gradient, turn):
@@ -196,9 +196,13 @@ class DevicePainter:
         Unlike `Net.forward` and `Net.backward` this asks for no arrays, so nothing leaves the
         device and nothing waits for it.
         """
-        source, end = self._net.blobs["data"], self._net.blobs[self._end]
+        source = self._net.blobs["data"]
         source.reshape(1, *image.shape)
         source.data_memory.put(image[None])
+        if isinstance(self._objective, Objective):
+            self._objective.climb(Tensors(self._net))
+            return source.diff_memory.tensor()[0].float().contiguous()
+        end = self._net.blobs[self._end]
         self._net._forward(0, self._layer)
         if self._objective is objective_L2:
             # A copy, since a layer in place writes its gradient over the one it is given.
@@ -217,6 +221,35 @@ class DevicePainter:
         image += gradient
         if self._clip:
             image.clamp_(*self._limits)
+
+
+class Tensors:
+    """Passes through a net of this engine, on the tensors of its blobs: see `objectives.Arrays`."""
+
+    def __init__(self, net):
+        self.net = net
+
+    def forward(self, index):
+        """Run the layers up to an index."""
+        self.net._forward(0, index)
+
+    def backward(self, start, end):
+        """Run the layers from an index down to another, both included."""
+        self.net._backward(start, end)
+
+    def clear(self, blobs):
+        """Set the diffs of blobs to zero."""
+        for name in blobs:
+            memory = self.net.blobs[name].diff_memory
+            memory.put(torch.zeros_like(memory.tensor()))
+
+    def add(self, term):
+        """Add a term's gradient to its blob's diff."""
+        blob = self.net.blobs[term.layer]
+        # A copy, since layers share what they hand down.
+        diff = blob.diff_memory.tensor().clone()
+        term.add_gradient(blob.data_memory.tensor(), diff, term.weight)
+        blob.diff_memory.put(diff)
 
 
 class _Slot:
