@@ -142,7 +142,7 @@ KNOBS = (
     Knob("end", str, None, "layer to dream (see --list-layers); by default the model's own choice",
          metavar="LAYER"),
     Knob("layers", str, None, "dream a mixture instead: LAYER:WEIGHT, LAYER[12,47-50], "
-         "mean(LAYER), LAYER[12]@COLUMNxROW, with commas between them; a negative weight suppresses",
+         "mean(LAYER), LAYER[12]@COLUMNxROW, with commas between; a negative weight suppresses",
          metavar="MIXTURE"),
     Knob("guide", str, None, "make the picture more like these: IMAGE or IMAGE:WEIGHT, with commas "
          "between them", metavar="IMAGES"),
