@@ -4,8 +4,9 @@
 
 For each schedule a sky is dreamt with the embedded model, with 8-bit canvases. Detail is dreamt
 minus undreamt picture; its gradient is the mean difference of neighbouring pixels. A ratio of 1
-means that a border is like any other place. The closing seam is where the left border meets the
-right one. The last column compares with float32 canvases: the same dream, nothing rounded.
+means that a border is like any other place. The closing seam, where the left border meets the right
+one, is compared with the columns near it. The last column compares with float32 canvases: the same
+dream, nothing rounded.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from dreamlib.octaves import Stored, octave_sizes
 from dreamlib.painter import Painter
 from dreamlib.progress import Progress
 from dreamlib.settings import Settings
+
+#: Columns on either side of the closing seam with which it is compared.
+NEAR = 64
 
 
 def dream(net, pixels, settings):
@@ -88,7 +92,8 @@ def main():
                 border_ratio(detail, edges - {0}, axis)
                 for axis, edges in enumerate((rows, columns))
             ]
-            closing = border_ratio(detail, {width}, 1)
+            around = np.roll(detail, NEAR, axis=1)[:, : 2 * NEAR]
+            closing = border_ratio(around, {NEAR}, 1)
             exact = dream(net, sky, settings.replace(storage="float32"))
             psnr = 10 * np.log10(255**2 / np.square(dreamt - exact).mean())
             print(

@@ -186,6 +186,8 @@ def choose(settings, size, definition, source_dtype, base, on_gpu=False, workers
         overlap=overlap,
     )
     in_ram = room.fits(seen, besides=canvases) and not workers
+    if storage == "float32" and not in_ram:
+        canvases += source_bytes  # the levels of what is written
     return chosen, Demand(room.network(seen), canvases, base, in_ram)
 
 

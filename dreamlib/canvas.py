@@ -50,6 +50,7 @@ class Canvas:
     def __init__(self, height, width, dtype, wrap="none", path=None):
         self.shape = (int(height), int(width), 3)
         self.dtype = np.dtype(dtype)
+        self._row_bytes = int(width) * 3 * self.dtype.itemsize
         self.wrap = wrap
         self.path = None if path is None else os.fspath(path)
         self._file, self._pixels = None, None
@@ -90,10 +91,6 @@ class Canvas:
     def nbytes(self):
         """Bytes of all pixels."""
         return self.bytes_of(*self.shape[:2], self.dtype)
-
-    @property
-    def _row_bytes(self):
-        return self.shape[1] * 3 * self.dtype.itemsize
 
     def read(self, window, out=None):
         """Copy a window, mirrored or closed beyond the borders.
@@ -165,28 +162,36 @@ class Canvas:
         if self._pixels is not None:
             out[:: rows.step, :: columns.step] = self._pixels[rows.here, columns.here]
             return
-        width = columns.here.stop - columns.here.start
-        line = np.empty((width, 3), self.dtype)
-        for row, target in zip(range(rows.here.start, rows.here.stop), out[:: rows.step]):
-            if os.preadv(self._file, [line], self._offset(row, columns)) != line.nbytes:
+        offset, line = self._place(rows, columns)
+        for target in out[:: rows.step, :: columns.step]:
+            # Straight into its place where that is one piece of memory.
+            pixels = target if target.flags.c_contiguous else np.empty_like(target)
+            if os.preadv(self._file, [pixels], offset) != line:
                 raise DreamError(f"{self.path} has been cut short; the work folder is unusable")
-            target[:: columns.step] = line
+            if pixels is not target:
+                target[:] = pixels
+            offset += self._row_bytes
 
     def _put(self, rows, columns, pixels):
         if self._pixels is not None:
             self._pixels[rows.here, columns.here] = pixels
             return
-        for row, line in zip(range(rows.here.start, rows.here.stop), pixels):
-            data, offset = memoryview(np.ascontiguousarray(line)).cast("B"), 0
-            while offset < len(data):  # a write may be partial just before a disk is full
-                start = self._offset(row, columns) + offset
+        offset, line = self._place(rows, columns)
+        data = memoryview(np.ascontiguousarray(pixels)).cast("B")
+        for start in range(0, len(data), line):
+            done = 0
+            while done < line:  # a write may be partial just before a disk is full
                 try:
-                    offset += os.pwrite(self._file, data[offset:], start)
+                    done += os.pwrite(self._file, data[start + done : start + line], offset + done)
                 except OSError as error:
                     raise disk_trouble(self.path, error) from error
+            offset += self._row_bytes
 
-    def _offset(self, row, columns):
-        return row * self._row_bytes + columns.here.start * 3 * self.dtype.itemsize
+    def _place(self, rows, columns):
+        """Return where a rectangle begins in the file, and how many bytes each row of it has."""
+        pixel = 3 * self.dtype.itemsize
+        start = rows.here.start * self._row_bytes + columns.here.start * pixel
+        return start, (columns.here.stop - columns.here.start) * pixel
 
 
 class _Run(NamedTuple):

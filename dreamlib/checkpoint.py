@@ -7,6 +7,7 @@ moment, or a machine that loses power, leaves the state before a change or all t
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -20,10 +21,11 @@ from .dreamer import State
 from .errors import DreamError, disk_trouble
 from .estimate import RunningMean
 
-JOURNAL, LOCK = "journal.json", "lock"
+JOURNAL = "journal.json"
 
-#: How the names of canvases end, so that no one else's file is taken for one, and how the names of
-#: files that are not complete do.
+#: How the names of lock and canvases end, so that no one else's file is taken for one and removed,
+#: and how the names of files that are not complete do.
+LOCK = "lock.dream"
 CANVAS, PART = ".dream-canvas", ".part"
 
 VERSION = 1
@@ -141,11 +143,6 @@ class WorkFolder:
                 raise
 
     def _load(self, resume):
-        if not resume:
-            raise DreamError(
-                f"{self.path} holds an unfinished dream: go on with it by --resume, remove the "
-                "folder to give it up, or name another --work-dir"
-            )
         try:
             journal = json.loads((self.path / JOURNAL).read_text(encoding="utf-8"))
             if journal["version"] != VERSION:
@@ -158,8 +155,14 @@ class WorkFolder:
                 self._state = _state_from(journal["state"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DreamError(
-                f"{self.path / JOURNAL} is damaged ({error}); remove the folder and begin anew"
+                f"{self.path / JOURNAL} is damaged, or no dream's journal ({error!r}); name "
+                "another --work-dir, or remove what is in this one if none of it is yours"
             ) from error
+        if not resume:
+            raise DreamError(
+                f"{self.path} holds an unfinished dream: go on with it by --resume, remove the "
+                "folder to give it up, or name another --work-dir"
+            )
 
     def begin(self, record, dtype, wrap, need):
         """Say what is dreamt, before anything is made.
@@ -182,6 +185,7 @@ class WorkFolder:
         if self.record is None:
             free = shutil.disk_usage(self.path).free
             if need > free:
+                self.remove()
                 raise DreamError(
                     f"the dream needs {need / 1e9:.2f} GB in the work folder {self.path}, where "
                     f"{free / 1e9:.2f} GB are free; free some, or name another --work-dir"
@@ -292,7 +296,8 @@ class WorkFolder:
         for path in [*journal, *self.path.glob(f"*{CANVAS}"), self.path / LOCK]:
             path.unlink(missing_ok=True)
         self.close()
-        if not any(self.path.iterdir()):
+        # Something else may be in it, or it is the root of a disk, which cannot be removed.
+        with contextlib.suppress(OSError):
             self.path.rmdir()
 
 

@@ -214,7 +214,13 @@ def _dream(arguments, settings):
         )
     if job.folder:
         _say(settings, f"work folder: {job.folder.path}, up to {job.demand.canvases / 1e9:.2f} GB")
-    result = run(job)
+    try:
+        result = run(job)
+    except KeyboardInterrupt:
+        if not job.folder:
+            raise
+        print(f"dream.py: stopped at once; {_way_on(job.folder.path)}", file=sys.stderr)
+        return EXIT_INTERRUPTED
     if not result.embedded:
         _say(settings, f"{result.path.suffix} pictures cannot carry their settings: use "
              "--save-config to keep them")  # fmt: skip
@@ -227,9 +233,14 @@ def _dream(arguments, settings):
     if result.interrupted:
         _say(settings, "stopped early; the picture so far is saved")
         if result.work_folder:
-            _say(settings, f"go on with --resume --work-dir {result.work_folder}")
+            _say(settings, _way_on(result.work_folder))
         return EXIT_INTERRUPTED
     return 0
+
+
+def _way_on(work_folder):
+    """Say how an interrupted dream is gone on with."""
+    return f"go on with --resume --work-dir {work_folder}"
 
 
 def _announce_model():

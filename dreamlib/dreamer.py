@@ -98,6 +98,8 @@ class Dreamer:
             Of the picture's full size, also where the dream was ended early.
         """
         state = self._store.load_state() or State()
+        for octave in range(len(self._sizes)):  # of a dream that was ended early; room is reckoned
+            self._store.drop(_unfinished(octave))  # without them
         self._progress.skip(self._steps_before(state))
         for octave in range(state.octave, len(self._sizes)):
             canvas = self._octave_canvas(octave)
@@ -151,10 +153,10 @@ class Dreamer:
     def _without_steps(self, canvas, octave):
         """Carry what there is up to the full size; what a resumed dream needs is left alone."""
         for larger in range(octave + 1, len(self._sizes)):
-            name = f"unfinished-{larger}"
+            name = _unfinished(larger)
             self._fill(name, self._carried(canvas, larger), larger)
             canvas = self._store.canvas(name, self._frames[larger][2:])
-            self._store.drop(f"unfinished-{larger - 1}")
+            self._store.drop(_unfinished(larger - 1))
         return canvas
 
     # -- steps ------------------------------------------------------------------------------------
@@ -278,3 +280,7 @@ def octave_schedule(settings, size, octave):
 
 def _name(octave):
     return f"octave-{octave}"
+
+
+def _unfinished(octave):
+    return f"unfinished-{octave}"

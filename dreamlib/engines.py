@@ -78,11 +78,22 @@ def _import(module, explanation):
 
 
 def free_gpu_memory(engine, gpu):
-    """Return the bytes that a CUDA device has free; None where the engine cannot tell."""
+    """Return the bytes that a CUDA device has free; None where the engine cannot tell.
+
+    Raises
+    ------
+    DreamError
+        There is no such device.
+    """
     if engine == "caffe":
         return None
     import torch
 
+    if gpu >= torch.cuda.device_count():
+        raise DreamError(
+            f"there is no GPU {gpu}: PyTorch sees {torch.cuda.device_count()} CUDA device(s), "
+            "counted from 0; name others with --devices or --gpu, or leave the flag out"
+        )
     return torch.cuda.mem_get_info(gpu)[0]
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .errors import DreamError
+
 #: Longest side of a preview, in pixels.
 SIDE = 1024
 
@@ -22,11 +24,13 @@ class Preview:
         Between two previews.
     encoding : dreamlib.encoding.Encoding
         Of the canvases.
+    say : callable
+        Told, as a line of text, that a preview could not be written: no reason to end the dream.
     """
 
-    def __init__(self, output, minutes, encoding):
+    def __init__(self, output, minutes, encoding, say):
         self.path = Path(f"{output}.preview.jpg")
-        self._seconds, self._encoding = 60 * minutes, encoding
+        self._seconds, self._encoding, self._say = 60 * minutes, encoding, say
         self._last = time.monotonic()
 
     def __call__(self, canvas, octave):
@@ -35,7 +39,11 @@ class Preview:
             return
         from .images import save_picture
 
-        save_picture(str(self.path), shrunk(canvas, self._encoding), f"# octave {octave + 1}\n")
+        small = shrunk(canvas, self._encoding)
+        try:
+            save_picture(str(self.path), small, f"# octave {octave + 1}\n")
+        except DreamError as error:
+            self._say(f"no preview this time: {error}")
         self._last = time.monotonic()
 
 

@@ -111,7 +111,7 @@ class Progress:
         made = self.done - self._skipped
         left = (now - self._begin) * (self.total - self.done) / made
         height, width = step.shape
-        self._say(
+        self.say(
             f"{100 * self.done / self.total:3.0f}%  {label} ({width} x {height})  "
             f"step {step.iteration + 1}/{self._iterations}  {left:.0f} s left"
         )
@@ -120,10 +120,12 @@ class Progress:
         if self.interrupted:
             raise KeyboardInterrupt
         self.interrupted = True
-        if not self._quiet:
-            self._say("stopping after this step to save the picture; Ctrl-C again to leave at once")
+        self.say("stopping after this step to save the picture; Ctrl-C again to leave at once")
 
-    def _say(self, line):
+    def say(self, line):
+        """Print a line that does not disturb the bar, unless nothing is to be shown."""
+        if self._quiet:
+            return
         if self._bar is not None:
             self._bar.write(line, file=self._stream)
         else:

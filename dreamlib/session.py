@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +18,16 @@ from .configuration import to_toml
 from .crew import Alone, Crew
 from .dreamer import Dreamer
 from .encoding import Encoding
+from .errors import DreamError
 from .octaves import STRIP, Stored, strips
 from .painter import make_painter
 from .preparation import prepare
 from .preview import Preview
 from .progress import Progress
 from .vips import RawFile
+
+#: Name of the canvas that holds the whole grey levels of a float32 dream while they are written.
+LEVELS = "levels"
 
 
 class Result(NamedTuple):
@@ -66,36 +72,39 @@ def run(job):
     passes = -(-settings.iterations // settings.tile_steps)
     shapes = [frame[2:] for frame in job.frames]
     source = _source(job, store, painter.encoding.rule)
-    preview = Preview(job.output, settings.preview, painter.encoding) if settings.preview else None
     crew = Alone(painter)
     if settings.devices:
         crew = Crew(settings.devices, job.model, settings, shapes)
     begin = time.monotonic()
-    with crew, Progress(shapes, passes, settings.quiet) as progress:
-        dreamer = Dreamer(
-            source, job.sizes, job.frames, job.closed, settings, painter.encoding, crew, store,
-            progress, preview,
-        )  # fmt: skip
-        canvas = dreamer.run()
-    seconds = time.monotonic() - begin
-    del dreamer, source
-    if isinstance(store, InMemory):
-        _make_room(job, store)
-    text = to_toml(job.recorded)
-    if progress.interrupted:
-        share = 100 * progress.done / progress.total
-        text = f"# ended early, after {share:.0f} % of the steps\n" + text
-    embedded = _write(job, canvas, painter.encoding, text)
+    # Progress goes on to hear Ctrl-C while the picture is written: it is not lost at the very end.
+    with Progress(shapes, passes, settings.quiet) as progress:
+        preview = None
+        if settings.preview:
+            preview = Preview(job.output, settings.preview, painter.encoding, progress.say)
+        with crew:
+            dreamer = Dreamer(
+                source, job.sizes, job.frames, job.closed, settings, painter.encoding, crew, store,
+                progress, preview,
+            )  # fmt: skip
+            canvas = dreamer.run()
+        seconds = time.monotonic() - begin
+        interrupted = progress.interrupted
+        del dreamer, source
+        if isinstance(store, InMemory):
+            _make_room(job, store)
+        text = to_toml(job.recorded)
+        if interrupted:
+            share = 100 * progress.done / progress.total
+            text = f"# ended early, after {share:.0f} % of the steps\n" + text
+        embedded = _write(job, canvas, painter.encoding, text, interrupted)
     folder = None
-    if job.folder and progress.interrupted:
+    if job.folder and interrupted:
         folder = job.folder.path
         job.folder.close()
     elif job.folder:
         job.folder.remove()
     device = settings.devices or ("CPU" if settings.gpu is None else f"GPU {settings.gpu}")
-    return Result(
-        Path(job.output), settings, device, seconds, progress.interrupted, embedded, folder
-    )
+    return Result(Path(job.output), settings, device, seconds, interrupted, embedded, folder)
 
 
 def _make_room(job, store):
@@ -122,22 +131,86 @@ def _source(job, store, rule):
     return Stored(store.canvas("source", size, dtype), Encoding(rule, dtype))
 
 
-def _write(job, canvas, encoding, text):
-    """Write the dreamt picture, or the region of it that was asked for."""
-    like = job.picture
-    deep = encoding.levels is None and job.deep
-    if canvas.path and encoding.levels and not job.region:
-        pixels = RawFile(canvas.path, *canvas.shape[:2], canvas.dtype)
-    else:
-        pixels = canvas.array()
-    if encoding.levels is None:  # the network's own values: turn them into levels where they lie
-        pixels = pixels if pixels.flags.writeable else np.array(pixels)
-        for top, bottom in strips(*pixels.shape[:2]):
-            pixels[top:bottom] = encoding.as_levels(pixels[top:bottom])
+def _write(job, canvas, encoding, text, interrupted):
+    """Write the dreamt picture; where that fails, the dream is kept elsewhere."""
+    if job.folder and not interrupted:
+        job.folder.drop("shadow")
+    pixels = _levels(job, canvas, encoding)
+    try:
+        embedded = _save(job, pixels, text)
+    except DreamError as error:
+        if job.folder:
+            where = job.folder.path
+            job.folder.close()
+            raise DreamError(
+                f"{error}. Mend that, then go on with --resume --work-dir {where}"
+            ) from error
+        rescued = _rescue(job, pixels, text)
+        if rescued is None:
+            raise
+        raise DreamError(f"{error}. The picture was saved as {rescued} instead") from error
+    if job.folder:
+        job.folder.drop(LEVELS)
+    return embedded
+
+
+def _levels(job, canvas, encoding):
+    """Return the dreamt picture, or the region that was asked for, in grey levels.
+
+    An array; or the `RawFile` of what lies in the work folder, which RAM may not hold.
+    """
+    part = Window(0, 0, *canvas.shape[:2])
     if job.region:
         frame = job.frames[-1]
-        top, left = job.region.top - frame.top, job.region.left - frame.left
-        pixels = pixels[top : top + job.region.height, left : left + job.region.width]
-        like = like.cropped(job.region)
+        part = job.region._replace(
+            top=job.region.top - frame.top, left=job.region.left - frame.left
+        )
+    if encoding.levels is None and canvas.path:
+        canvas = _rounded(job, canvas, encoding, part)
+        part = Window(0, 0, *canvas.shape[:2])
+    elif encoding.levels is None:  # the network's own values become levels where they lie
+        pixels = canvas.array()
+        for top, bottom in strips(*pixels.shape[:2]):
+            pixels[top:bottom] = encoding.as_levels(pixels[top:bottom])
+    if canvas.path and part[2:] == canvas.shape[:2]:
+        return RawFile(canvas.path, *canvas.shape[:2], canvas.dtype)
+    return canvas.array()[part.top : part.top + part.height, part.left : part.left + part.width]
+
+
+def _rounded(job, canvas, encoding, part):
+    """Round a part of a canvas of the network's values to levels, on another in the work folder."""
+    dtype, factor = (np.uint16, 257) if job.deep else (np.uint8, 1)
+    rounded = job.folder.new_canvas(LEVELS, part[2:], dtype)
+    for top, bottom in strips(*part[2:]):
+        there = Window(part.top + top, part.left, bottom - top, part.width)
+        rows = encoding.as_levels(canvas.read(there))
+        rows = np.clip(np.rint(rows * factor), 0, np.iinfo(dtype).max).astype(dtype)
+        rounded.write(Window(top, 0, bottom - top, part.width), rows)
+    job.folder.complete(LEVELS)
+    return job.folder.canvas(LEVELS, part[2:], dtype)
+
+
+def _save(job, pixels, text):
+    like = job.picture.cropped(job.region) if job.region else job.picture
     settings = job.settings
-    return files.save_picture(job.output, pixels, text, like, settings.quality, settings.tiff, deep)
+    return files.save_picture(
+        job.output, pixels, text, like, settings.quality, settings.tiff, job.deep
+    )
+
+
+def _rescue(job, pixels, text):
+    """Save a picture, in which there may be hours, among the system's temporary files.
+
+    Returns its path; None where it cannot be saved there either.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="dreamlib-"))
+    except OSError:
+        return None
+    rescued = folder / Path(job.output).name
+    try:
+        _save(job._replace(output=str(rescued)), pixels, text)
+    except DreamError:
+        shutil.rmtree(folder)
+        return None
+    return rescued

@@ -305,10 +305,10 @@ def test_a_full_disk_is_an_error_that_says_how_to_go_on(call, share):
 
 def test_a_dream_for_which_there_is_no_room_is_not_begun(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2 * 10**9))
-    store = WorkFolder(tmp_path)
+    store = WorkFolder(tmp_path / "work")
     with pytest.raises(DreamError, match=r"needs 3\.00 GB.*2\.00 GB are free.*--work-dir"):
         store.begin({}, np.uint8, "none", need=3 * 10**9)
-    assert not (tmp_path / JOURNAL).exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_resumed_dream_needs_no_more_room(tmp_path, monkeypatch):
@@ -405,7 +405,9 @@ def test_removing_takes_away_all_that_was_made_and_the_folder(tmp_path):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "photo.raw", "download.part", "octave-0.raw"])
+@pytest.mark.parametrize(
+    "name", ["notes.txt", "photo.raw", "download.part", "octave-0.raw", "lock"]
+)
 def test_removing_leaves_the_files_of_others(tmp_path, name):
     (tmp_path / name).write_text("mine")
     store = WorkFolder(tmp_path)
@@ -415,6 +417,26 @@ def test_removing_leaves_the_files_of_others(tmp_path, name):
     store.remove()
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_work_folder_that_cannot_be_removed_is_left_empty(tmp_path, monkeypatch):
+    """The root of a disk, for instance."""
+
+    def busy(path, **_):
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    monkeypatch.setattr(os, "rmdir", busy)
+    monkeypatch.setattr(Path, "rmdir", busy)
+    store = WorkFolder(tmp_path)
+    store.begin({}, np.uint8, "none", need=1)
+    store.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_one_is_told_to_remove_a_folder_that_holds_a_journal_of_their_own(tmp_path):
+    (tmp_path / JOURNAL).write_text('{"dear": "diary"}')
+    with pytest.raises(DreamError, match=r"no dream's journal.*name another --work-dir"):
+        WorkFolder(tmp_path)
 
 
 # -- the state ------------------------------------------------------------------------------------

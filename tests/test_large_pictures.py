@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamlib import cli
+from dreamlib import cli, files
 from dreamlib.configuration import load_config
+from dreamlib.dreamer import Dreamer
+from dreamlib.errors import DreamError
 from tests.nets import picture, write_random_net
 
 PROJECT = Path(__file__).parent.parent
@@ -133,6 +135,20 @@ def test_an_interrupted_dream_is_saved_says_so_and_goes_on(workplace, model):
     assert np.array_equal(pixels("out.png"), pixels("whole.png"))
 
 
+def test_what_an_interrupted_picture_was_made_of_takes_no_room_in_the_resumed_dream(
+    workplace, model, monkeypatch
+):
+    interrupted(workplace, model, "--iterations", 40)
+    left, found = workplace / "work" / "unfinished-1.dream-canvas", []
+    assert left.exists()
+    paint = Dreamer._paint_octave
+    monkeypatch.setattr(
+        Dreamer, "_paint_octave", lambda *given: found.append(left.exists()) or paint(*given)
+    )
+    assert run("sky.png", "out.png", "--resume", "--work-dir", "work") == 0
+    assert found == [False, False]
+
+
 def test_what_does_not_fit_an_unfinished_dream_is_refused(workplace, model, capsys):
     interrupted(workplace, model, "--iterations", 200)
     resume = ["sky.png", "out.png", "--work-dir", "work"]
@@ -184,6 +200,80 @@ def test_a_preview_is_written_while_it_goes_on(workplace, model):
     assert Image.open("out.png.preview.jpg").size == (220, 150)
 
 
+def test_a_preview_that_cannot_be_written_does_not_end_the_dream(workplace, model, capsys):
+    Path("out.png.preview.jpg").mkdir()
+    assert run("sky.png", "out.png", *flags(model, "--preview", 0.0001)) == 0
+    assert "no preview this time: " in capsys.readouterr().err
+    assert Image.open("out.png").size == (220, 150)
+
+
+def full_for(output, monkeypatch):
+    """Let there be no room for one output."""
+    save = files.save_picture
+
+    def save_elsewhere(path, *given):
+        if path == output:
+            raise DreamError(f"{path} cannot be written: the disk is full")
+        return save(path, *given)
+
+    monkeypatch.setattr(files, "save_picture", save_elsewhere)
+
+
+def test_a_picture_for_which_the_disk_is_full_is_saved_elsewhere(
+    workplace, model, tiled, monkeypatch, capsys
+):
+    (workplace / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(workplace / "temporary"))
+    full_for("out.png", monkeypatch)
+    assert run("sky.png", "out.png", *flags(model)) == 2
+    (saved,) = (workplace / "temporary").glob("*/out.png")
+    assert np.array_equal(pixels(saved), tiled)
+    assert f"disk is full. The picture was saved as {saved}" in capsys.readouterr().err
+
+
+def test_with_a_work_folder_it_is_written_when_the_disk_has_room_again(
+    workplace, model, tiled, monkeypatch, capsys
+):
+    with monkeypatch.context() as patched:
+        full_for("out.png", patched)
+        assert run("sky.png", "out.png", *flags(model, "--work-dir", "work")) == 2
+    assert "disk is full. Mend that, then go on with --resume" in capsys.readouterr().err
+    assert run("sky.png", "out.png", "--resume", "--work-dir", "work") == 0
+    assert np.array_equal(pixels("out.png"), tiled)
+
+
+def test_ctrl_c_while_the_picture_is_written_does_not_lose_it(workplace, model, tiled, monkeypatch):
+    save = files.save_picture
+
+    def interrupted_save(*given):
+        signal.raise_signal(signal.SIGINT)
+        return save(*given)
+
+    monkeypatch.setattr(files, "save_picture", interrupted_save)
+    assert run("sky.png", "out.png", *flags(model)) == 0
+    assert np.array_equal(pixels("out.png"), tiled)
+
+
+def test_who_leaves_at_once_is_told_how_to_go_on(workplace, model, monkeypatch, capsys):
+    def leave(dreamer):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Dreamer, "run", leave)
+    assert run("sky.png", "out.png", *flags(model, "--work-dir", "work")) == 130
+    error = capsys.readouterr().err
+    assert "--resume --work-dir work" in error
+    assert "nothing was written" not in error
+
+
+@pytest.mark.parametrize("region", [[], ["--region", "30,20,100,90"]])
+def test_floats_in_a_work_folder_are_written_as_those_in_memory(workplace, model, region):
+    more = ["--storage", "float32", "--no-clip", *region]
+    assert run("sky.png", "memory.png", *flags(model, *more)) == 0
+    assert run("sky.png", "folder.png", *flags(model, *more, "--work-dir", "work")) == 0
+    assert np.array_equal(pixels("folder.png"), pixels("memory.png"))
+    assert not (workplace / "work").exists()
+
+
 def test_sixteen_bits_go_in_and_out(workplace, model):
     pyvips = pytest.importorskip("pyvips")
     deep = picture(90, 120).astype(np.uint16) * 257 + 77
@@ -208,7 +298,6 @@ def truncated(path, source):
 
 def test_tiles_in_which_the_network_does_not_reach_the_layer_are_refused(workplace, model):
     from dreamlib.engines import read_definition
-    from dreamlib.errors import DreamError
     from dreamlib.models import find_model
     from dreamlib.preparation import check_tiles
     from dreamlib.settings import Settings
@@ -236,6 +325,7 @@ def test_tiles_in_which_the_network_does_not_reach_the_layer_are_refused(workpla
         (["sky.png", "--region", "200,0,100,100"], ["200,0,100,100", "220 x 150"]),
         (["sky.png", "--region", "0,0,0,9"], ["--region", "X,Y"]),
         (["sky.png", "--no-clip", "--storage", "uint8"], ["float32", "--no-clip"]),
+        (["sky.png", "--devices", "cuda:900"], ["no GPU 900", "--devices"]),
         (["noise:900000x900000"], ["GB", "free"]),
     ],
 )
@@ -253,4 +343,4 @@ def test_bad_input_is_refused_in_words_and_nothing_is_left(
     assert "Traceback" not in error
     for part in says:
         assert part in error
-    assert {path.name for path in workplace.iterdir()} - before <= {"out.png.work"}
+    assert {path.name for path in workplace.iterdir()} == before
