@@ -129,7 +129,7 @@ class Looks:
         Parameters
         ----------
         gradient : (3, h, w) ndarray or tensor of float32
-            Changed in place; scratch of at most twice its size.
+            Changed in place; scratch of at most twice its size and a plane.
         deviations, core
             As for `normalise_laplacian`; for tiles.
 

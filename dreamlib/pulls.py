@@ -83,6 +83,7 @@ def pull_to_base(gradient, image, base, weight):
         away = plane - undreamt
         away *= weight
         target -= away
+        del away  # before there is the next one
 
 
 def _flow(rows, softness):

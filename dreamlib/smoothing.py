@@ -42,8 +42,8 @@ def smooth_gaussian(gradient, sigmas):
     """
     if not sigmas:
         return
+    blurred, total = gradient[0] + 0, gradient[0] + 0
     for plane in gradient:
-        blurred, total = plane + 0, plane + 0
         total[:] = 0
         for sigma in sigmas:
             if sigma > 0:
@@ -64,7 +64,7 @@ def normalise_laplacian(gradient, levels, deviations=None, core=None):
     Parameters
     ----------
     gradient : (C, h, w) ndarray or tensor of float32
-        Changed in place; scratch of twice its size.
+        Changed in place; scratch of twice its size and a plane.
     levels : int
         Bands to split off, the finest first; what remains is one more. With 0 nothing is changed.
     deviations : sequence of levels + 1 floats, optional

@@ -24,7 +24,7 @@ def total_variation(image, softness):
 @pytest.mark.parametrize("shape", [(3, 5, 7), (1, 1, 6), (2, 6, 1), (1, 1, 1)])
 def test_pull_to_smooth_is_downhill_of_total_variation(shape):
     image, gradient = 9 * noise(*shape), noise(*shape, seed=1)
-    expected = np.float64(gradient)
+    expected = gradient.astype(np.float64)
     for place in np.ndindex(*shape):
         nudge = np.zeros(shape)
         nudge[place] = 1e-4
@@ -77,6 +77,13 @@ def test_pull_to_base_takes_a_share_of_what_was_dreamt_off():
     expected = np.float64(gradient) - 0.3 * (np.float64(image) - base)
     pull_to_base(gradient, image, base, 0.3)
     np.testing.assert_allclose(gradient, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("pull", [lambda g, i: pull_to_mean(g, i, 0.5),
+                                  lambda g, i: pull_to_base(g, i, i, 0.5)])  # fmt: skip
+def test_pulls_to_a_picture_need_a_plane(pull):
+    gradient, image = noise(3, 600, 800), noise(3, 600, 800, seed=1)
+    assert traced_peak(lambda: pull(gradient, image)) < gradient[0].nbytes + 10_000
 
 
 def test_pull_to_base_lets_the_undreamt_picture_be():

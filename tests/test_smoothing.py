@@ -81,7 +81,7 @@ def test_smooth_gaussian_keeps_the_mean(height, width, sigma):
 
 def test_smooth_gaussian_needs_two_planes():
     gradient = noise(3, 600, 800)
-    allowed = 2 * gradient[0].nbytes + 32 * inplace.BLOCK * 4
+    allowed = 2 * gradient[0].nbytes + 8 * inplace.BLOCK * 4
     assert traced_peak(lambda: smooth_gaussian(gradient, (0.5, 2.0))) < allowed
 
 
@@ -158,7 +158,7 @@ def test_normalise_laplacian_with_no_levels_keeps_the_bits():
 
 def test_normalise_laplacian_needs_twice_the_gradient():
     gradient = noise(3, 600, 800)
-    allowed = 2 * gradient.nbytes + gradient[0].nbytes + 32 * inplace.BLOCK * 4
+    allowed = 2 * gradient.nbytes + gradient[0].nbytes + 8 * inplace.BLOCK * 4
     assert traced_peak(lambda: normalise_laplacian(gradient, 4)) < allowed
 
 
