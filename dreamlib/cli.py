@@ -25,7 +25,7 @@ examples:
   dream.py sky.jpg again.png --config deep.jpg      the settings that made deep.jpg
 """
 
-HEADINGS = ("network", "dream", "large pictures", "output")
+HEADINGS = ("network", "dream", "looks", "large pictures", "output")
 
 
 class _Parser(argparse.ArgumentParser):

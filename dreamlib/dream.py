@@ -133,6 +133,7 @@ def make_step(
     clip=True,
     objective=objective_L2,
     mean_gradient=None,
+    on_gradient=None,
 ):
     """Take one step of gradient ascent on the picture in the net's ``data`` blob.
 
@@ -155,6 +156,9 @@ def make_step(
     mean_gradient : float, optional
         Mean of absolute values that the step is measured against: the whole picture's for a tile.
         By default the gradient's own, as in the notebook.
+    on_gradient : callable, optional
+        Given gradient and picture, (3, H, W) both and rolled by the jitter; may change the gradient
+        in place, and returns the mean that the step is measured against.
     """
     src = net.blobs["data"]
     ox, oy = np.random.randint(-jitter, jitter + 1, 2)
@@ -164,7 +168,10 @@ def make_step(
 
     image, gradient = src.data[0], src.diff[0]
     rule = Preprocessing.of(net)
-    mean = inplace.mean_abs(gradient) if mean_gradient is None else mean_gradient
+    if on_gradient is not None:
+        mean = on_gradient(gradient, image)
+    else:
+        mean = inplace.mean_abs(gradient) if mean_gradient is None else mean_gradient
     if mean > 0:  # where nothing is active there is nowhere to climb; the notebook made NaNs here
         inplace.add_scaled(image, gradient, rule.difference(step_size) / mean)
     inplace.roll(image, -ox, -oy)

@@ -134,14 +134,14 @@ class Stored:
 
     def __init__(self, canvas, encoding, size=None, corner=(0, 0)):
         self.size = size or canvas.shape[:2]
-        self._canvas, self._encoding, self._corner = canvas, encoding, corner
+        self.canvas, self._encoding, self._corner = canvas, encoding, corner
 
     def rows(self, top, bottom, left=0, right=None):
         """Read and decode a part."""
         right = self.size[1] if right is None else right
         there = Window(top - self._corner[0], left - self._corner[1], bottom - top, right - left)
         out = np.empty((3, there.height, there.width), np.float32)
-        return self._encoding.decode(self._canvas.read(there), out)
+        return self._encoding.decode(self.canvas.read(there), out)
 
 
 class Resized:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import inplace
 from .dream import Preprocessing, climb, make_step
 from .encoding import Encoding
 from .engines import engine_name
@@ -44,13 +45,17 @@ class Painter:
         As for `dreamlib.dream.make_step`.
     steps : int
         Steps of ascent in a visit.
+    looks : dreamlib.looks.Looks, optional
+        What is done to gradients.
     """
 
-    def __init__(self, net, dtype, end, step_size=1.5, clip=True, objective=objective_L2, steps=1):
+    def __init__(
+        self, net, dtype, end, step_size=1.5, clip=True, objective=objective_L2, steps=1, looks=None
+    ):
         self.encoding = Encoding(Preprocessing.of(net), dtype)
         self._net, self._end, self._objective = net, end, objective
         self._ascent = {"step_size": step_size, "clip": clip}
-        self._steps = steps
+        self._steps, self._looks = steps, looks
 
     @profile
     def paint(self, visit, canvas, target, mean_gradient, turn):
@@ -75,35 +80,53 @@ class Painter:
         """
         image = self._load(visit, canvas)
         before = None if visit.row_weight is None else core_of(image, visit).copy()
-        first = sum_abs = None
+        strength = strength_of(self._looks, visit, canvas)
+        sums = []
+
+        def on_gradient(gradient, image):
+            if self._looks:
+                self._looks.shape(gradient)
+            sums.append(sum_abs(core_of(gradient, visit)))
+            if mean_gradient is None:
+                mean = inplace.mean_abs(gradient)
+            else:
+                # Within a visit gradients grow; the picture's mean is taken to grow with them.
+                mean = mean_gradient * (sums[-2] / sums[0] if len(sums) > 1 and sums[0] else 1)
+            if self._looks:
+                self._looks.steer(gradient, image, mean, self.encoding.rule, None, strength)
+            return mean
+
         for _ in range(self._steps):
-            # Within a visit gradients grow; the picture's mean is taken to grow with them.
-            growth = 1 if not first else sum_abs / first
             make_step(
                 self._net, end=self._end, jitter=0, objective=self._objective, **self._ascent,
-                mean_gradient=None if mean_gradient is None else mean_gradient * growth,
+                on_gradient=on_gradient,
             )  # fmt: skip
-            sum_abs = self._sum_abs(visit)
-            first = sum_abs if first is None else first
         core = core_of(self._net.blobs["data"].data[0], visit)
         if before is not None:
             blend(core, before, visit.row_weight, visit.column_weight)
         target.write(visit.core, self.encoding.encode(core, visit.core, turn))
-        return first
+        return sums[0]
 
     def measure(self, visit, canvas):
         """Return what `paint` would, but leave the picture as it is."""
         self._load(visit, canvas)
         climb(self._net, self._end, self._objective)
-        return self._sum_abs(visit)
+        gradient = self._net.blobs["data"].diff[0]
+        if self._looks:
+            self._looks.shape(gradient)
+        return sum_abs(core_of(gradient, visit))
 
     def _load(self, visit, canvas):
         blob = self._net.blobs["data"]
         blob.reshape(1, 3, visit.window.height, visit.window.width)
         return self.encoding.decode(canvas.read(visit.window), blob.data[0])
 
-    def _sum_abs(self, visit):
-        return sum_abs(core_of(self._net.blobs["data"].diff[0], visit))
+
+def strength_of(looks, visit, canvas):
+    """Return a mask's strength for each pixel of a visit's window, (h, w) float32; None if none."""
+    if looks is None or not looks.masks_steps:
+        return None
+    return looks.mask.part(visit.window, canvas.shape[:2], canvas.wrap)
 
 
 # What follows is the same for arrays and for PyTorch's tensors, unless it says otherwise.

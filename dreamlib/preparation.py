@@ -16,6 +16,7 @@ from .crew import parse_devices
 from .dreamer import region_frames, whole_frames
 from .errors import DreamError
 from .layers import check_layer
+from .looks import Looks
 from .models import find_model, lasting_name
 from .octaves import octave_sizes
 from .settings import Settings
@@ -103,6 +104,7 @@ def prepare(source, output, settings, planning=False):
             min(free, default=None),
         )  # fmt: skip
         check_tiles(definition, chosen, sizes)
+        _check_looks(chosen)
         # What follows from the rest is not recorded: another picture may need it otherwise.
         recorded = chosen.replace(wrap=settings.wrap, storage=settings.storage)
         wrap = chosen.wrap if not region else "none"
@@ -181,6 +183,16 @@ def _region(text, size):
             "X + WIDTH and Y + HEIGHT no larger than that"
         )
     return Window(top, left, height, width)
+
+
+def _check_looks(settings):
+    """Refuse a mask that cannot be read, and what is not for tiles."""
+    looks = Looks.of(settings)
+    if looks.laplacian and settings.schedule != "whole":
+        raise DreamError(
+            f"laplacian = {looks.laplacian} is for whole pictures, and this one is dreamt by tiles "
+            f"({settings.schedule}); take --smooth 1, or --schedule whole if memory allows"
+        )
 
 
 def check_tiles(definition, settings, sizes):

@@ -19,6 +19,7 @@ from .crew import Alone, Crew
 from .dreamer import Dreamer
 from .encoding import Encoding
 from .errors import DreamError
+from .looks import Looks
 from .octaves import STRIP, Stored, strips
 from .painter import make_painter
 from .preparation import prepare
@@ -64,9 +65,10 @@ def run(job):
         What only shows on the way: a disk that fills up, a device that fails.
     """
     settings = job.settings
+    looks = Looks.of(settings)
     painter = make_painter(
         job.net, settings.storage, settings.end, settings.step_size, settings.clip,
-        objective_of(job.net, settings), settings.tile_steps,
+        objective_of(job.net, settings), settings.tile_steps, looks if looks.on_steps else None,
     )  # fmt: skip
     store = job.folder or InMemory(settings.storage, job.wrap)
     passes = -(-settings.iterations // settings.tile_steps)
@@ -87,6 +89,8 @@ def run(job):
                 progress, preview,
             )  # fmt: skip
             canvas = dreamer.run()
+        if looks.on_results:
+            canvas = _finished(job, store, looks, painter.encoding, canvas, source)
         seconds = time.monotonic() - begin
         interrupted = progress.interrupted
         del dreamer, source
@@ -105,6 +109,14 @@ def run(job):
         job.folder.remove()
     device = settings.devices or ("CPU" if settings.gpu is None else f"GPU {settings.gpu}")
     return Result(Path(job.output), settings, device, seconds, interrupted, embedded, folder)
+
+
+def _finished(job, store, looks, encoding, canvas, source):
+    """Bring back what the looks want of the undreamt picture, onto a canvas of its own."""
+    finished = store.new_canvas("finished", job.frames[-1][2:])
+    looks.finish(canvas, finished, encoding, source.canvas, job.frames[-1], job.sizes[-1])
+    store.complete("finished")
+    return store.canvas("finished", job.frames[-1][2:])
 
 
 def _make_room(job, store):

@@ -22,6 +22,7 @@ from .canvas import Canvas
 from .dreamer import octave_schedule
 from .engines import load_net
 from .errors import DreamError
+from .looks import Looks
 from .models import load_model
 from .painter import make_painter
 
@@ -47,6 +48,7 @@ class Worker:
         self._painter = make_painter(
             net, self._settings.storage, self._settings.end, self._settings.step_size,
             self._settings.clip, objective_of(net, self._settings), self._settings.tile_steps,
+            Looks.of(self._settings),
         )  # fmt: skip
         self._octave = self._schedule = None
         self._pass = self._phases = None

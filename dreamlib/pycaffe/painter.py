@@ -14,7 +14,7 @@ import torch
 from dreamlib.dream import Preprocessing
 from dreamlib.encoding import Encoding
 from dreamlib.objectives import Objective, objective_L2
-from dreamlib.painter import blend, core_of
+from dreamlib.painter import blend, core_of, strength_of
 
 from .codec import DeviceEncoding
 from .device import current_device
@@ -38,16 +38,21 @@ class DevicePainter:
         arrays, for which the activations travel to the host and their gradient back.
     steps : int
         Steps of ascent in a visit.
+    looks : dreamlib.looks.Looks, optional
+        What is done to gradients.
 
     Attributes
     ----------
     encoding : dreamlib.encoding.Encoding
     """
 
-    def __init__(self, net, dtype, end, step_size=1.5, clip=True, objective=objective_L2, steps=1):
+    def __init__(
+        self, net, dtype, end, step_size=1.5, clip=True, objective=objective_L2, steps=1, looks=None
+    ):
         self.encoding = Encoding(Preprocessing.of(net), dtype)
         self._net, self._end, self._objective = net, end, objective
         self._step_size, self._clip, self._steps = step_size, clip, steps
+        self._looks = looks
         self._layer = None if isinstance(objective, Objective) else net._index(end, None)
         self._lane, self._room = None, None
 
@@ -84,7 +89,9 @@ class DevicePainter:
         ahead = self._lane.ahead
         try:
             read = (self._fetch(*item, canvas) for item in enumerate(visits))
-            begun = (self._begin(*item, mean_gradient, turn) for item in drawn_ahead(read, ahead))
+            begun = (
+                self._begin(*item, canvas, mean_gradient, turn) for item in drawn_ahead(read, ahead)
+            )
             for position, visit, slot in drawn_ahead(begun, ahead):
                 yield position, self._deliver(visit, slot, target)
         finally:
@@ -146,10 +153,13 @@ class DevicePainter:
         slot.arrival = self._lane.upload(parts)
         return position, visit, slot
 
-    def _begin(self, position, visit, slot, mean_gradient, turn):
+    def _begin(self, position, visit, slot, canvas, mean_gradient, turn):
         """Let the device dream a tile that is there or on its way, and send it back."""
+        strength = strength_of(self._looks, visit, canvas)
         self._lane.wait(slot.arrival)
         image = self._image_of(visit, slot)
+        if strength is not None:
+            strength = torch.as_tensor(strength, device=image.device)
         first = sum_abs = None
         for _ in range(self._steps):
             gradient = self._gradient(image)
@@ -161,6 +171,9 @@ class DevicePainter:
                 mean = mean_gradient * torch.as_tensor(growth, dtype=torch.float64)
             sum_abs = self._lane.sum_abs(core_of(gradient, visit))
             first = sum_abs if first is None else first
+            if self._looks:
+                rule = self.encoding.rule
+                self._looks.steer(gradient, image, mean.float(), rule, None, strength)
             self._ascend(image, gradient, mean)
         (_, _, height, width), core = visit.core, core_of(image, visit)
         if visit.row_weight is not None:
@@ -191,6 +204,13 @@ class DevicePainter:
         return image
 
     def _gradient(self, image):
+        """Return the gradient at a picture, shaped by the looks."""
+        gradient = self._plain_gradient(image)
+        if self._looks:
+            self._looks.shape(gradient)
+        return gradient
+
+    def _plain_gradient(self, image):
         """Return the objective's gradient at a picture (3, h, w): float32, the caller's to change.
 
         Unlike `Net.forward` and `Net.backward` this asks for no arrays, so nothing leaves the
