@@ -120,7 +120,7 @@ class RunningDeviations:
 
     @classmethod
     def of(cls, levels):
-        """Begin with nothing known about a gradient of so many levels; with 0 there are no bands."""
+        """Begin with nothing known of a gradient of so many levels; with 0 there are no bands."""
         return cls([RunningMean() for _ in range(levels + 1 if levels else 0)])
 
     @classmethod
