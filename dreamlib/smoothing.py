@@ -108,7 +108,7 @@ class RunningDeviations:
     """An estimate of each band's deviation over a picture that is dreamt tile by tile.
 
     What `dreamlib.estimate.RunningMean` is for the mean |gradient|, for the bands' squares; it is
-    kept and asked in the same way.
+    kept and asked in the same way, but trusts no trend.
 
     Attributes
     ----------
@@ -120,8 +120,8 @@ class RunningDeviations:
 
     @classmethod
     def of(cls, levels):
-        """Begin with nothing known about a gradient of so many levels."""
-        return cls([RunningMean() for _ in range(levels + 1)])
+        """Begin with nothing known of a gradient of so many levels; with 0 there are no bands."""
+        return cls([RunningMean() for _ in range(levels + 1 if levels else 0)])
 
     @classmethod
     def from_dict(cls, values):
@@ -157,12 +157,15 @@ class RunningDeviations:
             for square, band in zip(squares, self.bands)
             if band.predicted
         ]
-        return math.sqrt(sum(shares) / len(shares)) if shares else 0.0
+        return math.sqrt(sum(shares) / len(shares)) if shares else 1.0
 
     def end_pass(self):
-        """Predict the next pass's deviations from this one's."""
+        """Predict that the next pass's deviations are this one's."""
         for band in self.bands:
             band.end_pass()
+            # Squares jump about more than the mean does: a trend in them is noise, and what they
+            # have really grown by shows in the mean of the gradient that is divided by them.
+            band.predicted = band.last
 
     def end_sample(self):
         """Predict the first pass's deviations from the tiles taken in so far."""

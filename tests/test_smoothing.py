@@ -197,12 +197,20 @@ def test_running_deviations_predict_from_a_sample():
     np.testing.assert_allclose(running.value(1000), [2, 3])
 
 
-def test_running_deviations_follow_growth_as_the_mean_does():
-    running = RunningDeviations.of(0)
-    for square in (4.0, 6.0):
-        running.add([3 * 10 * square], 10)
+def test_running_deviations_expect_no_growth_from_pass_to_pass():
+    running = RunningDeviations.of(1)
+    for square in (4.0, 9.0):
+        running.add([3 * 10 * square, 3 * 10.0], 10)
         running.end_pass()
-    np.testing.assert_allclose(running.value(10), [3.0])  # 6 * 6 / 4 = 9
+    np.testing.assert_allclose(running.value(10), [3.0, 1.0])
+
+
+def test_running_deviations_of_no_levels_ask_for_nothing():
+    running = RunningDeviations.of(0)
+    running.add([], 10)
+    running.end_sample()
+    assert running.value(10) == []
+    assert running.loudness([], 10) == 1
 
 
 def test_loudness_tells_what_a_sample_will_measure_by_the_pictures_deviations():
