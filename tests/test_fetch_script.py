@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import os
-import re
 import shutil
 import socket
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
+
+from tests.webserver import only_programs, serving
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "fetch_bvlc_googlenet.sh"
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
@@ -20,50 +19,11 @@ SHA1 = hashlib.sha1(CONTENT).hexdigest()
 NAME = "bvlc_googlenet.caffemodel"
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """/good, with ranges; /plain, without; /wrong; /cut, which hangs up halfway; else 404."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        asked = self.headers.get("Range")
-        self.server.asked.append((self.path, asked))
-        content = CONTENT[::-1] if self.path == "/wrong" else CONTENT
-        if self.path not in ("/good", "/plain", "/wrong", "/cut"):
-            return self.answer(404, b"nothing here")
-        start = int(re.match(r"bytes=(\d+)-", asked).group(1)) if asked else 0
-        if start and self.path != "/plain":
-            if start >= len(content):
-                return self.answer(416, b"", {"Content-Range": f"bytes */{len(content)}"})
-            part = f"bytes {start}-{len(content) - 1}/{len(content)}"
-            return self.answer(206, content[start:], {"Content-Range": part})
-        if self.path == "/cut":
-            return self.answer(200, content, sent=len(content) // 2)
-        return self.answer(200, content)
-
-    def answer(self, status, body, headers=None, sent=None):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        for key, value in (headers or {}).items():
-            self.send_header(key, value)
-        self.end_headers()
-        self.wfile.write(body[:sent])
-        self.close_connection = True
-
-    def log_message(self, *args):
-        """Nothing: the test's output is the script's."""
-
-
 @pytest.fixture
 def server():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.asked = []
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    good = dict.fromkeys(["/good", "/plain", "/cut"], CONTENT)
+    with serving({**good, "/wrong": CONTENT[::-1]}) as server:
+        yield server
 
 
 @pytest.fixture(params=["curl", "wget"])
@@ -71,15 +31,12 @@ def fetch(request, server, tmp_path):
     """Run the script with one of the two programs only, into an empty folder."""
     if shutil.which(request.param) is None:
         pytest.skip(f"{request.param} is not installed")
-    programs = tmp_path / "bin"
-    programs.mkdir()
     needed = "sh cat cut dirname mkdir mv rm sed sha1sum tr wc".split()
-    for program in [*needed, request.param]:
-        (programs / program).symlink_to(shutil.which(program))
+    programs = only_programs(tmp_path / "bin", [*needed, request.param])
     folder = tmp_path / "a folder"
 
     def run(path="/good", sha1=SHA1, url=None, folder=folder):
-        address = url or f"http://127.0.0.1:{server.server_address[1]}{path}"
+        address = url or server.address + path
         environment = {"PATH": str(programs), "DREAM_MODEL_URL": address, "DREAM_MODEL_SHA1": sha1}
         return subprocess.run(
             [shutil.which("sh"), str(SCRIPT), str(folder)],
@@ -223,11 +180,12 @@ def test_folder_that_cannot_be_made_is_named(fetch, tmp_path):
 
 
 def test_without_curl_and_wget_the_message_says_what_to_install(tmp_path):
-    for program in "sh cut dirname mkdir mv rm sed sha1sum tr wc".split():
-        (tmp_path / program).symlink_to(shutil.which(program))
+    programs = only_programs(
+        tmp_path / "bin", "sh cut dirname mkdir mv rm sed sha1sum tr wc".split()
+    )
     done = subprocess.run(
         [shutil.which("sh"), str(SCRIPT), str(tmp_path / "models")],
-        env={"PATH": str(tmp_path)},
+        env={"PATH": str(programs)},
         capture_output=True,
         text=True,
         check=False,

@@ -46,8 +46,19 @@ def make(folder, toml=None, weights=(), files=("deploy.prototxt",), text=PROTOTX
 # The repository's own
 
 
-def test_the_repository_has_both_models():
-    assert {"bvlc_googlenet", "efficientnet_lite0"} <= {model.name for model in list_models()}
+NAMES = (
+    "bvlc_googlenet",
+    "bvlc_reference_caffenet",
+    "efficientnet_lite0",
+    "googlenet_places205",
+    "googlenet_places365",
+    "squeezenet_v1.1",
+)
+OF_PLACES = ("googlenet_places205", "googlenet_places365")
+
+
+def test_the_repository_has_these_models():
+    assert set(NAMES) <= {model.name for model in list_models()}
 
 
 def test_googlenet_is_fed_as_in_the_notebook():
@@ -57,14 +68,14 @@ def test_googlenet_is_fed_as_in_the_notebook():
     assert (model.end, model.class_layer) == ("inception_4c/output", "loss3/classifier")
 
 
-@pytest.mark.parametrize("name", ["bvlc_googlenet", "efficientnet_lite0"])
+@pytest.mark.parametrize("name", NAMES)
 def test_layers_named_in_model_toml_are_in_the_prototxt(name):
     model = load_model(REPOSITORY / "models" / name)
     tops = re.findall(r'top: "([^"]+)"', model.prototxt.read_text())
     assert {model.end, model.class_layer} <= set(tops)
 
 
-@pytest.mark.parametrize("name", ["bvlc_googlenet", "efficientnet_lite0"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in OF_PLACES])
 def test_labels_are_imagenets_in_caffes_order(name):
     labels = load_model(REPOSITORY / "models" / name).read_labels()
     assert len(labels) == 1000
@@ -72,11 +83,40 @@ def test_labels_are_imagenets_in_caffes_order(name):
     assert labels[999] == "toilet tissue, toilet paper, bathroom tissue"
 
 
+@pytest.mark.parametrize(
+    ("name", "count", "some"),
+    [
+        ("googlenet_places205", 205, {0: "abbey", 13: "apartment building outdoor", 204: "yard"}),
+        ("googlenet_places365", 365, {0: "airfield", 200: "kasbah", 364: "zen garden"}),
+    ],
+)
+def test_labels_of_places_are_its_scenes_in_the_published_order(name, count, some):
+    labels = load_model(REPOSITORY / "models" / name).read_labels()
+    assert len(set(labels)) == count
+    assert {i: labels[i] for i in some} == some
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_readme_of_a_model_names_its_weights_and_their_licence(name):
+    model = load_model(REPOSITORY / "models" / name)
+    readme = (model.folder / "README.md").read_text()
+    assert "| licence |" in readme
+    assert model.weights.name in readme
+
+
 def test_fetch_command_of_googlenet_runs_from_any_folder():
     model = load_model(REPOSITORY / "models" / "bvlc_googlenet")
     (command,) = shlex.split(model.fetch)
     assert Path(command).is_absolute()
     assert os.access(command, os.X_OK)
+
+
+@pytest.mark.parametrize("name", [*OF_PLACES, "bvlc_reference_caffenet", "squeezenet_v1.1"])
+def test_fetch_command_of_a_published_model_runs_from_any_folder(name):
+    command, argument = shlex.split(load_model(REPOSITORY / "models" / name).fetch)
+    assert Path(command).is_absolute()
+    assert os.access(command, os.X_OK)
+    assert argument == name
 
 
 def test_fetch_command_of_the_embedded_model_runs_from_any_folder():
@@ -138,7 +178,7 @@ def test_unknown_name_lists_the_nearest():
 
 
 def test_unlike_name_lists_all():
-    with pytest.raises(DreamError, match="there are: bvlc_googlenet, efficientnet_lite0"):
+    with pytest.raises(DreamError, match=f"there are: {', '.join(NAMES)}"):
         find_model("xyz")
 
 
