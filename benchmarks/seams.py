@@ -29,7 +29,7 @@ from dreamlib.progress import Progress
 from dreamlib.settings import Settings
 
 #: Columns on either side of the closing seam with which it is compared.
-NEAR = 64
+NEAR = 8
 
 
 def dream(net, pixels, settings):

@@ -15,6 +15,10 @@ from .inplace import BLOCK
 #: Pixels of a strip of a chained picture, and its least height: rows at its edges are made twice.
 STRIP, STRIP_ROWS = 1 << 19, 16
 
+#: Where on a ring the octaves' grids meet, in pixels from the first one. Interpolation is softest
+#: there and sharpest half a pixel on; so it meets where the closing seam is as soft as the mean.
+RING_ORIGIN = -0.375
+
 
 def octave_sizes(height, width, octave_n=4, octave_scale=1.4):
     """Sizes of the octaves, smallest first; the last is the picture's own.
@@ -261,7 +265,7 @@ class _RingTaps(_Taps):
 
     def __init__(self, length, new_length, start=0, stop=None):
         stop = new_length if stop is None else stop
-        position = (np.arange(start, stop) + 0.5) * (length / new_length) - 0.5
+        position = (np.arange(start, stop) + RING_ORIGIN) * (length / new_length) - RING_ORIGIN
         self.before = np.floor(position).astype(np.intp)
         self.after = self.before + 1
         self.weight_after = position - self.before

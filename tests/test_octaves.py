@@ -10,6 +10,7 @@ from dreamlib.canvas import Canvas, Window
 from dreamlib.dream import Preprocessing
 from dreamlib.encoding import Encoding
 from dreamlib.octaves import (
+    RING_ORIGIN,
     Combined,
     Resized,
     Stored,
@@ -206,7 +207,7 @@ def test_on_a_ring_samples_lie_as_numpy_interpolates_periods(height, width, new_
     canvas.write(window, ENCODING.encode(image, window, 0))
     picture = Resized(Stored(canvas, ENCODING), (new_height, new_width), (True, True))
     rows, columns = (
-        (np.arange(new) + 0.5) * (old / new) - 0.5
+        (np.arange(new) + RING_ORIGIN) * (old / new) - RING_ORIGIN
         for old, new in [(height, new_height), (width, new_width)]
     )
     across = np.apply_along_axis(
