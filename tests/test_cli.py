@@ -339,3 +339,72 @@ def test_the_embedded_model_dreams_by_default(workplace):
                "--model", "efficientnet_lite0") == 0  # fmt: skip
     assert load_config("out.png")["end"] == "block10"
     assert np.abs(pixels("out.png") - pixels("sky.png")).mean() > 0.5
+
+
+def test_a_mixture_of_layers_is_dreamt_and_recorded(workplace, model):
+    mixture = "mixed/output[0-3]:2, mixed/3x3, mean(pool1):-1"
+    assert run("sky.png", "a.png", *small(model, "--seed", 1, "--layers", mixture)) == 0
+    assert run("sky.png", "b.png", *small(model, "--seed", 1)) == 0
+    assert load_config("a.png")["layers"] == mixture
+    assert not np.array_equal(pixels("a.png"), pixels("b.png"))
+    assert run("sky.png", "again.png", "--config", "a.png") == 0
+    assert np.array_equal(pixels("again.png"), pixels("a.png"))
+
+
+def test_a_guide_leads_the_dream_and_workers_follow_it(workplace, model):
+    Image.fromarray(picture(80, 100, seed=5)).save("guide.png")
+    flags = small(model, "--seed", 1, "--guide", "guide.png:2", "--guide-layer", "mixed/3x3")
+    tiles = ["--schedule", "shift", "--tile-size", 64, "--overlap", 16]
+    assert run("sky.png", "a.png", *flags, *tiles) == 0
+    assert run("sky.png", "two.png", *flags, *tiles, "--devices", "cpu,cpu") == 0
+    assert run("sky.png", "b.png", *small(model, "--seed", 1), *tiles) == 0
+    assert np.abs(pixels("two.png") - pixels("a.png")).mean() < 0.05  # threads round differently
+    assert np.abs(pixels("a.png") - pixels("b.png")).mean() > 0.5
+    assert load_config("a.png")["guide"] == f"{workplace / 'guide.png'}:2"
+
+
+def test_looks_change_the_dream_and_bring_the_picture_back(workplace, model):
+    half = np.zeros((90, 120), np.uint8)
+    half[:, 60:] = 255
+    Image.fromarray(half).save("where.png")
+    dream = {}
+    for name, more in {
+        "plain": [],
+        "smooth": ["--smooth", "1,2", "--calm", 0.3],
+        "colour": ["--keep-colour"],
+        "half": ["--strength", 0.5],
+        "mask": ["--mask", "where.png"],
+        "steps": ["--mask", "where.png", "--mask-on", "steps"],
+        "laplacian": ["--laplacian", 3],
+    }.items():
+        assert run("sky.png", f"{name}.png", *small(model, "--seed", 1), *more) == 0
+        dream[name] = pixels(f"{name}.png") - pixels("sky.png")
+    assert np.abs(dream["smooth"] - dream["plain"]).mean() > 0.5
+    assert np.abs(dream["laplacian"] - dream["plain"]).mean() > 0.5
+    assert np.abs(dream["half"] - dream["plain"] / 2).max() <= 1
+    assert np.abs(dream["mask"][:, :50]).max() == 0
+    assert np.array_equal(dream["mask"][:, 70:], dream["plain"][:, 70:])
+    assert np.abs(dream["steps"][:, :40]).mean() < 0.2 * np.abs(dream["steps"][:, 80:]).mean()
+    chroma = dream["colour"] - dream["colour"].mean(axis=2, keepdims=True)
+    plain = dream["plain"] - dream["plain"].mean(axis=2, keepdims=True)
+    assert np.abs(chroma).mean() < 0.5 * np.abs(plain).mean()
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--layers", "mixed/outputs"], "'mixed/output'"),
+        (["--layers", "mixed/output[99]"], "channels 0 to 35"),
+        (["--guide", "none.jpg"], "none.jpg"),
+        (["--guide", "sky.png", "--guide-layer", "nowhere"], "--guide-layer"),
+        (["--smooth", "much"], "sigmas"),
+        (["--mask", "none.png"], "none.png"),
+        (["--laplacian", "3", "--schedule", "shift", "--tile-size", "64"], "whole pictures"),
+    ],
+)
+def test_what_a_lucid_dream_cannot_have_is_refused(workplace, model, capsys, flags, says):
+    assert run("sky.png", "out.png", *small(model), *flags) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert "Traceback" not in error
+    assert [path.name for path in workplace.iterdir()] == ["sky.png"]
