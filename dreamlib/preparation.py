@@ -84,6 +84,7 @@ def prepare(source, output, settings, planning=False):
             engine=engines.engine_name(net),
             end=settings.end or model.end or None,
             seed=seed,
+            mask=settings.mask and str(Path(settings.mask).absolute()),
         )
         settings = settle_aims(net, settings)
         check_layer(net, settings.end, model)
