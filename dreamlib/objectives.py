@@ -14,3 +14,25 @@ def objective_L2(dst):
         ``dst.diff`` is overwritten with ``dst.data``.
     """
     dst.diff[:] = dst.data
+
+
+def objective_channel(number):
+    """Make the objective of one channel: half the squared L2 norm of it alone.
+
+    Parameters
+    ----------
+    number : int
+        Counted from 0.
+
+    Returns
+    -------
+    callable
+        As `objective_L2`, but the diff is zero in all other channels.
+    """
+
+    def objective(dst):
+        diff = dst.diff
+        diff[:] = 0
+        diff[:, number] = dst.data[:, number]
+
+    return objective
