@@ -135,11 +135,13 @@ def _plan(net, items, size, definition, dream):
 
 def _octaves(definition, layer, size, dream):
     """Return the sizes of as many octaves as reach a layer, and why there are none."""
-    for count in range(dream["octaves"], 0, -1):
-        sizes = octave_sizes(*size, count, dream["octave_scale"])
-        if definition is None or not any(misfit(definition, layer, *one) for one in sizes):
-            return sizes, ""
-    return [], f"not reached: {misfit(definition, layer, *size)}"
+    fault = misfit(definition, layer, *size) if definition is not None else ""
+    if fault:
+        return [], f"not reached: {fault}"
+    sizes = octave_sizes(*size, dream["octaves"], dream["octave_scale"])
+    while definition is not None and any(misfit(definition, layer, *one) for one in sizes):
+        sizes = sizes[1:]
+    return sizes, ""
 
 
 def _dreamt(net, pixels, planned, index, progress, seed, dream):
