@@ -12,7 +12,7 @@ import sys
 from . import __version__
 from .configuration import load_config, save_config
 from .errors import DreamError
-from .settings import KNOBS, Settings
+from .settings import BY_NAME, KNOBS, Settings
 
 EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
 EXIT_UNREAD = 141  # as a shell reports a command whose reader went away
@@ -68,6 +68,10 @@ def build_parser():
     about.add_argument(
         "--plan", action="store_true", help="tell sizes, tiles, memory and time; dream nothing"
     )
+    about.add_argument(
+        "--contact-sheet", nargs="?", const="", metavar="LAYER", help="a sheet of small dreams of "
+        "all layers; of a LAYER's channels, LAYER[0-31] for some; of layers by a pattern, 'conv4*'"
+    )  # fmt: skip
     about.add_argument("--list-models", action="store_true", help="models, and how to get them")
     about.add_argument("--list-layers", action="store_true", help="layers of the model")
     about.add_argument("--version", action="version", version=f"dreamlib {__version__}")
@@ -170,6 +174,8 @@ def _run(parser, arguments):
         return _list_models()
     if arguments.list_layers:
         return _list_layers(settings)
+    if arguments.contact_sheet is not None:
+        return _contact_sheet(parser, arguments, settings)
     if arguments.input:
         return _dream(arguments, settings)
     if not arguments.save_config:
@@ -241,6 +247,31 @@ def _dream(arguments, settings):
 def _way_on(work_folder):
     """Say how an interrupted dream is gone on with."""
     return f"go on with --resume --work-dir {work_folder}"
+
+
+def _contact_sheet(parser, arguments, settings):
+    unused = ["end", *(knob.name for knob in KNOBS if knob.group == "large pictures")]
+    flags = [BY_NAME[name].flag for name in unused if hasattr(arguments, name)]
+    flags += ["--plan"] * arguments.plan + ["--save-config"] * bool(arguments.save_config)
+    if flags:
+        parser.error(
+            f"--contact-sheet makes small dreams, for which {', '.join(flags)} mean nothing"
+        )
+    if not arguments.input:
+        parser.error("an INPUT picture is missing; write it before --contact-sheet")
+    from .contact_sheet import run
+
+    if settings.model is None:
+        _say(settings, _announce_model())
+    sheet = run(arguments.input, arguments.output, arguments.contact_sheet, settings)
+    used = sheet.settings
+    if not settings.quiet:
+        print(f"{sheet.path}: {sheet.cells} small dreams of {used.model}, {used.engine}, "
+              f"seed {used.seed}, {sheet.seconds:.1f} s")  # fmt: skip
+    if sheet.interrupted:
+        _say(settings, "stopped early; the finished cells are saved")
+        return EXIT_INTERRUPTED
+    return 0
 
 
 def _announce_model():

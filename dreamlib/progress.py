@@ -32,6 +32,9 @@ class Progress:
         Show nothing.
     stream : file, optional
         stderr by default.
+    cells : int, optional
+        Where a sheet of so many small dreams is made, not one dream: steps then tell their cell for
+        their octave, and there is no log line for each of them.
 
     Attributes
     ----------
@@ -41,11 +44,12 @@ class Progress:
         Whether Ctrl-C was pressed.
     """
 
-    def __init__(self, sizes, iterations, quiet=False, stream=None):
+    def __init__(self, sizes, iterations, quiet=False, stream=None, cells=None):
         self.total = sum(height * width for height, width in sizes) * iterations
         self.done = self._skipped = 0
         self.interrupted = False
-        self._octaves, self._iterations = len(sizes), iterations
+        self._part, self._parts = ("cell", cells) if cells else ("octave", len(sizes))
+        self._iterations, self._many = iterations, bool(cells)
         self._stream = stream or sys.stderr
         self._quiet = quiet
         self._on_terminal = self._stream.isatty()
@@ -99,13 +103,15 @@ class Progress:
         return self.interrupted
 
     def _show(self, step, pixels):
-        label = f"octave {step.octave + 1}/{self._octaves}"
+        label = f"{self._part} {step.octave + 1}/{self._parts}"
         if self._bar is not None:
             self._bar.set_description_str(label, refresh=False)
             self._bar.update(pixels)
             return
         now = time.monotonic()
-        if step.octave == self._last_octave and now - self._last_line < LOG_INTERVAL:
+        before = self._last_octave
+        told = before is not None if self._many else step.octave == before
+        if told and now - self._last_line < LOG_INTERVAL:
             return
         self._last_line, self._last_octave = now, step.octave
         made = self.done - self._skipped

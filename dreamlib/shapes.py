@@ -61,6 +61,18 @@ def check_octaves_fit(net_param, end, sizes):
     )
 
 
+def misfit(net_param, end, height, width):
+    """Say in a few words why a picture of one size does not reach a layer; '' where it does."""
+    fault = _misfit(net_param, end, height, width)
+    if not fault:
+        return ""
+    only = _misfit(net_param, end, LARGEST_SIDE, LARGEST_SIDE)
+    if only and only.takes:
+        return f"takes only pictures of {only.takes[1]} x {only.takes[0]} pixels"
+    side = _smallest_side(net_param, end)
+    return f"takes pictures from {side} x {side} pixels on"
+
+
 class _Misfit(Exception):
     """Why a picture does not reach a layer."""
 
