@@ -250,7 +250,8 @@ def _way_on(work_folder):
 
 
 def _contact_sheet(parser, arguments, settings):
-    unused = ["end", *(knob.name for knob in KNOBS if knob.group == "large pictures")]
+    unused = ["end", "layers", "guide", "guide_layer", "guide_mode"]
+    unused += [knob.name for knob in KNOBS if knob.group in ("looks", "large pictures")]
     flags = [BY_NAME[name].flag for name in unused if hasattr(arguments, name)]
     flags += ["--plan"] * arguments.plan + ["--save-config"] * bool(arguments.save_config)
     if flags:
