@@ -74,8 +74,7 @@ def fully_convolutional(model, engine="auto", folder=None):
 
 def _cache():
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    folder = Path(base) / "dreamlib" / "fully_convolutional"
-    return folder
+    return Path(base) / "dreamlib" / "fully_convolutional"
 
 
 def _parse_weights(message, content, path):
@@ -156,9 +155,8 @@ def convert_definition(definition, shapes):
             maps[top] = shape
         elif kind == "pooling" and len(shape) == 4:
             _open_pooling(layer, shape, shapes[top], layers[number + 1 :])
-        elif len(layer.bottom) == 1 and top != bottom and shapes.get(top) == shapes[bottom]:
-            if bottom in maps:  # a neuron on what was flat
-                maps[top] = maps[bottom]
+        elif bottom in maps and len(layer.bottom) == 1 and shapes.get(top) == shapes[bottom]:
+            maps[top] = maps[bottom]  # a neuron on what was flat
     return converted
 
 

@@ -28,5 +28,5 @@ def test_a_map_of_scores_counts_as_its_mean(make):
 
 
 def test_a_class_that_the_layer_does_not_have_is_refused():
-    with pytest.raises(DreamError, match="class 4 was asked for, the layer has 4.*0 to 3"):
+    with pytest.raises(DreamError, match=r"class 4 was asked for, the layer has 4.*0 to 3"):
         class_objective([(4, 1.0)])(SimpleNamespace(diff=np.ones((1, 4))))

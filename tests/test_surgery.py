@@ -1,6 +1,7 @@
 """Fully convolutional surgery: the same scores at the network's own size, and maps beyond it."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ layers { name: "prob" type: SOFTMAX bottom: "fc" top: "prob" }
 def random_model(folder, text):
     folder.mkdir(exist_ok=True)
     prototxt, weights = write_random_net(folder, text)
-    return Model("random", folder, folder / "deploy.prototxt", folder / "random.caffemodel")
+    return Model("random", folder, Path(prototxt), Path(weights))
 
 
 def scores(model, layer, data):
@@ -211,5 +212,5 @@ def test_an_inner_product_over_other_axes_is_refused(tmp_path):
 def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):
     model = random_model(tmp_path / "net", FLAT)
     forbid(monkeypatch, "mkdir")
-    with pytest.raises(DreamError, match="cannot be written.*XDG_CACHE_HOME"):
+    with pytest.raises(DreamError, match=r"cannot be written.*XDG_CACHE_HOME"):
         fully_convolutional(model, "torch", tmp_path / "new")
