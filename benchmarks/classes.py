@@ -1,0 +1,71 @@
+"""Class drawings from noise: does the network that drew a class see it, and how long it takes.
+
+    python benchmarks/classes.py [--preset draw] [--classes 10] [--out FOLDER]
+
+Random classes, each drawn from noise of its own, then classified as any picture is: the shorter
+side brought to the network's input, the middle cropped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from dreamlib.classify import class_probabilities, classify
+from dreamlib.deepdraw import deepdraw, noise
+from dreamlib.engines import load_net
+from dreamlib.images import save_picture
+from dreamlib.models import find_model
+from dreamlib.objectives import class_objective
+from dreamlib.octave_scripts import load_script, preset_names
+
+ENOUGH = 0.9
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model")
+    parser.add_argument("--preset", default="draw", help=f"{', '.join(preset_names())}, or a file")
+    parser.add_argument("--classes", type=int, default=10, help="how many, drawn by the seed")
+    parser.add_argument("--side", type=int, default=320, help="of the picture, in pixels")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="folder for the pictures")
+    options = parser.parse_args()
+    model = find_model(options.model)
+    net, labels, script = load_net(model), model.read_labels(), load_script(options.preset)
+    np.random.seed(options.seed)
+    chosen = np.random.choice(len(labels), options.classes, replace=False)
+    found, seconds = [], []
+    print(f"{model.name}, preset {options.preset}, {options.side} x {options.side}")
+    print("| class | probability | seen as | seconds |")
+    print("| --- | ---: | --- | ---: |")
+    for index in chosen:
+        begin = time.perf_counter()
+        picture = deepdraw(
+            net,
+            noise(options.side, options.side),
+            script,
+            class_objective([(index, 1.0)]),
+            model.class_layer,
+        )
+        seconds.append(time.perf_counter() - begin)
+        shown = np.uint8(np.rint(picture))  # what a file holds
+        found.append(class_probabilities(net, shown)[index])
+        (likeliest, _), *_ = classify(net, shown, labels, top=1)
+        name, seen = (label.split(",")[0] for label in (labels[index], likeliest))
+        print(f"| {index} {name} | {found[-1]:.3f} | {seen} | {seconds[-1]:.1f} |", flush=True)
+        if options.out:
+            options.out.mkdir(parents=True, exist_ok=True)
+            save_picture(str(options.out / f"{index:03}.png"), shown, "")
+    enough = sum(probability >= ENOUGH for probability in found)
+    print(
+        f"{enough} of {len(found)} at {ENOUGH} or more; median probability "
+        f"{np.median(found):.3f}; median {np.median(seconds):.1f} s a picture"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Draw a class: gradient ascent on its score, blurred at every step, from small to large.
+
+After Audun Øygard, "Visualizing GoogLeNet Classes" (2015). Plain ascent on a class score ends in
+noise of high frequency that the network takes for the class. Blurring the picture after every step
+takes that away again, and what survives are shapes; the blur grows weaker as the drawing goes on,
+and octaves of growing size add detail. What is drawn when is data: see `dreamlib.octave_scripts`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from . import inplace
+from .dream import Preprocessing, Step, deprocess, preprocess
+from .errors import DreamError
+from .names import nearest
+from .octaves import as_picture, resize, shrink_in_place
+from .profiling import profile
+
+
+@profile
+def deepdraw(net, base_img, script, objective, class_layer, whole=False, clip=True, on_step=None):
+    """Draw what an objective asks for into a picture.
+
+    The network sees a window of its own input size, at a random place where the picture is larger,
+    drawn from ``np.random``.
+
+    Parameters
+    ----------
+    net : caffe.Classifier
+        Its ``data`` blob is overwritten.
+    base_img : (H, W, 3) ndarray
+        RGB, 0..255, of the size that the drawing is to have: a photograph, or `noise`. Not changed.
+    script : list of dreamlib.octave_scripts.Octave
+    objective : callable
+        Given the layer's blob, writes the gradient into its ``diff``: `objectives.class_objective`.
+    class_layer : str
+        The layer of octaves that name none.
+    whole : bool
+        The network sees the whole picture: for networks that take any size, see
+        `dreamlib.surgery`.
+    clip : bool
+        Keep the pixels within 0..255.
+    on_step : callable, optional
+        Called with a `Step` after every step. Where it returns True no more steps are taken.
+
+    Returns
+    -------
+    (H, W, 3) ndarray of float32
+        RGB; not clipped where `clip` is false.
+
+    Raises
+    ------
+    DreamError
+        A layer that the network does not have, or a picture smaller than the network's input.
+    """
+    height, width = base_img.shape[:2]
+    window = tuple(int(side) for side in net.crop_dims)
+    if height < window[0] or width < window[1]:
+        raise DreamError(
+            f"the picture is {width} x {height} and the network looks at windows of {window[1]} x "
+            f"{window[0]}; enlarge the picture to at least that"
+        )
+    for octave in script:
+        layer = octave.layer or class_layer
+        if layer not in net.blobs:
+            raise DreamError(f"the network has no layer {layer!r}{nearest(layer, net.blobs)}")
+    sizes = drawing_sizes((height, width), script, window)
+    buffer, spare = (np.empty(3 * height * width, np.float32) for _ in range(2))
+    preprocess(net, base_img, out=as_picture(buffer, 3, (height, width)))
+    image = shrink_in_place(buffer, 3, (height, width), sizes[0])
+    stopped = False
+    for number, (octave, size) in enumerate(zip(script, sizes)):
+        if image.shape[1:] != size:
+            resize(image, out=as_picture(spare, 3, size))
+            buffer, spare = spare, buffer
+            image = as_picture(buffer, 3, size)
+        layer = octave.layer or class_layer
+        seen = size if whole else window
+        steps = _steps(octave, size, seen)
+        for iteration in range(0 if stopped else steps):
+            step_size, sigma = octave.at(iteration / max(1, steps - 1))
+            _step(net, image, seen, layer, objective, step_size, sigma, octave.jitter, clip)
+            step = Step(number, iteration, layer, size, seen[0] * seen[1])
+            if on_step is not None and on_step(step):
+                stopped = True
+                break
+    return deprocess(net, image, out=spare.reshape(height, width, 3))
+
+
+def _steps(octave, size, window):
+    """Windows of an octave, so that a pixel takes its `iter_n` steps on average."""
+    return math.ceil(octave.iter_n * (size[0] * size[1]) / (window[0] * window[1]))
+
+
+def _step(net, image, window, layer, objective, step_size, sigma, jitter, clip):
+    """Take a step on a window of the picture, which is changed in place."""
+    top, left = (_place(*pair) for pair in zip(image.shape[1:], window))
+    # Rolled only where the window cannot move, so that the net's strides draw no lattice there.
+    dy, dx = (
+        np.random.randint(-jitter, jitter + 1) if side == seen else 0
+        for side, seen in zip(image.shape[1:], window)
+    )
+    inplace.roll(image, dx, dy)
+    part = image[:, top : top + window[0], left : left + window[1]]
+    source = net.blobs["data"]
+    source.reshape(1, 3, *window)
+    source.data[0] = part
+    net.forward(end=layer)
+    objective(net.blobs[layer])
+    net.backward(start=layer)
+    seen, gradient = source.data[0], source.diff[0]
+    rule = Preprocessing.of(net)
+    mean = inplace.mean_abs(gradient)
+    if mean > 0:
+        inplace.add_scaled(seen, gradient, rule.difference(step_size) / mean)
+    blur(seen, sigma)
+    if clip:
+        inplace.clip(seen, *rule.limits())
+    part[...] = seen
+    inplace.roll(image, -dx, -dy)
+
+
+def _place(length, window):
+    """Where along an axis a window lies: it is drawn beyond the ends and moved inside.
+
+    Else the pixels near the ends would hardly ever be seen.
+    """
+    free = length - window
+    overhang = min(free, window) // 4
+    return int(np.clip(np.random.randint(-overhang, free + overhang + 1), 0, free))
+
+
+def drawing_sizes(size, script, window):
+    """Sizes (list of (height, width)) of the octaves: the last is `size`, none below `window`."""
+    sizes = [tuple(size)]
+    for octave in reversed(script[1:]):
+        smaller = (round(side / octave.scale) for side in sizes[-1])
+        sizes.append(tuple(max(pair) for pair in zip(smaller, window)))
+    return sizes[::-1]
+
+
+def noise(height, width, mean=(124, 116, 104), deviation=8.0):
+    """Make the grey, hardly noisy picture that a drawing begins with, from ``np.random``.
+
+    Parameters
+    ----------
+    height, width : int
+        In pixels.
+    mean : (3,) array_like
+        RGB, 0..255.
+    deviation : float
+        Grey levels.
+
+    Returns
+    -------
+    (height, width, 3) ndarray of float32
+    """
+    picture = np.random.normal(mean, deviation, (height, width, 3))
+    return np.clip(picture, 0, 255).astype(np.float32)
+
+
+def blur(image, sigma):
+    """Blur a picture with a Gaussian, in place.
+
+    Rows, then columns; scipy filters a line through a buffer of its own, so that a plane can be its
+    own output, and scratch is a few lines. Beyond its borders the picture is mirrored.
+
+    Parameters
+    ----------
+    image : (C, H, W) ndarray of float32
+        Changed.
+    sigma : float
+        In pixels; 0 changes nothing.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    if sigma > 0:
+        for plane in image:
+            for axis in (1, 0):
+                gaussian_filter1d(plane, sigma, axis=axis, output=plane)

@@ -1,0 +1,38 @@
+"""Runs in the Debian 11 root: fully convolutional surgery by real Caffe's own protocol buffers.
+
+python3 surgery_scores.py FOLDER LAYER: operates on the model in FOLDER, which also holds own.npy
+and larger.npy (1, 3, H, W); writes scores.npz with the layer's scores: original, own, larger.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from dreamlib.engines import load_net
+from dreamlib.models import load_model
+from dreamlib.surgery import fully_convolutional
+
+folder, layer = Path(sys.argv[1]), sys.argv[2]
+own, larger = (np.load(str(folder / name)) for name in ("own.npy", "larger.npy"))
+
+
+def scores(model, data):
+    net = load_net(model, "caffe")
+    net.blobs["data"].reshape(*data.shape)
+    net.blobs["data"].data[...] = data
+    net.forward(end=layer)
+    net.blobs[layer].diff[...] = 1
+    net.backward(start=layer)
+    assert np.abs(net.blobs["data"].diff).max() > 0
+    return net.blobs[layer].data.copy()
+
+
+original = load_model(folder)
+with tempfile.TemporaryDirectory() as place:
+    made = fully_convolutional(original, "caffe", place)
+    np.savez(
+        str(folder / "scores.npz"),
+        original=scores(original, own), own=scores(made, own), larger=scores(made, larger),
+    )  # fmt: skip

@@ -1,0 +1,47 @@
+"""Real Caffe operates on its own messages, and loads and runs what comes of it."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from dreamlib.surgery import fully_convolutional
+from tests.embedded import prepared_model
+from tests.test_surgery import FLAT, V1, random_model, scores, some
+
+# builds or finds the Debian 11 root
+root = pytest.importorskip("tests.real_caffe.root")
+
+pytestmark = pytest.mark.real_caffe
+
+
+def embedded_model(folder):
+    shutil.copytree(prepared_model().folder, folder)
+    return prepared_model()
+
+
+@pytest.mark.parametrize(
+    ("make", "layer", "own", "larger"),
+    [
+        (lambda folder: random_model(folder, FLAT), "fc2", (32, 24), (48, 48)),
+        (lambda folder: random_model(folder, V1), "fc", (16, 16), (24, 20)),
+        (embedded_model, "classifier", (224, 224), (288, 256)),
+    ],
+    ids=["flat", "v1", "embedded"],
+)
+def test_real_caffe_runs_the_fully_convolutional_net(tmp_path, make, layer, own, larger):
+    project = tmp_path / "project"
+    project.mkdir()
+    root.copy_project(project)
+    model = make(project / "net")
+    np.save(project / "net" / "own.npy", some(*own))
+    np.save(project / "net" / "larger.npy", some(*larger))
+    root.run(["python3", "tests/real_caffe/surgery_scores.py", "net", layer], project)
+    found = np.load(project / "net" / "scores.npz")
+    np.testing.assert_allclose(found["own"].reshape(1, -1), found["original"], rtol=0, atol=1e-5)
+    (tmp_path / "ours").mkdir()
+    ours = scores(fully_convolutional(model, "torch", tmp_path / "ours"), layer, some(*larger))
+    assert ours.shape[2] > 1
+    np.testing.assert_allclose(found["larger"], ours, rtol=0, atol=1e-3)
