@@ -8,6 +8,7 @@ and octaves of growing size add detail. What is drawn when is data: see `dreamli
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import numpy as np
@@ -21,7 +22,9 @@ from .profiling import profile
 
 
 @profile
-def deepdraw(net, base_img, script, objective, class_layer, whole=False, clip=True, on_step=None):
+def deepdraw(
+    net, base_img, script, objective, class_layer, whole=False, keep=False, clip=True, on_step=None
+):
     """Draw what an objective asks for into a picture.
 
     The network sees a window of its own input size, at a random place where the picture is larger,
@@ -41,6 +44,9 @@ def deepdraw(net, base_img, script, objective, class_layer, whole=False, clip=Tr
     whole : bool
         The network sees the whole picture: for networks that take any size, see
         `dreamlib.surgery`.
+    keep : bool
+        Blur only what was drawn, not `base_img` underneath: for photographs. Takes another
+        picture's memory.
     clip : bool
         Keep the pixels within 0..255.
     on_step : callable, optional
@@ -71,18 +77,26 @@ def deepdraw(net, base_img, script, objective, class_layer, whole=False, clip=Tr
     buffer, spare = (np.empty(3 * height * width, np.float32) for _ in range(2))
     preprocess(net, base_img, out=as_picture(buffer, 3, (height, width)))
     image = shrink_in_place(buffer, 3, (height, width), sizes[0])
+    base = image.copy() if keep else None
     stopped = False
     for number, (octave, size) in enumerate(zip(script, sizes)):
         if image.shape[1:] != size:
+            if keep:
+                image -= base
             resize(image, out=as_picture(spare, 3, size))
             buffer, spare = spare, buffer
             image = as_picture(buffer, 3, size)
+            if keep:
+                preprocess(net, base_img, out=as_picture(spare, 3, (height, width)))
+                base = shrink_in_place(spare, 3, (height, width), size).copy()
+                image += base
         layer = octave.layer or class_layer
         seen = size if whole else window
         steps = _steps(octave, size, seen)
         for iteration in range(0 if stopped else steps):
             step_size, sigma = octave.at(iteration / max(1, steps - 1))
-            _step(net, image, seen, layer, objective, step_size, sigma, octave.jitter, clip)
+            with _window(image, base, seen, octave.jitter) as (part, under):
+                _step(net, part, under, layer, objective, step_size, sigma, clip)
             step = Step(number, iteration, layer, size, seen[0] * seen[1])
             if on_step is not None and on_step(step):
                 stopped = True
@@ -95,18 +109,31 @@ def _steps(octave, size, window):
     return math.ceil(octave.iter_n * (size[0] * size[1]) / (window[0] * window[1]))
 
 
-def _step(net, image, window, layer, objective, step_size, sigma, jitter, clip):
-    """Take a step on a window of the picture, which is changed in place."""
-    top, left = (_place(*pair) for pair in zip(image.shape[1:], window))
-    # Rolled only where the window cannot move, so that the net's strides draw no lattice there.
+@contextlib.contextmanager
+def _window(image, base, size, jitter):
+    """Open a window on the picture, and on what it was drawn on: views (3, h, w), or None.
+
+    The pictures are rolled only where the window cannot move: else the network's strides would
+    draw a lattice there.
+    """
+    top, left = (_place(*pair) for pair in zip(image.shape[1:], size))
     dy, dx = (
         np.random.randint(-jitter, jitter + 1) if side == seen else 0
-        for side, seen in zip(image.shape[1:], window)
+        for side, seen in zip(image.shape[1:], size)
     )
-    inplace.roll(image, dx, dy)
-    part = image[:, top : top + window[0], left : left + window[1]]
+    pictures = [image] if base is None else [image, base]
+    for picture in pictures:
+        inplace.roll(picture, dx, dy)
+    parts = [picture[:, top : top + size[0], left : left + size[1]] for picture in pictures]
+    yield parts[0], None if base is None else parts[1]
+    for picture in pictures:
+        inplace.roll(picture, -dx, -dy)
+
+
+def _step(net, part, under, layer, objective, step_size, sigma, clip):
+    """Take a step on a window, which is changed in place; `under` it is not blurred."""
     source = net.blobs["data"]
-    source.reshape(1, 3, *window)
+    source.reshape(1, *part.shape)
     source.data[0] = part
     net.forward(end=layer)
     objective(net.blobs[layer])
@@ -114,13 +141,16 @@ def _step(net, image, window, layer, objective, step_size, sigma, jitter, clip):
     seen, gradient = source.data[0], source.diff[0]
     rule = Preprocessing.of(net)
     mean = inplace.mean_abs(gradient)
-    if mean > 0:
+    if mean > 0:  # where nothing is active there is nowhere to climb
         inplace.add_scaled(seen, gradient, rule.difference(step_size) / mean)
+    if under is not None:
+        seen -= under
     blur(seen, sigma)
+    if under is not None:
+        seen += under
     if clip:
         inplace.clip(seen, *rule.limits())
     part[...] = seen
-    inplace.roll(image, -dx, -dy)
 
 
 def _place(length, window):

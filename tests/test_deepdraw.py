@@ -80,6 +80,26 @@ def test_a_pixel_takes_its_steps_on_average_whatever_the_size(net):
     assert sum(step.pixels for step in steps) == 2 * 128 * 96
 
 
+def test_a_photograph_that_is_kept_stays_sharp(net):
+    image = np.uint8(np.indices((80, 90)).sum(0) % 2 * 100 + 50)[..., None].repeat(3, 2)
+    octaves = [
+        dataclasses.replace(OCTAVE, start_step_size=0, end_step_size=0, start_sigma=2, end_sigma=2),
+        dataclasses.replace(OCTAVE, scale=1.2, start_step_size=0, end_step_size=0),
+    ]
+    assert np.abs(draw(net, image, *octaves, keep=True) - image).max() < 0.01
+    assert np.abs(draw(net, image, *octaves) - image).mean() > 20
+
+
+def test_what_is_drawn_on_a_kept_photograph_is_blurred(net):
+    image = picture(64, 64)
+    sharp, soft = (
+        draw(net, image, dataclasses.replace(OCTAVE, start_sigma=sigma), keep=True, clip=False)
+        - image
+        for sigma in (0, 3)
+    )
+    assert np.abs(np.diff(soft, axis=0)).mean() < np.abs(np.diff(sharp, axis=0)).mean()
+
+
 def test_steps_tell_octave_layer_and_size(net):
     steps = []
     draw(
