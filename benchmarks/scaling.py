@@ -16,7 +16,6 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -30,6 +29,7 @@ from dreamlib.encoding import Encoding
 from dreamlib.models import find_model
 from dreamlib.octaves import Stored
 from dreamlib.progress import Progress
+from dreamlib.settings import Settings
 
 
 def dream(crew, settings, picture, rule, folder):
@@ -63,7 +63,7 @@ def main():
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     model = find_model(options.model)
-    settings = SimpleNamespace(
+    settings = Settings(
         schedule="shift", tile_size=options.tile, overlap=32, wrap="none", jitter=32, seed=0,
         iterations=options.passes, end=model.end, step_size=1.5, clip=True, storage="uint8",
         tile_steps=1, engine="torch", precision="float32",
@@ -72,7 +72,7 @@ def main():
     rule = Preprocessing(order, np.float32(model.mean), np.float32(model.input_scale))
     picture = np.uint8(clouds(width, height))
     seconds, pictures = {1: [], options.workers: []}, []
-    warm_up = SimpleNamespace(**{**vars(settings), "iterations": 1})
+    warm_up = settings.replace(iterations=1)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         crews = {

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +24,7 @@ from dreamlib.models import load_model
 from dreamlib.octaves import Stored, octave_sizes
 from dreamlib.painter import Painter
 from dreamlib.progress import Progress
+from dreamlib.settings import Settings
 from tests.nets import picture, write_random_net
 
 PICTURE = picture(190, 230)
@@ -33,7 +33,7 @@ SIZES = octave_sizes(190, 230, 2, 1.5)
 
 def settings(schedule="shift", storage="uint8", tile_steps=1):
     """What a dream records; tiny tiles, so that a phase has several."""
-    return SimpleNamespace(
+    return Settings(
         schedule=schedule, tile_size=64, overlap=16, wrap="none", jitter=8, seed=5, iterations=2,
         end="mixed/output", step_size=2.0, clip=True, storage=storage, tile_steps=tile_steps,
         engine="torch", precision="float32",

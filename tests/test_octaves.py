@@ -187,7 +187,7 @@ def test_combined_pictures_are_added_or_subtracted(combine):
 
 def test_a_part_of_a_picture_knows_where_it_lies():
     image = noise(3, 40, 50)
-    canvas = stored(image[:, 10:30, 5:45])._canvas
+    canvas = stored(image[:, 10:30, 5:45]).canvas
     picture = Stored(canvas, ENCODING, (40, 50), (10, 5))
     assert np.array_equal(picture.rows(12, 20, 8, 40), image[:, 12:20, 8:40])
 
