@@ -185,6 +185,13 @@ def test_the_result_is_made_once(tmp_path, monkeypatch):
     assert fully_convolutional(model, "torch").weights.stat().st_mtime_ns == stamp
 
 
+def test_a_folder_that_is_named_is_written_anew(tmp_path):
+    first, second = (random_model(tmp_path / name, text) for name, text in (("a", FLAT), ("b", V1)))
+    fully_convolutional(first, "torch", tmp_path)
+    made = fully_convolutional(second, "torch", tmp_path)
+    assert scores(made, "fc", some(16, 16)).shape == (1, 5, 1, 1)
+
+
 def test_other_weights_are_another_result(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     model = random_model(tmp_path / "net", FLAT)
