@@ -25,8 +25,8 @@ class Progress:
     Parameters
     ----------
     sizes : list of (height, width)
-        The octaves.
-    iterations : int
+        What a step is taken on: the octaves.
+    iterations : int or list of int
         Steps on each.
     quiet : bool
         Show nothing.
@@ -45,11 +45,13 @@ class Progress:
     """
 
     def __init__(self, sizes, iterations, quiet=False, stream=None, cells=None):
-        self.total = sum(height * width for height, width in sizes) * iterations
+        self._iterations = [iterations] * len(sizes) if isinstance(iterations, int) else iterations
+        steps = zip(sizes, self._iterations)
+        self.total = sum(height * width * count for (height, width), count in steps)
         self.done = self._skipped = 0
         self.interrupted = False
         self._part, self._parts = ("cell", cells) if cells else ("octave", len(sizes))
-        self._iterations, self._many = iterations, bool(cells)
+        self._many = bool(cells)
         self._stream = stream or sys.stderr
         self._quiet = quiet
         self._on_terminal = self._stream.isatty()
@@ -117,9 +119,10 @@ class Progress:
         made = self.done - self._skipped
         left = (now - self._begin) * (self.total - self.done) / made
         height, width = step.shape
+        count = self._iterations[step.octave if not self._many else 0]
         self.say(
             f"{100 * self.done / self.total:3.0f}%  {label} ({width} x {height})  "
-            f"step {step.iteration + 1}/{self._iterations}  {left:.0f} s left"
+            f"step {step.iteration + 1}/{count}  {left:.0f} s left"
         )
 
     def _interrupt(self, number, frame):

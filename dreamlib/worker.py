@@ -17,7 +17,7 @@ import traceback
 from contextlib import closing
 from types import SimpleNamespace
 
-from .aims import objective_of
+from .aims import network_of, objective_of
 from .canvas import Canvas
 from .dreamer import octave_schedule
 from .engines import load_net
@@ -44,11 +44,13 @@ class Worker:
 
     def __init__(self, model, engine, gpu, precision, sizes, settings):
         self._settings, self._sizes = SimpleNamespace(**settings), sizes
-        net = load_net(load_model(model), engine, gpu, precision)
+        model = load_model(model)
+        network = network_of(model, self._settings, engine)
+        net = load_net(network, engine, gpu, precision)
         self._painter = make_painter(
             net, self._settings.storage, self._settings.end, self._settings.step_size,
-            self._settings.clip, objective_of(net, self._settings), self._settings.tile_steps,
-            Looks.of(self._settings),
+            self._settings.clip, objective_of(net, model, self._settings),
+            self._settings.tile_steps, Looks.of(self._settings),
         )  # fmt: skip
         self._octave = self._schedule = None
         self._pass = self._phases = None
