@@ -10,7 +10,7 @@ import numpy as np
 from .aims import aim_of
 from .budget import LARGEST_WHOLE, Demand, memory_budget, network_bytes
 from .canvas import Canvas
-from .deepdraw import check_layers, deepdraw, drawing_sizes, windows_of
+from .deepdraw import check_layers, deepdraw, drawing_sizes, grey_noise, windows_of
 from .dream import Preprocessing
 from .encoding import Encoding
 from .errors import DreamError
@@ -27,6 +27,10 @@ BY_OCTAVES = ("end", "iterations", "octaves", "octave_scale", "step_size", "jitt
 #: Bytes that a drawing holds for each pixel: the picture and its larger self, the undreamt picture
 #: under it where that is kept sharp, and the source.
 PICTURES, KEPT, SOURCE = 24, 12, 12
+
+#: A drawing from noise is made at least so many times as large as the network's input, and reduced
+#: to the size that is wanted: else objects cling to the borders, which every window sees.
+ROOM = 1.43
 
 #: Grey levels of RGB, as they are.
 LEVELS = Preprocessing((0, 1, 2), np.zeros(3, np.float32), np.float32(1))
@@ -109,6 +113,8 @@ def prepare_drawing(net, model, definition, settings, script, size, keep, base):
         The picture is too small or too large, or a layer is not there.
     """
     window = tuple(int(side) for side in net.crop_dims)
+    if not keep:
+        size = _roomy(size, window)
     if min(size[0] - window[0], size[1] - window[1]) < 0:
         raise DreamError(
             f"the picture is {size[1]} x {size[0]} and {model.name} looks at windows of "
@@ -128,6 +134,12 @@ def prepare_drawing(net, model, definition, settings, script, size, keep, base):
             "--schedule shift without --script"
         )
     return drawing_sizes(size, script, window), demand
+
+
+def _roomy(size, window):
+    """Enlarge a (height, width) until there is room for objects."""
+    scale = max(1, *(ROOM * least / side for side, least in zip(size, window)))
+    return tuple(round(scale * side) for side in size)
 
 
 def work(job):
@@ -156,7 +168,11 @@ def draw(job, source, looks, progress):
         Of grey levels as float32.
     """
     settings = job.settings
+    size = job.frames[-1][2:]
     pixels = source.canvas.array()
+    if job.sizes[-1] != size:
+        noise = grey_noise(*job.sizes[-1], settings.seed)
+        pixels = np.concatenate([rows for _, rows in noise.strips(job.sizes[-1][0])])
     if pixels.dtype == np.uint16:
         pixels = np.float32(pixels)
         pixels /= 257
@@ -171,4 +187,14 @@ def draw(job, source, looks, progress):
         layer_of(settings, job.model), settings.schedule == "whole", job.keep, settings.clip,
         progress, shape if looks.on_steps else None,
     )  # fmt: skip
+    if drawn.shape[:2] != size:
+        drawn = np.stack([_reduced(drawn[..., channel], size) for channel in range(3)], axis=2)
     return Canvas.of(drawn), Encoding(LEVELS, np.float32)
+
+
+def _reduced(plane, size):
+    """Reduce a plane (H, W) of float32 to a (height, width)."""
+    from PIL import Image
+
+    reduced = Image.fromarray(np.ascontiguousarray(plane)).resize(size[::-1], Image.BICUBIC)
+    return np.clip(np.asarray(reduced), 0, 255)

@@ -92,7 +92,8 @@ def prepare(source, output, settings, planning=False):
         script = None
         if settings.script:
             script = load_script(settings.script)
-            picture = grey_noise(*size, seed) if noise else picture
+        if noise and (script or settings.target):
+            picture = grey_noise(*size, seed)
         published, model = model, network_of(model, settings, settings.engine)
         net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
         settings = settings.replace(
@@ -117,7 +118,7 @@ def prepare(source, output, settings, planning=False):
             return Job(
                 output, picture, picture.dtype == np.uint16, model, net,
                 settings.replace(storage="float32", wrap="none"), settings, sizes,
-                whole_frames(sizes), None, "none", WRAPS["none"], demand, script, not noise, None,
+                whole_frames([size]), None, "none", WRAPS["none"], demand, script, not noise, None,
             )  # fmt: skip
         if settings.target and "octaves" not in settings.given:
             settings = settings.replace(octaves=_octaves_that_fit(definition, settings, size))

@@ -130,8 +130,9 @@ def _paint(job, store, source, looks, progress):
 
 def _finished(job, store, looks, encoding, canvas, source):
     """Bring back what the looks want of the undreamt picture, onto a canvas of its own."""
+    size = job.picture.height, job.picture.width
     finished = store.new_canvas("finished", job.frames[-1][2:])
-    looks.finish(canvas, finished, encoding, source.canvas, job.frames[-1], job.sizes[-1])
+    looks.finish(canvas, finished, encoding, source.canvas, job.frames[-1], size)
     store.complete("finished")
     return store.canvas("finished", job.frames[-1][2:])
 
