@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the pictures of docs/usage.md: dreams of the embedded model, of pictures made here too.
 
-    scripts/docs_pictures.py [NAME ...]    # by default all, into docs/pictures/; a minute or two
+    scripts/docs_pictures.py [NAME ...]    # by default all, into docs/pictures/; about a minute
 
 `PICTURES` is the one place for their settings; usage.md shows each beside its picture.
 """
@@ -35,7 +35,7 @@ WIDTH, HEIGHT = 304, 190
 COMMON = ("--model", EMBEDDED, "--engine", "torch", "--seed", "1", "--quiet")
 
 #: Longest side in the guide (a contact sheet is larger than a dream), and bytes at most.
-SIDE, BYTES = 480, 40_000
+SIDE, BYTES = 800, 40_000
 
 #: Name of a picture: the command's words, INPUT and flags without OUTPUT. An INPUT's own name alone
 #: is that picture, undreamt.
