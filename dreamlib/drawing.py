@@ -110,16 +110,10 @@ def prepare_drawing(net, model, definition, settings, script, size, keep, base):
     Raises
     ------
     DreamError
-        The picture is too small or too large, or a layer is not there.
+        The picture is too large for the memory, or a layer is not there.
     """
     window = tuple(int(side) for side in net.crop_dims)
-    if not keep:
-        size = _roomy(size, window)
-    if min(size[0] - window[0], size[1] - window[1]) < 0:
-        raise DreamError(
-            f"the picture is {size[1]} x {size[0]} and {model.name} looks at windows of "
-            f"{window[1]} x {window[0]}; take a picture of at least that"
-        )
+    size = _enlarged(size, window, 1 if keep else ROOM)
     check_layers(net, script, layer_of(settings, model))
     pixels = size[0] * size[1]
     seen = pixels if settings.schedule == "whole" else window[0] * window[1]
@@ -136,9 +130,9 @@ def prepare_drawing(net, model, definition, settings, script, size, keep, base):
     return drawing_sizes(size, script, window), demand
 
 
-def _roomy(size, window):
-    """Enlarge a (height, width) until there is room for objects."""
-    scale = max(1, *(ROOM * least / side for side, least in zip(size, window)))
+def _enlarged(size, window, room):
+    """Enlarge a (height, width) until `room` windows fit in both directions."""
+    scale = max(1, *(room * least / side for side, least in zip(size, window)))
     return tuple(round(scale * side) for side in size)
 
 
@@ -168,14 +162,17 @@ def draw(job, source, looks, progress):
         Of grey levels as float32.
     """
     settings = job.settings
-    size = job.frames[-1][2:]
+    size, drawn_size = job.frames[-1][2:], job.sizes[-1]
     pixels = source.canvas.array()
-    if job.sizes[-1] != size:
-        noise = grey_noise(*job.sizes[-1], settings.seed)
-        pixels = np.concatenate([rows for _, rows in noise.strips(job.sizes[-1][0])])
     if pixels.dtype == np.uint16:
         pixels = np.float32(pixels)
         pixels /= 257
+    undreamt = pixels
+    if drawn_size != size and job.keep:
+        undreamt = _resized(pixels, drawn_size)
+    elif drawn_size != size:
+        noise = grey_noise(*drawn_size, settings.seed)
+        undreamt = np.concatenate([rows for _, rows in noise.strips(drawn_size[0])])
     rule = Preprocessing.of(job.net)
 
     def shape(gradient, image):
@@ -183,18 +180,24 @@ def draw(job, source, looks, progress):
 
     np.random.seed(settings.seed)
     drawn = deepdraw(
-        job.net, pixels, job.script, aim_of(job.net, job.model, settings),
+        job.net, undreamt, job.script, aim_of(job.net, job.model, settings),
         layer_of(settings, job.model), settings.schedule == "whole", job.keep, settings.clip,
         progress, shape if looks.on_steps else None,
     )  # fmt: skip
-    if drawn.shape[:2] != size:
-        drawn = np.stack([_reduced(drawn[..., channel], size) for channel in range(3)], axis=2)
+    if drawn_size != size and job.keep:
+        drawn -= undreamt
+        drawn = _resized(drawn, size)
+        drawn += pixels
+    elif drawn_size != size:
+        drawn = _resized(drawn, size)
+    if settings.clip:
+        np.clip(drawn, 0, 255, out=drawn)
     return Canvas.of(drawn), Encoding(LEVELS, np.float32)
 
 
-def _reduced(plane, size):
-    """Reduce a plane (H, W) of float32 to a (height, width)."""
+def _resized(pixels, size):
+    """Resample pixels (H, W, 3) to a (height, width): an ndarray of float32."""
     from PIL import Image
 
-    reduced = Image.fromarray(np.ascontiguousarray(plane)).resize(size[::-1], Image.BICUBIC)
-    return np.clip(np.asarray(reduced), 0, 255)
+    planes = (Image.fromarray(np.float32(pixels[..., channel])) for channel in range(3))
+    return np.stack([plane.resize(size[::-1], Image.BICUBIC) for plane in planes], axis=2)

@@ -57,6 +57,9 @@ PICTURES = {
     "negative": "sky.png --layers 'block10, block6:-0.5'",
     "guide": "sky.png --guide meadow.png --iterations 20",
     "guide-channels": "sky.png --guide meadow.png --guide-mode channels --iterations 20",
+    "balloon": "noise:256x256 --target balloon",
+    "ostrich": "noise:256x256 --target 'ostrich, goldfish' --script fine",
+    "goldfish": "wide.png --target goldfish",
     "smooth": "sky.png --smooth 0.5,1,2",
     "laplacian": "sky.png --laplacian 4",
     "calm": "sky.png --calm 0.3",
@@ -77,6 +80,7 @@ def write_inputs(folder):
     """Write the pictures that the commands name into a folder."""
     inputs = {
         "sky.png": clouds.clouds(WIDTH, HEIGHT, seed=1),
+        "wide.png": clouds.clouds(2 * WIDTH, 2 * HEIGHT, seed=1),
         "meadow.png": flowers.flowers(WIDTH, HEIGHT, seed=1),
         "mask.png": spotlight(WIDTH, HEIGHT),
     }

@@ -184,10 +184,15 @@ def test_what_cannot_be_drawn_is_refused_in_words(workplace, model, capsys, flag
     assert not (workplace / "out.png").exists()
 
 
-def test_a_photograph_smaller_than_the_input_is_refused(workplace, model, capsys):
-    Image.fromarray(picture(50, 120)).save("sky.png")
-    assert dream(model, "--target", 1) == 2
-    assert "windows of 64 x 64" in capsys.readouterr().err
+def test_a_photograph_smaller_than_the_input_is_drawn_on_and_stays_sharp(workplace, model):
+    Image.fromarray(np.uint8(np.indices((50, 60)).sum(0) % 2 * 100 + 50)).save("sky.png")
+    (workplace / "still.toml").write_text(
+        SCRIPT.replace("size = 8", "size = 0").replace("= 4", "= 0")
+    )
+    assert dream(model, "--target", 1, "--script", "still.toml") == 0
+    assert np.abs(pixels("out.png") - pixels("sky.png")[..., None]).max() <= 1
+    dream(model, "--target", 1, "--script", "script.toml")
+    assert np.abs(pixels("out.png") - pixels("sky.png")[..., None]).mean() > 0.5
 
 
 def test_deep_zoom_cannot_be_classified(workplace, model, capsys):
