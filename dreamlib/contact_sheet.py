@@ -236,7 +236,7 @@ def _heading(model, items, dream):
     first, last = items[0], items[-1]
     what = f"{len(items)} layers of {model.name}"
     if first.channel is not None:
-        what = f"{first.layer} of {model.name}, channels {first.channel}-{last.channel}"
+        what = f"{first.layer} of {model.name}, channels {first.channel} to {last.channel}"
     return (
         f"{what}: {dream['iterations']} steps on each of {dream['octaves']} octaves, "
         f"{dream['step_size']:g} levels a step"

@@ -171,8 +171,8 @@ def test_a_layer_means_its_channels_and_brackets_some_of_them(net, model):
     [
         ("mixed/outputs", ["did you mean", "mixed/output"]),
         ("relu1", ["works in place", "--contact-sheet conv1"]),
-        ("conv1[3-99]", ["conv1[3-99]", "0-15"]),
-        ("conv1[4-2]", ["0-15"]),
+        ("conv1[3-99]", ["--contact-sheet", "no 3-99", "0 to 15"]),
+        ("conv1[2,4-2]", ["no 4-2", "0 to 15"]),
         ("conf*", ["conf*", "--list-layers"]),
     ],
 )
