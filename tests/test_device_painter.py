@@ -184,7 +184,7 @@ def test_where_nothing_is_active_the_picture_stays(net, mean):
     pixels, sums = painted(
         DevicePainter, net, [tile()], "uint8", mean=mean, objective=nothing, steps=2
     )
-    assert sums == [0.0]
+    assert sums == [(0.0,)]
     np.testing.assert_array_equal(pixels, canvas_of("uint8").array())
 
 
@@ -472,7 +472,7 @@ class TestOnTheGpu:
         canvas = canvas_of("uint16")
         list(painter.paint_many(APART, canvas, canvas, 0.004, 0))
         for slot in painter._slots:
-            for parcel in (slot.incoming, slot.outgoing, slot.weights, slot.sum_abs):
+            for parcel in (slot.incoming, slot.outgoing, slot.weights, slot.sums):
                 assert parcel.host.is_pinned()
                 assert parcel.device.is_cuda
 
