@@ -18,6 +18,7 @@ from .dreamer import region_frames, whole_frames
 from .errors import DreamError
 from .layers import check_layer
 from .looks import Looks
+from .mixtures import parse_weights
 from .models import find_model, lasting_name
 from .octave_scripts import lasting_script, load_script
 from .octaves import octave_sizes
@@ -113,7 +114,7 @@ def prepare(source, output, settings, planning=False):
                 net, model, definition, settings, script, size, not noise, base
             )
             files.check_output(output, size[1], size[0])
-            _check_looks(settings.replace(schedule="whole"))
+            Looks.of(settings)
             on_error.pop_all()
             return Job(
                 output, picture, picture.dtype == np.uint16, model, net,
@@ -136,20 +137,19 @@ def prepare(source, output, settings, planning=False):
             min(free, default=None),
         )  # fmt: skip
         check_tiles(definition, chosen, sizes)
-        _check_looks(chosen)
+        Looks.of(chosen)  # refuses a mask that cannot be read
         # What follows from the rest is not recorded: another picture may need it otherwise.
         recorded = chosen.replace(wrap=settings.wrap, storage=settings.storage)
         wrap = chosen.wrap if not region else "none"
         # The notebook rolls a picture around but does not resample it so: only what was asked for.
         closed = WRAPS[wrap if settings.wrap else "none"]
         if not planning and (settings.work_dir or settings.resume or not demand.in_ram):
-            folder = folder or WorkFolder(work_dir)
-            on_error.callback(folder.close)
             record = {
                 "settings": recorded.recorded(),
-                "input": source if source.startswith("noise:") else fingerprint(source),
-                "weights": fingerprint(published.weights),
+                "files": _fingerprints(source, published, recorded),
             }
+            folder = folder or WorkFolder(work_dir)
+            on_error.callback(folder.close)
             if folder.record:
                 _refuse_changes(folder, record)
             folder.begin(record, chosen.storage, wrap, demand.canvases)
@@ -198,14 +198,32 @@ def _same_model(now, before):
     return lasting_name(now["model"]) == before["model"]
 
 
+def _fingerprints(source, model, settings):
+    """Return what identifies the files that a dream is made of, by what they are to it."""
+    noise = source.startswith("noise:")
+    prints = {
+        "the input picture": source if noise else fingerprint(source),
+        "the model's weights": fingerprint(model.weights),
+    }
+    guides = parse_weights(settings.guide, "--guide") if settings.guide else []
+    pictures = [(f"the guide picture {path}", path) for path, _ in guides]
+    if settings.mask:
+        pictures.append((f"the mask {settings.mask}", settings.mask))
+    for name, path in pictures:
+        files.open_picture(path, 0, "", "strip")  # refuses what is none, before there is a folder
+        prints[name] = fingerprint(path)
+    return prints
+
+
 def _refuse_changes(folder, record):
-    """Refuse to go on with a dream whose picture or network is not what it was."""
-    for what, name in (("input", "the input picture"), ("weights", "the model's weights")):
-        if folder.record[what] != record[what]:
+    """Refuse to go on with a dream whose pictures or network are not what they were."""
+    for name, now in record["files"].items():
+        before = folder.record["files"][name]
+        if now != before:
             raise DreamError(
                 f"{name} of the dream in {folder.path} has changed since it was begun: it was "
-                f"{_described(folder.record[what])}, is now {_described(record[what])}. Bring it "
-                "back, or begin anew in another --work-dir"
+                f"{_described(before)}, is now {_described(now)}. Bring it back, or begin anew in "
+                "another --work-dir"
             )
 
 
@@ -226,16 +244,6 @@ def _region(text, size):
             "X + WIDTH and Y + HEIGHT no larger than that"
         )
     return Window(top, left, height, width)
-
-
-def _check_looks(settings):
-    """Refuse a mask that cannot be read, and what is not for tiles."""
-    looks = Looks.of(settings)
-    if looks.laplacian and settings.schedule != "whole":
-        raise DreamError(
-            f"laplacian = {looks.laplacian} is for whole pictures, and this one is dreamt by tiles "
-            f"({settings.schedule}); take --smooth 1, or --schedule whole if memory allows"
-        )
 
 
 def check_tiles(definition, settings, sizes):
