@@ -69,7 +69,9 @@ def say(arguments, path):
     )
     said = done.stderr.decode("utf-8", "replace")
     if done.returncode:
-        raise DreamError(f"{path} cannot be read as a film: {last_words(said)}")
+        raise DreamError(
+            f"{path} cannot be read as a clip ({last_words(said)}); expected one that plays"
+        )
     return done.stdout, said
 
 
@@ -211,7 +213,7 @@ def decoder(path, filters, height, width):
     DreamError
         ffmpeg failed, or stopped within a frame.
     """
-    arguments = ["-i", source(path), "-map", "0:v:0", "-vf", filters]
+    arguments = ["-i", source(path), "-map", "0:V:0", "-vf", filters]
     arguments += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
     with process(arguments, stdout=subprocess.PIPE) as (running, words):
         while True:

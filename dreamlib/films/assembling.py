@@ -182,13 +182,11 @@ def assemble(
     if not 1 <= quality <= 100:
         raise DreamError(f"{out}: quality {quality}; expected 1 to 100")
     check_film(out, fps)
-    height, width = check_sizes(frames)
+    size = check_sizes(frames)
     with contextlib.suppress(_Ended), written_whole(out) as temporary:
-        with _film(
-            out, temporary, frames, (height, width), fps, loop, quality, sound, aspect
-        ) as add:
+        with _film(out, temporary, frames, size, fps, loop, quality, sound, aspect) as add:
             for index, path in enumerate(frames):
-                add(read_frame(path), index)
+                add(read_frame(path, size), index)
                 if on_frame and on_frame(index + 1, len(frames)):
                     raise _Ended
         return True
@@ -230,7 +228,7 @@ def _film(out, temporary, frames, size, fps, loop, quality, sound, aspect):
     """Open a film; yields a function that takes a frame's pixels and its index."""
     suffix = Path(out).suffix.lower()
     if suffix in ffmpeg.VIDEO:
-        rate = Fraction(fps).limit_denominator(1001)
+        rate = Fraction(fps).limit_denominator(100_000)
         with ffmpeg.encoder(temporary, suffix, *size, rate, quality, sound, aspect) as add:
             yield lambda pixels, index: add(pixels)
         return
