@@ -48,16 +48,21 @@ class Palette:
 
         samples = np.concatenate([_sparse(picture) for picture in pictures])
         swatch = Image.fromarray(samples.reshape(1, -1, 3))
-        # Median cut, then two rounds of k-means, which move each colour to where its pixels are.
-        chosen = swatch.quantize(COLOURS, method=MEDIAN_CUT, kmeans=2).getpalette()[: 3 * COLOURS]
-        chosen = np.unique(np.uint8(chosen).reshape(-1, 3), axis=0)
+        # Median cut, then k-means, which moves each colour to where its pixels are, until fewer
+        # pixels than these change theirs.
+        few = max(1, len(samples) // 200)
+        chosen = swatch.quantize(COLOURS, method=MEDIAN_CUT, kmeans=few).getpalette()
+        chosen = np.unique(np.uint8(chosen[: 3 * COLOURS]).reshape(-1, 3), axis=0)
         self.colours = np.zeros((COLOURS, 3), np.uint8)  # few colours make a short palette
         self.colours[: len(chosen)] = chosen
         # Pillow's own search takes a cell's lowest corner for the cell: 1.5 levels too dark.
         levels = np.arange(1 << BITS) * (1 << 8 - BITS) + ((1 << 8 - BITS) - 1) / 2
         cells = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1)
-        self._nearest = cKDTree(chosen).query(cells.reshape(-1, 3))[1].astype(np.uint8)
-        self._spread = _spacing(chosen)
+        tree = cKDTree(chosen)
+        self._nearest = tree.query(cells.reshape(-1, 3))[1].astype(np.uint8)
+        # As wide as the steps between colours are where the pixels lie: evenly spread errors of
+        # steps that wide have this deviation. None where the palette has every colour.
+        self._spread = (12 * np.mean(tree.query(samples)[0] ** 2) / 3) ** 0.5
 
     def indices(self, picture):
         """Return a picture in the palette's colours.
@@ -81,6 +86,7 @@ class Palette:
                 values -= np.float32(0.5)
                 values *= np.float32(self._spread)
                 values += picture[top:bottom, :, channel]
+                values += np.float32(0.5)  # to the nearest level, when cut to whole numbers
                 np.clip(values, 0, 255, out=values)
                 cell = (cell << BITS) + (values.astype(np.int32) >> 8 - BITS)
             indices[top:bottom] = self._nearest[cell]
@@ -91,13 +97,3 @@ def _sparse(picture):
     """Take every n-th pixel: averages would be colours that the picture does not have."""
     step = max(1, int((picture.shape[0] * picture.shape[1] / SAMPLE_PIXELS) ** 0.5))
     return picture[step // 2 :: step, step // 2 :: step].reshape(-1, 3)
-
-
-def _spacing(colours):
-    """Return how far apart neighbouring colours are, in grey levels of each channel."""
-    if len(colours) < 2:
-        return 0.0
-    differences = colours[:, None].astype(np.float32) - colours
-    distances = np.sqrt((differences**2).sum(-1))
-    np.fill_diagonal(distances, np.inf)
-    return float(np.median(distances.min(1)))
