@@ -40,7 +40,7 @@ def find_ffmpeg():
             return found
         raise DreamError(
             "there is no ffmpeg, which reads and writes films; pip install imageio-ffmpeg, or "
-            "install your system's ffmpeg, or name a .gif or .webp, which need none"
+            "install your system's ffmpeg; a .gif or .webp is written without it"
         ) from error
 
 
