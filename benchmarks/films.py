@@ -2,6 +2,7 @@
 
     python benchmarks/films.py [--frames 300] [--side 512]
     python benchmarks/films.py --dream       a clip of 100 frames, dreamt with carried detail
+    python benchmarks/films.py --zoom        the notebook's zoom, 200 frames, with its tone kept
 
 Frames are crops of a sky that zooms. Peaks are those of whole processes, by the system's count.
 """
@@ -118,16 +119,51 @@ def dream(frames, side, keep, end):
             print(f"| {index + 1} | {mean:+.2f} | {spread:.1f} | {alike:.2f} |", flush=True)
 
 
+def zoom_dream(frames, side, end):
+    """Dream and zoom as the notebook does; print how tone goes, kept and left alone."""
+    from scipy.ndimage import affine_transform
+
+    from dreamlib.dream import deepdream
+    from dreamlib.engines import load_net
+    from dreamlib.models import find_model
+
+    model = find_model("efficientnet_lite0")
+    net, shrink = load_net(model), 0.05
+    print(f"{frames} frames of {side} x {side}, {end or model.end}, zoom {shrink}")
+    print("| frame | mean, kept | deviation, kept | mean, alone | deviation, alone |")
+    print("| ---: | ---: | ---: | ---: | ---: |")
+    start = clouds(side, side).astype(np.float32)
+    tone, both = measure_tone(start), {True: start, False: start.copy()}
+    for index in range(frames):
+        said = f"| {index + 1} |"
+        for kept, frame in both.items():
+            np.random.seed(index)
+            dreamt = deepdream(net, frame, iter_n=3, octave_n=2, end=end or model.end)
+            np.clip(dreamt, 0, 255, out=dreamt)
+            if kept:
+                keep_tone(dreamt, tone)
+            now = measure_tone(dreamt)
+            said += f" {now.mean.mean():.1f} | {now.deviation.mean():.1f} |"
+            scale, offset = [1 - shrink, 1 - shrink, 1], [side * shrink / 2] * 2 + [0]
+            both[kept] = affine_transform(dreamt, scale, offset, order=1)
+        if index == 0 or (index + 1) % 25 == 0:
+            print(said, flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int)
     parser.add_argument("--side", type=int)
     parser.add_argument("--dream", action="store_true", help="a clip, instead of the table")
+    parser.add_argument("--zoom", action="store_true", help="a zoom, instead of the table")
     parser.add_argument("--keep", type=float, default=0.8)
     parser.add_argument("--end")
     options = parser.parse_args()
     if options.dream:
         dream(options.frames or 100, options.side or 160, options.keep, options.end)
+        return
+    if options.zoom:
+        zoom_dream(options.frames or 200, options.side or 160, options.end)
         return
     assembling(options.frames or 300, options.side or 512)
     flow()
