@@ -1,0 +1,90 @@
+"""Distortions of colours: `hue` and `palette`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..grading import keep_colour
+from ..inplace import BLOCK
+from ..octaves import strips
+from .fields import written
+
+
+@dataclass(frozen=True)
+class Hue:
+    """Turn hues in the plane of equal luminance; what has no place there gets paler.
+
+    So a film that runs through all hues neither brightens nor darkens.
+    """
+
+    degrees: float
+
+    NAME = "hue"
+    FORM = "hue:DEGREES"
+    HELP = "turn all hues by so many degrees of the colour circle; brightness stays"
+
+    @classmethod
+    def read(cls, fields):
+        """Make one of its fields."""
+        return cls(fields.number("DEGREES"))
+
+    def __str__(self):
+        return f"hue:{written(self.degrees)}"
+
+    def apply(self, picture, moment):
+        """Distort a picture, in place; scratch of a few blocks."""
+        if self.degrees % 360 == 0:
+            return
+        turned = _turn(math.radians(self.degrees % 360)).astype(np.float32)
+        for top, bottom in strips(*picture.shape[:2], BLOCK // 3, 1):
+            rows = picture[top:bottom]
+            keep_colour(rows, rows @ turned.T)
+
+
+def _turn(angle):
+    """Return the matrix (3, 3) that turns a colour about grey by an angle in radians."""
+    cosine, sine = math.cos(angle), math.sin(angle) / math.sqrt(3)
+    # About the axis (1, 1, 1): a mean, a rest, and what is at right angles to both.
+    mean = np.full((3, 3), 1 / 3)
+    cross = np.float64([[0, -1, 1], [1, 0, -1], [-1, 1, 0]])
+    return mean + cosine * (np.eye(3) - mean) + sine * cross
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Few colours, chosen by median cut and refined by k-means."""
+
+    colours: int
+
+    NAME = "palette"
+    FORM = "palette:N"
+    HELP = "the N colours, 2 to 256, that suit the picture best, and no others"
+
+    @classmethod
+    def read(cls, fields):
+        """Make one of its fields."""
+        return cls(fields.whole("N", 2, 256))
+
+    def __str__(self):
+        return f"palette:{self.colours}"
+
+    def apply(self, picture, moment):
+        """Distort a picture, in place; scratch of its 8-bit copy and of Pillow's."""
+        from PIL import Image
+
+        levels = np.empty(picture.shape, np.uint8)
+        blocks = list(strips(*picture.shape[:2], BLOCK // 3, 1))
+        for top, bottom in blocks:
+            levels[top:bottom] = np.clip(np.rint(picture[top:bottom]), 0, 255)
+        image = Image.fromarray(levels).quantize(self.colours, method=MEDIAN_CUT, dither=0)
+        palette = np.float32(image.getpalette()).reshape(-1, 3)
+        indices = np.asarray(image)
+        for top, bottom in blocks:
+            picture[top:bottom] = palette[indices[top:bottom]]
+
+
+#: Pillow's number for it; its names have changed.
+MEDIAN_CUT = 0
