@@ -55,7 +55,7 @@ def _turn(angle):
 
 @dataclass(frozen=True)
 class Palette:
-    """Few colours, chosen by median cut and refined by k-means."""
+    """Few colours, chosen by median cut, refined by k-means."""
 
     colours: int
 
@@ -73,18 +73,41 @@ class Palette:
 
     def apply(self, picture, moment):
         """Distort a picture, in place; scratch of its 8-bit copy and of Pillow's."""
-        from PIL import Image
-
         levels = np.empty(picture.shape, np.uint8)
         blocks = list(strips(*picture.shape[:2], BLOCK // 3, 1))
         for top, bottom in blocks:
             levels[top:bottom] = np.clip(np.rint(picture[top:bottom]), 0, 255)
-        image = Image.fromarray(levels).quantize(self.colours, method=MEDIAN_CUT, dither=0)
-        palette = np.float32(image.getpalette()).reshape(-1, 3)
-        indices = np.asarray(image)
+        palette = self._chosen(levels)
+        indices = _nearest(levels, palette)
         for top, bottom in blocks:
             picture[top:bottom] = palette[indices[top:bottom]]
 
+    def _chosen(self, levels):
+        """Choose the palette by a sample of the pixels: (n, 3) ndarray of uint8, n <= colours."""
+        from PIL import Image
+
+        height, width = levels.shape[:2]
+        spacing = math.ceil(math.sqrt(height * width / SAMPLE))
+        sample = np.ascontiguousarray(levels[spacing // 2 :: spacing, spacing // 2 :: spacing])
+        found = Image.fromarray(sample).quantize(self.colours, MEDIAN_CUT, kmeans=1, dither=0)
+        palette = np.uint8(found.getpalette()).reshape(-1, 3)
+        return palette[np.unique(np.asarray(found))]
+
+
+#: Pixels that a palette is chosen by: k-means on all of them takes seconds.
+SAMPLE = 1 << 14
 
 #: Pillow's number for it; its names have changed.
 MEDIAN_CUT = 0
+
+
+def _nearest(levels, palette):
+    """Find the colour of a palette for each pixel: (H, W) ndarray of uint8, indices."""
+    from PIL import Image
+
+    # Pillow's palettes have 256 colours; the rest must be none of their own.
+    padded = np.concatenate([palette, np.repeat(palette[:1], 256 - len(palette), axis=0)])
+    colours = Image.new("P", (1, 1))
+    colours.putpalette(padded.tobytes())
+    indices = np.asarray(Image.fromarray(levels).quantize(palette=colours, dither=0))
+    return np.where(indices < len(palette), indices, 0)
