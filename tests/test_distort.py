@@ -438,6 +438,8 @@ def test_a_palette_keeps_colours_that_are_few_enough():
     assert np.array_equal(distorted(frame, "palette:4"), frame)
 
 
-def test_a_palette_suits_the_picture():
+def test_a_larger_palette_comes_nearer_to_the_picture():
     frame = smooth(100, 120)
-    assert np.abs(distorted(frame, "palette:64") - frame).mean() < 4
+    errors = [np.abs(distorted(frame, f"palette:{n}") - frame).mean() for n in (4, 16, 64, 256)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 4
