@@ -1,5 +1,8 @@
 """Chains of distortions: how they are read, written and refused."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -174,3 +177,29 @@ def test_a_python_function_is_written_by_its_name(own):
 def test_a_python_function_that_makes_no_picture_is_named(own, body, words):
     with pytest.raises(DreamError, match=f"distortion python:own_.*{words}"):
         own(body).apply(noise(), 0)
+
+
+# The page.
+
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "distortions.md"
+
+
+def test_the_page_has_every_form():
+    page = PAGE.read_text(encoding="utf-8").replace("\\|", "|")
+    assert [form for _, form, _ in forms() if f"`{form}`" not in page] == []
+
+
+def test_the_page_shows_every_distortion_by_a_picture_that_is_there(monkeypatch):
+    monkeypatch.syspath_prepend(PAGE.parent.parent / "scripts")
+    shown = re.findall(r"!\[(.+?)\]\((\S+)\)", PAGE.read_text(encoding="utf-8"))
+    assert [path for _, path in shown if not (PAGE.parent / path).is_file()] == []
+    kinds = {part.distortion.NAME for text, _ in shown for part in parse_chain(text).parts}
+    assert kinds == {name for name, _, _ in forms()}
+
+
+def test_the_pages_examples_can_be_read():
+    examples = re.findall(r'--distort "(.+)"', PAGE.read_text(encoding="utf-8"))
+    assert len(examples) >= 3
+    for text in examples:
+        parse_chain(text)
