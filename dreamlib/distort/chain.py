@@ -85,7 +85,7 @@ class Chain:
         ----------
         picture : (H, W, 3) ndarray of float32
             RGB, 0 to 255; C-contiguous. Changed in place; scratch of one plane at most, but for a
-            Python function's own and `palette`'s 8-bit copy.
+            Python function's own and `palette`'s 8-bit copies.
         frame : int
             Number of the frame, from 0. With the seed it is all that random distortions depend on.
 

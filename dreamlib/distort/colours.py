@@ -72,12 +72,12 @@ class Palette:
         return f"palette:{self.colours}"
 
     def apply(self, picture, moment):
-        """Distort a picture, in place; scratch of its 8-bit copy and of Pillow's."""
+        """Distort a picture, in place; scratch of 9 bytes a pixel: 8-bit copies, Pillow's too."""
         levels = np.empty(picture.shape, np.uint8)
         blocks = list(strips(*picture.shape[:2], BLOCK // 3, 1))
         for top, bottom in blocks:
             levels[top:bottom] = np.clip(np.rint(picture[top:bottom]), 0, 255)
-        palette = self._chosen(levels)
+        palette = _padded(self._chosen(levels))
         indices = _nearest(levels, palette)
         for top, bottom in blocks:
             picture[top:bottom] = palette[indices[top:bottom]]
@@ -101,13 +101,15 @@ SAMPLE = 1 << 14
 MEDIAN_CUT = 0
 
 
+def _padded(palette):
+    """Repeat a palette's first colour up to the 256 that Pillow's palettes have."""
+    return np.concatenate([palette, np.repeat(palette[:1], 256 - len(palette), axis=0)])
+
+
 def _nearest(levels, palette):
-    """Find the colour of a palette for each pixel: (H, W) ndarray of uint8, indices."""
+    """Find the colour of 256 for each pixel: (H, W) ndarray of uint8, indices."""
     from PIL import Image
 
-    # Pillow's palettes have 256 colours; the rest must be none of their own.
-    padded = np.concatenate([palette, np.repeat(palette[:1], 256 - len(palette), axis=0)])
     colours = Image.new("P", (1, 1))
-    colours.putpalette(padded.tobytes())
-    indices = np.asarray(Image.fromarray(levels).quantize(palette=colours, dither=0))
-    return np.where(indices < len(palette), indices, 0)
+    colours.putpalette(palette.tobytes())
+    return np.asarray(Image.fromarray(levels).quantize(palette=colours, dither=0))
