@@ -300,6 +300,33 @@ def test_columns_beyond_one_strip_are_rolled_by_their_own_number():
         assert np.array_equal(rolled[:, column], np.roll(frame[:, column], column, 0))
 
 
+@pytest.mark.parametrize(
+    ("function", "shift"),
+    [
+        ("-4", lambda row: -4),
+        ("50%", lambda row: 15),
+        ("linear(-0.5)", lambda row: -0.5 * row),
+        ("linear(2,7)", lambda row: 2 * row + 7),
+        ("sine(12,8)", lambda row: 12 * np.sin(np.pi * row / 4)),
+        ("sine(12,8,90)", lambda row: 12 * np.cos(np.pi * row / 4)),
+        ("1e1+sine(12,8)+linear(1)", lambda row: 10 + 12 * np.sin(np.pi * row / 4) + row),
+    ],
+)
+def test_each_row_rolls_as_far_as_its_function_says(function, shift):
+    frame = noise(20, 30)
+    rolled = distorted(frame, f"roll:rows:{function}")
+    for row in range(20):
+        expected = np.roll(frame[row], int(np.rint(shift(row))), 0)
+        assert np.array_equal(rolled[row], expected)
+
+
+def test_random_rolls_are_drawn_between_their_ends():
+    frame = np.arange(200 * 30 * 3, dtype=np.float32).reshape(200, 30, 3)
+    rolled = distorted(frame, "roll:rows:random(2,5)")
+    shifts = (rolled[:, :, 0] == frame[:, :1, 0]).argmax(axis=1)
+    assert set(shifts.tolist()) == {2, 3, 4, 5}
+
+
 def test_groups_roll_alike_by_the_number_of_their_first_line():
     frame = noise(8, 30)
     rolled = distorted(frame, "roll:rows:linear(1):group=3")
