@@ -25,7 +25,7 @@ examples:
   dream.py sky.jpg again.png --config deep.jpg      the settings that made deep.jpg
 """
 
-HEADINGS = ("network", "dream", "looks", "large pictures", "output")
+HEADINGS = ("network", "dream", "looks", "large pictures", "films", "output")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,6 +72,9 @@ def build_parser():
         "--contact-sheet", nargs="?", const="", metavar="LAYER", help="a sheet of small dreams of "
         "all layers; of a LAYER's channels, LAYER[0-31] for some; of layers by a pattern, 'conv4*'"
     )  # fmt: skip
+    about.add_argument(
+        "--assemble", metavar="DIR", help="dream nothing: make films of the frames in a folder"
+    )
     about.add_argument("--find-class", metavar="TEXT", help="the model's classes by name")
     about.add_argument("--list-models", action="store_true", help="models, and how to get them")
     about.add_argument("--list-layers", action="store_true", help="layers of the model")
@@ -177,8 +180,12 @@ def _run(parser, arguments):
         return _list_layers(settings)
     if arguments.find_class is not None:
         return _find_class(settings, arguments.find_class)
+    if arguments.assemble is not None:
+        return _assemble(parser, arguments, settings)
     if arguments.contact_sheet is not None:
         return _contact_sheet(parser, arguments, settings)
+    if arguments.input and _is_film(arguments.input, settings):
+        return _film(parser, arguments, settings)
     if arguments.input:
         return _dream(arguments, settings)
     if not arguments.save_config:
@@ -251,6 +258,50 @@ def _dream(arguments, settings):
         if result.work_folder:
             _say(settings, _way_on(result.work_folder))
         return EXIT_INTERRUPTED
+    return 0
+
+
+def _is_film(source, settings):
+    """Tell whether a film is asked for: by the number of frames, or by a clip."""
+    from .files import is_clip
+
+    return settings.frames is not None or is_clip(source)
+
+
+def _film(parser, arguments, settings):
+    if arguments.plan:
+        parser.error("--plan tells of one picture; leave --frames out, or name a picture")
+    if settings.model is None:
+        _say(settings, _announce_model())
+    if arguments.save_config:
+        _save_config(arguments.save_config, settings)
+    if settings.frames is None:
+        from .footage import run_clip as run
+    else:
+        from .frames import run_frames as run
+    result = run(arguments.input, arguments.output, settings)
+    used = result.settings
+    if not settings.quiet:
+        made = "".join(f"; {film}" for film in result.films)
+        print(f"{result.path}: {result.frames} frames of {used.model}, {used.engine} on "
+              f"{result.device}, seed {used.seed}, {result.seconds:.1f} s{made}")  # fmt: skip
+    if result.interrupted:
+        _say(settings, "stopped early; the whole frames are kept: go on with --resume")
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _assemble(parser, arguments, settings):
+    if arguments.input:
+        parser.error("--assemble takes a folder and no INPUT; leave one of them out")
+    from .assembly import assemble_folder
+
+    films = assemble_folder(arguments.assemble, settings)
+    if films is None:
+        _say(settings, "stopped; nothing was written")
+        return EXIT_INTERRUPTED
+    if not settings.quiet:
+        print("\n".join(films))
     return 0
 
 

@@ -100,7 +100,7 @@ def contact_sheet(net, pixels, items, definition=None, heading="", quiet=False, 
     planned = _plan(net, items, size, definition, dream)
     sizes = [octave for one in planned for octave in one.sizes]
     cells = [Cell("undreamt", f"{size[1]} x {size[0]} pixels", pixels)]
-    with Progress(sizes, dream["iterations"], quiet, cells=len(planned)) as progress:
+    with Progress(sizes, dream["iterations"], quiet, parts=("cell", len(planned))) as progress:
         for index, one in enumerate(planned):
             cell, finished = _dreamt(net, pixels, one, index, progress, seed, dream)
             if finished:

@@ -32,9 +32,9 @@ class Progress:
         Show nothing.
     stream : file, optional
         stderr by default.
-    cells : int, optional
-        Where a sheet of so many small dreams is made, not one dream: steps then tell their cell for
-        their octave, and there is no log line for each of them.
+    parts : (str, int), optional
+        Where many dreams are made, not one: what each is called, and how many there are. Steps then
+        tell their part for their octave, and there is no log line for each of them.
 
     Attributes
     ----------
@@ -44,14 +44,14 @@ class Progress:
         Whether Ctrl-C was pressed.
     """
 
-    def __init__(self, sizes, iterations, quiet=False, stream=None, cells=None):
+    def __init__(self, sizes, iterations, quiet=False, stream=None, parts=None):
         self._iterations = [iterations] * len(sizes) if isinstance(iterations, int) else iterations
         steps = zip(sizes, self._iterations)
         self.total = sum(height * width * count for (height, width), count in steps)
         self.done = self._skipped = 0
         self.interrupted = False
-        self._part, self._parts = ("cell", cells) if cells else ("octave", len(sizes))
-        self._many = bool(cells)
+        self._part, self._parts = parts or ("octave", len(sizes))
+        self._many = bool(parts)
         self._stream = stream or sys.stderr
         self._quiet = quiet
         self._on_terminal = self._stream.isatty()
@@ -119,11 +119,10 @@ class Progress:
         made = self.done - self._skipped
         left = (now - self._begin) * (self.total - self.done) / made
         height, width = step.shape
-        count = self._iterations[step.octave if not self._many else 0]
-        self.say(
-            f"{100 * self.done / self.total:3.0f}%  {label} ({width} x {height})  "
-            f"step {step.iteration + 1}/{count}  {left:.0f} s left"
-        )
+        if not self._many:
+            label += f" ({width} x {height})  step {step.iteration + 1}"
+            label += f"/{self._iterations[step.octave]}"
+        self.say(f"{100 * self.done / self.total:3.0f}%  {label}  {left:.0f} s left")
 
     def _interrupt(self, number, frame):
         if self.interrupted:

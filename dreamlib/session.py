@@ -66,21 +66,13 @@ def run(job):
         What only shows on the way: a disk that fills up, a device that fails.
     """
     settings = job.settings
-    looks = Looks.of(settings)
     store = job.folder or InMemory(settings.storage, job.wrap)
-    source = _source(job, store, Preprocessing.of(job.net))
     begin = time.monotonic()
     # Progress goes on to hear Ctrl-C while the picture is written: it is not lost at the very end.
-    with Progress(*_work(job), settings.quiet) as progress:
-        if job.script:
-            canvas, encoding = drawing.draw(job, source, looks, progress)
-        else:
-            canvas, encoding = _paint(job, store, source, looks, progress)
-        if looks.on_results:
-            canvas = _finished(job, store, looks, encoding, canvas, source)
+    with Progress(*work(job), settings.quiet) as progress:
+        canvas, encoding = _dream(job, store, progress)
         seconds = time.monotonic() - begin
         interrupted = progress.interrupted
-        del source
         if isinstance(store, InMemory):
             _make_room(job, store)
         text = to_toml(job.recorded)
@@ -98,7 +90,38 @@ def run(job):
     return Result(Path(job.output), settings, device, seconds, interrupted, embedded, folder)
 
 
-def _work(job):
+def dream_levels(job, progress):
+    """Dream a job in RAM, and write nothing.
+
+    Parameters
+    ----------
+    job : dreamlib.preparation.Job
+        Without a folder.
+    progress : dreamlib.progress.Progress
+
+    Returns
+    -------
+    (H, W, 3) ndarray of float32
+        RGB, 0 to 255 unless the dream ran without clipping.
+    """
+    canvas, encoding = _dream(job, InMemory(job.settings.storage, job.wrap), progress)
+    return encoding.as_levels(canvas.array())
+
+
+def _dream(job, store, progress):
+    """Dream a job: the canvas, and how the picture lies on it."""
+    looks = Looks.of(job.settings)
+    source = _source(job, store, Preprocessing.of(job.net))
+    if job.script:
+        canvas, encoding = drawing.draw(job, source, looks, progress)
+    else:
+        canvas, encoding = _paint(job, store, source, looks, progress)
+    if looks.on_results:
+        canvas = _finished(job, store, looks, encoding, canvas, source)
+    return canvas, encoding
+
+
+def work(job):
     """Return the sizes that steps are taken on, and how many steps on each."""
     if job.script:
         return drawing.work(job)
