@@ -82,7 +82,8 @@ class Take:
                 "there is; films are made in RAM: take a smaller picture, or allow more --memory"
             )
         chosen = ["model", "engine", "mask"]
-        chosen += [name for name in ("guide", "guide_layer") if getattr(settings, name)]
+        given = ("guide", "guide_layer", "target", "script")
+        chosen += [name for name in given if getattr(settings, name)]
         if not job.script:
             chosen += ["schedule", "tile_size", "overlap"]
         kept = {name: getattr(job.recorded, name) for name in chosen}

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
+
 from . import files
+from .aims import lasting_guides, numbered_targets
 from .checkpoint import fingerprint
 from .errors import DreamError
 from .mixtures import parse_weights
-from .models import lasting_name
+from .models import find_model, lasting_name
+from .octave_scripts import lasting_script
 
 
 def resumed(settings, folder):
     """Return the settings that the unfinished dream was begun with; refuse others."""
     before = folder.record["settings"]
-    now = settings.recorded()
+    now = _spelt_as_recorded(settings, before)
     changed = [
         f"{name} was {before.get(name, 'left open')}, is now {now[name]}"
         for name in sorted(settings.given & set(now))
-        if now[name] != before.get(name) and not (name == "model" and _same_model(now, before))
+        if now[name] != before.get(name)
     ]
     if changed:
         raise DreamError(
@@ -26,8 +30,17 @@ def resumed(settings, folder):
     return settings.replace(**before)
 
 
-def _same_model(now, before):
-    return lasting_name(now["model"]) == before["model"]
+def _spelt_as_recorded(settings, before):
+    """Return the settings that make a dream, with paths and names as a record has them."""
+    now = settings.recorded()
+    spell = {
+        "model": lasting_name,
+        "mask": os.path.abspath,
+        "script": lasting_script,
+        "guide": lasting_guides,
+        "target": lambda text: numbered_targets(text, find_model(before["model"]), before["seed"]),
+    }
+    return {name: spell[name](value) if name in spell else value for name, value in now.items()}
 
 
 def refuse_changes(folder, record):
