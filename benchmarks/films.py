@@ -3,6 +3,7 @@
     python benchmarks/films.py [--frames 300] [--side 512]
     python benchmarks/films.py --dream       a clip of 100 frames, dreamt with carried detail
     python benchmarks/films.py --zoom        the notebook's zoom, 200 frames, with its tone kept
+    python benchmarks/films.py --overhead    what a frame of 1024 x 575 takes outside dreaming
 
 Frames are crops of a sky that zooms. Peaks are those of whole processes, by the system's count.
 """
@@ -150,12 +151,44 @@ def zoom_dream(frames, side, end):
             print(said, flush=True)
 
 
+def overhead(frames=5):
+    """Print the share of a film's time that is not spent in dreams: zoom, tone, files."""
+    from PIL import Image
+
+    from dreamlib import frames as film
+    from dreamlib.settings import Settings
+
+    dreaming = []
+    dream_levels = film.dream_levels
+
+    def timed(job, progress):
+        begin = time.perf_counter()
+        try:
+            return dream_levels(job, progress)
+        finally:
+            dreaming.append(time.perf_counter() - begin)
+
+    film.dream_levels = timed
+    with tempfile.TemporaryDirectory() as folder:
+        Image.fromarray(clouds(1024, 575)).save(f"{folder}/sky.png")
+        begin = time.perf_counter()
+        settings = Settings(frames=frames, seed=0, quiet=True)
+        result = film.run_frames(f"{folder}/sky.png", f"{folder}/film", settings)
+        whole = time.perf_counter() - begin
+    print(f"{frames} frames of 1024 x 575, {result.settings.model}, settings as they are")
+    print(f"dreaming {np.mean(dreaming):.2f} s a frame; besides "
+          f"{(result.seconds - sum(dreaming)) / frames * 1000:.0f} ms a frame, "
+          f"{100 * (result.seconds / sum(dreaming) - 1):.1f} %; "
+          f"before the first frame {whole - result.seconds:.1f} s")  # fmt: skip
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int)
     parser.add_argument("--side", type=int)
     parser.add_argument("--dream", action="store_true", help="a clip, instead of the table")
     parser.add_argument("--zoom", action="store_true", help="a zoom, instead of the table")
+    parser.add_argument("--overhead", action="store_true", help="of a frame, instead of the table")
     parser.add_argument("--keep", type=float, default=0.8)
     parser.add_argument("--end")
     options = parser.parse_args()
@@ -164,6 +197,9 @@ def main():
         return
     if options.zoom:
         zoom_dream(options.frames or 200, options.side or 160, options.end)
+        return
+    if options.overhead:
+        overhead(options.frames or 5)
         return
     assembling(options.frames or 300, options.side or 512)
     flow()
