@@ -3,7 +3,9 @@
 set -eu
 # The number that a desktop's first user has, so that dreams in a mounted folder are theirs. A base
 # may have given it away already.
-useradd --uid 1000 --non-unique --user-group --create-home --shell /usr/sbin/nologin dream
+useradd --uid 1000 --non-unique --user-group --no-create-home --home-dir /var/cache/dreamlib \
+    --shell /usr/sbin/nologin dream
 install -d -o dream -g dream /pictures
 install -d /models
-install -d -m 1777 /var/cache/dreamlib # whoever docker run --user names may write there
+# $HOME, where caches go: whoever docker run --user names may write there.
+install -d -m 1777 /var/cache/dreamlib

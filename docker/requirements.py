@@ -6,12 +6,15 @@ install PyTorch again.
 """
 
 import sys
-import tomllib
 from pathlib import Path
+
+import tomllib
 
 
 def main(extras):
-    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())[
+        "project"
+    ]
     unknown = set(extras) - set(project["optional-dependencies"])
     if unknown:
         there = ", ".join(project["optional-dependencies"])
