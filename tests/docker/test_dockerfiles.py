@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.docker import dockerfile
+from tests.docker import dockerfile, test_torch_image
 from tests.docker.dockerfile import DOCKERFILES, PROJECT
 
 COMPOSE = PROJECT / "docker" / "compose.yaml"
@@ -72,12 +72,10 @@ def test_a_run_line_calls_one_script_that_was_copied_before_it(path):
 
 
 def test_every_script_that_images_run_is_run_by_a_test():
-    # test_containers.py carries out the Dockerfiles of caffe-*, test_torch_image.py calls the rest.
-    by_caffe = {s for path in DOCKERFILES if path.parent.name != "torch" for s in scripts_of(path)}
-    torch_test = (PROJECT / "tests/docker/test_torch_image.py").read_text()
-    for path in DOCKERFILES:
-        for script in set(scripts_of(path)) - by_caffe:
-            assert str(script.relative_to(PROJECT)) in torch_test
+    # tests/real_caffe/test_containers.py carries out the Dockerfiles of caffe-cpu and caffe-cuda.
+    *by_caffe, torch = map(scripts_of, DOCKERFILES)
+    others = set(torch) - {script for scripts in by_caffe for script in scripts}
+    assert others == {PROJECT / test_torch_image.PROVISION, PROJECT / test_torch_image.PREPARE}
 
 
 @every_dockerfile
