@@ -12,7 +12,7 @@ pip_install() {
 }
 requirements=$(mktemp)
 trap 'rm -f "$requirements"' EXIT
-"${PYTHON:-python3}" docker/requirements.py torch models vips >"$requirements"
+"${PYTHON:-python3}" docker/requirements.py torch models vips films >"$requirements"
 # The wheel alone: an index of PyTorch's holds few versions of what it needs.
 [ -z "$index" ] || pip_install --no-deps --index-url "$index" torch
 pip_install --requirement "$requirements"
