@@ -23,6 +23,10 @@ from .estimate import Loudness
 
 JOURNAL = "journal.json"
 
+#: What a drawing by an octave script keeps there instead of canvases: see `dreamlib.drawing`.
+SKETCH = "sketch.npz"
+
+
 #: How the names of lock and canvases end, so that no one else's file is taken for one and removed,
 #: and how the names of files that are not complete do.
 LOCK = "lock.dream"
@@ -293,7 +297,8 @@ class WorkFolder:
     def remove(self):
         """Remove what was made here, and the folder if nothing else is in it."""
         journal = [self.path / JOURNAL, self.path / (JOURNAL + PART)]
-        for path in [*journal, *self.path.glob(f"*{CANVAS}"), self.path / LOCK]:
+        canvases = self.path.glob(f"*{CANVAS}")
+        for path in [*journal, *canvases, self.path / SKETCH, self.path / LOCK]:
             path.unlink(missing_ok=True)
         self.close()
         # Something else may be in it, or it is the root of a disk, which cannot be removed.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,15 @@ from .profiling import profile
 GREY, DEVIATION = (124, 116, 104), 8
 
 
+class Sketch(NamedTuple):
+    """A drawing on its way: all that is needed to go on with it."""
+
+    octave: int  #: number of the octave that is drawn, from 0
+    steps: int  #: made on it
+    image: np.ndarray  #: (3, h, w) float32, the network's values
+    random: tuple  #: ``np.random.get_state()``
+
+
 @profile
 def deepdraw(
     net,
@@ -37,6 +47,8 @@ def deepdraw(
     clip=True,
     on_step=None,
     on_gradient=None,
+    sketch=None,
+    on_sketch=None,
 ):
     """Draw what objectives ask for into a picture.
 
@@ -67,6 +79,12 @@ def deepdraw(
         Called with a `Step` after every step. Where it returns True no more steps are taken.
     on_gradient : callable, optional
         As for `dreamlib.dream.make_step`.
+    sketch : Sketch, optional
+        Go on from there, to the very drawing that would have come of it; sets ``np.random``'s
+        state.
+    on_sketch : callable, optional
+        Called after every step with what makes a `Sketch`, and whether it is the last step that is
+        taken: ``on_sketch(make, last)``. What ``make()`` returns shares its image with the drawing.
 
     Returns
     -------
@@ -89,10 +107,14 @@ def deepdraw(
     sizes = drawing_sizes((height, width), script, window)
     buffer, spare = (np.empty(3 * height * width, np.float32) for _ in range(2))
     preprocess(net, base_img, out=as_picture(buffer, 3, (height, width)))
-    image = shrink_in_place(buffer, 3, (height, width), sizes[0])
+    first = sketch.octave if sketch else 0
+    image = shrink_in_place(buffer, 3, (height, width), sizes[first])
     base = image.copy() if keep else None
+    if sketch:
+        image[...] = sketch.image
+        np.random.set_state(sketch.random)
     stopped = False
-    for number, (octave, size) in enumerate(zip(script, sizes)):
+    for number, (octave, size) in enumerate(zip(script[first:], sizes[first:]), first):
         if image.shape[1:] != size:
             if keep:
                 image -= base
@@ -107,14 +129,18 @@ def deepdraw(
         objective = aim(layer)
         seen = size if whole else window
         steps = windows_of(octave, size, seen)
-        for iteration in range(0 if stopped else steps):
+        made = sketch.steps if sketch and number == first else 0
+        for iteration in range(made, 0 if stopped else steps):
             step_size, sigma = octave.at(iteration / max(1, steps - 1))
             with _window(image, base, seen, octave.jitter) as (part, under):
                 _climb(net, part, layer, objective, step_size, on_gradient)
                 _settle(net, part, under, sigma, clip)
             step = Step(number, iteration, layer, size, seen[0] * seen[1])
-            if on_step is not None and on_step(step):
-                stopped = True
+            stopped = on_step is not None and bool(on_step(step))
+            if on_sketch is not None:
+                state = number, iteration + 1, image
+                on_sketch(lambda state=state: Sketch(*state, np.random.get_state()), stopped)
+            if stopped:
                 break
     return deprocess(net, image, out=spare.reshape(height, width, 3))
 

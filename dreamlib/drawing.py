@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import numpy as np
 
 from .aims import aim_of
+from .atomic import written_whole
 from .budget import LARGEST_WHOLE, Demand, memory_budget, network_bytes
 from .canvas import Canvas
-from .deepdraw import check_layers, deepdraw, drawing_sizes, grey_noise, windows_of
+from .checkpoint import SKETCH
+from .deepdraw import Sketch, check_layers, deepdraw, drawing_sizes, grey_noise, windows_of
 from .dream import Preprocessing
 from .encoding import Encoding
 from .errors import DreamError
@@ -21,8 +26,8 @@ FROM_NOISE, INTO_PICTURE = "draw", "photograph"
 
 #: Settings of dreams by octaves, and what a script has instead or has not.
 BY_OCTAVES = ("end", "iterations", "octaves", "octave_scale", "step_size", "jitter", "tile_size",
-              "overlap", "wrap", "tile_steps", "storage", "region", "work_dir", "resume",
-              "devices", "preview", "pull_base")  # fmt: skip
+              "overlap", "wrap", "tile_steps", "storage", "region", "devices",
+               "preview", "pull_base")  # fmt: skip
 
 #: Bytes that a drawing holds for each pixel: the picture and its larger self, the undreamt picture
 #: under it where that is kept sharp, and the source.
@@ -31,6 +36,9 @@ PICTURES, KEPT, SOURCE = 24, 12, 12
 #: A drawing from noise is made at least so many times as large as the network's input, and reduced
 #: to the size that is wanted: else objects cling to the borders, which every window sees.
 ROOM = 1.43
+
+#: Seconds between two records of a drawing in its work folder.
+CHECKPOINT = 60
 
 #: Grey levels of RGB, as they are.
 LEVELS = Preprocessing((0, 1, 2), np.zeros(3, np.float32), np.float32(1))
@@ -179,10 +187,14 @@ def draw(job, source, looks, progress):
         return looks.on_gradient(gradient, image, rule)
 
     np.random.seed(settings.seed)
+    keeper = Keeper(job.folder.path) if job.folder else None
+    sketch = keeper and keeper.load()
+    if sketch:
+        progress.skip(_steps_before(job, sketch))
     drawn = deepdraw(
         job.net, undreamt, job.script, aim_of(job.net, job.model, settings),
         layer_of(settings, job.model), settings.schedule == "whole", job.keep, settings.clip,
-        progress, shape if looks.on_steps else None,
+        progress, shape if looks.on_steps else None, sketch, keeper,
     )  # fmt: skip
     if drawn_size != size and job.keep:
         drawn -= undreamt
@@ -193,6 +205,47 @@ def draw(job, source, looks, progress):
     if settings.clip:
         np.clip(drawn, 0, 255, out=drawn)
     return Canvas.of(drawn), Encoding(LEVELS, np.float32)
+
+
+class Keeper:
+    """Keeps a drawing's `Sketch` in a work folder: every `CHECKPOINT` seconds, and at an early end.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+
+    def __init__(self, folder):
+        self._path = Path(folder) / SKETCH
+        self._kept = time.monotonic()
+
+    def __call__(self, make, last):
+        if not last and time.monotonic() - self._kept < CHECKPOINT:
+            return
+        sketch = make()
+        _, keys, *rest = sketch.random
+        with written_whole(self._path) as temporary:
+            np.savez(
+                temporary, octave=sketch.octave, steps=sketch.steps, image=sketch.image, keys=keys,
+                rest=rest,
+            )  # fmt: skip
+        self._kept = time.monotonic()
+
+    def load(self):
+        """Return the sketch that was kept; None where there is none."""
+        if not self._path.exists():
+            return None
+        with np.load(self._path) as held:
+            place, has_gauss, gauss = held["rest"]
+            random = ("MT19937", held["keys"], int(place), int(has_gauss), float(gauss))
+            return Sketch(int(held["octave"]), int(held["steps"]), held["image"], random)
+
+
+def _steps_before(job, sketch):
+    """Count the pixel-steps that a drawing to be gone on with has made."""
+    seen, counts = work(job)
+    made = [*counts[: sketch.octave], sketch.steps]
+    return sum(height * width * count for (height, width), count in zip(seen, made))
 
 
 def _resized(pixels, size):

@@ -66,7 +66,8 @@ def run(job):
         What only shows on the way: a disk that fills up, a device that fails.
     """
     settings = job.settings
-    store = job.folder or InMemory(settings.storage, job.wrap)
+    # A drawing keeps what it needs to be gone on with by itself.
+    store = job.folder if job.folder and not job.script else InMemory(settings.storage, job.wrap)
     begin = time.monotonic()
     # Progress goes on to hear Ctrl-C while the picture is written: it is not lost at the very end.
     with Progress(*work(job), settings.quiet) as progress:

@@ -1,5 +1,6 @@
 """Class dreams as the command makes them: targets, scripts, octaves, what the network sees."""
 
+import itertools
 import shutil
 
 import numpy as np
@@ -13,6 +14,7 @@ from dreamlib.drawing import FROM_NOISE, INTO_PICTURE, settle_script
 from dreamlib.engines import load_net
 from dreamlib.errors import DreamError
 from dreamlib.models import find_model
+from dreamlib.progress import Progress
 from dreamlib.settings import Settings
 from tests.embedded import prepared_model
 from tests.nets import INCEPTION, picture, write_random_net
@@ -238,3 +240,27 @@ def test_a_drawing_is_planned(workplace, model, capsys):
     assert f"120 x 90          64 x 64             {int(np.ceil(steps))}" in told
     assert "script       " in told
     assert not (workplace / "out.png").exists()
+
+
+@pytest.mark.parametrize("steps", [2, 3, 8])  # within an octave, at its end, in the second one
+def test_a_drawing_that_is_gone_on_with_is_the_same(workplace, model, monkeypatch, steps):
+    second = "[[octave]]\nscale = 1.2\njitter = 5"
+    (workplace / "script.toml").write_text(SCRIPT + SCRIPT.replace("[[octave]]", second))
+    flags = ["--target", "random", "--script", "script.toml"]
+    dream(model, *flags)
+    whole = pixels("out.png")
+    count = itertools.count(1)
+    take_step = Progress.__call__
+
+    def interrupted(self, step):
+        if next(count) == steps:
+            self._interrupt(None, None)  # as Ctrl-C does
+        return take_step(self, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "__call__", interrupted)
+        assert dream(model, *flags, "--work-dir", "work") == 130
+    assert not np.array_equal(pixels("out.png"), whole)
+    assert run("sky.png", "out.png", "--work-dir", "work", "--resume") == 0
+    assert np.array_equal(pixels("out.png"), whole)
+    assert not (workplace / "work").exists()
