@@ -14,6 +14,7 @@ from .canvas import Window
 from .dream import Step
 from .estimate import RunningMean
 from .octaves import Stored, carry_up, octave_base, strips
+from .progress import LEAVE, Left
 from .tiles import Schedule
 
 #: Seconds between two records of where the dream is, within a phase.
@@ -65,7 +66,8 @@ class Dreamer:
     store : dreamlib.checkpoint.InMemory or dreamlib.checkpoint.WorkFolder
         Where canvases lie and the state is kept.
     progress : dreamlib.progress.Progress
-        Called with a `Step` after every visit; where it returns True the dream ends early.
+        Called with a `Step` after every visit; where it returns True the dream ends early, and
+        where it returns `LEAVE` it is left.
     on_canvas : callable, optional
         Called with the canvas between phases, when no one changes it.
     """
@@ -96,6 +98,11 @@ class Dreamer:
         -------
         dreamlib.canvas.Canvas
             Of the picture's full size, also where the dream was ended early.
+
+        Raises
+        ------
+        Left
+            Where the dream is to be left: its state is kept.
         """
         state = self._store.load_state() or State()
         for octave in range(len(self._sizes)):  # of a dream that was ended early; room is reckoned
@@ -107,7 +114,10 @@ class Dreamer:
                 state = State(octave)
             self._store.save(state)
             self._store.drop(_name(octave - 1))
-            if self._paint_octave(state, canvas):
+            stop = self._paint_octave(state, canvas)
+            if stop == LEAVE:
+                raise Left
+            if stop:
                 return self._without_steps(canvas, octave)
         return canvas
 
@@ -162,7 +172,7 @@ class Dreamer:
     # -- steps ------------------------------------------------------------------------------------
 
     def _paint_octave(self, state, canvas):
-        """Make an octave's passes; return whether the dream was ended early."""
+        """Make an octave's passes; return whether the dream is ended early, or left."""
         size = self._frames[state.octave][2:]
         schedule = octave_schedule(self._settings, size, state.octave)
         while state.turn < self._passes:
@@ -174,8 +184,10 @@ class Dreamer:
                 visits = phases[state.phase]
                 shadow = self._store.shadow(size, len(visits))
                 mean = None if one_visit else state.mean.value(size[0] * size[1])
-                if not state.applying and self._paint(state, visits, canvas, shadow, mean):
-                    return True
+                if not state.applying:
+                    stop = self._paint(state, visits, canvas, shadow, mean)
+                    if stop:
+                        return stop
                 self._apply(state, visits, canvas, shadow)
             state.turn, state.phase = state.turn + 1, 0
             state.mean.end_pass()
@@ -199,7 +211,7 @@ class Dreamer:
         state.mean.end_sample()
 
     def _paint(self, state, visits, canvas, shadow, mean):
-        """Paint what is left of a phase; return whether the dream was ended early."""
+        """Paint what is left of a phase; return whether the dream is ended early, or left."""
         place = (state.octave, state.turn, state.phase)
         left = [index for index in range(len(visits)) if index not in state.done]
         rounding = state.octave * self._passes + state.turn
@@ -219,7 +231,7 @@ class Dreamer:
                 self._store.save(state, shadow)
             if stop:
                 painting.close()
-                return True
+                return stop
         return False
 
     def _apply(self, state, visits, canvas, shadow):

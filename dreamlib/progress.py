@@ -6,9 +6,33 @@ import signal
 import sys
 import threading
 import time
+from typing import NamedTuple
 
 #: Seconds between log lines where the output is not a terminal.
 LOG_INTERVAL = 10
+
+#: Seconds between two reports to a listener.
+REPORT_INTERVAL = 0.5
+
+#: What `Progress` answers where its listener wants the dream left: its state is kept, and nothing
+#: is made of what there is.
+LEAVE = "leave"
+
+
+class Left(Exception):
+    """A dream was left on the way; its work folder, if it has one, can be resumed."""
+
+
+class Report(NamedTuple):
+    """How far a dream is, for who listens."""
+
+    share: float  #: of all pixel-steps, 0 to 1
+    octave: int  #: counted from 1
+    octaves: int
+    shape: tuple  #: (height, width) of the octave
+    iteration: int  #: within the octave, counted from 1
+    iterations: int
+    seconds_left: float
 
 
 class Progress:
@@ -35,6 +59,9 @@ class Progress:
     cells : int, optional
         Where a sheet of so many small dreams is made, not one dream: steps then tell their cell for
         their octave, and there is no log line for each of them.
+    listener : callable, optional
+        Given a `Report` after the first step, the last, and those between at most every
+        `REPORT_INTERVAL` seconds. Where it returns True the dream is to be left.
 
     Attributes
     ----------
@@ -44,7 +71,7 @@ class Progress:
         Whether Ctrl-C was pressed.
     """
 
-    def __init__(self, sizes, iterations, quiet=False, stream=None, cells=None):
+    def __init__(self, sizes, iterations, quiet=False, stream=None, cells=None, listener=None):
         self.total = sum(height * width for height, width in sizes) * iterations
         self.done = self._skipped = 0
         self.interrupted = False
@@ -55,6 +82,7 @@ class Progress:
         self._on_terminal = self._stream.isatty()
         self._bar = None
         self._old_handlers = []
+        self._listener, self._last_report = listener, float("-inf")
 
     def __enter__(self):
         self._begin = time.monotonic()
@@ -95,12 +123,30 @@ class Progress:
 
         Returns
         -------
-        bool
+        bool, or `LEAVE`
         """
         self.done += step.pixels
         if not self._quiet:
             self._show(step, step.pixels)
-        return self.interrupted
+        return LEAVE if self._report(step) else self.interrupted
+
+    def _report(self, step):
+        """Tell the listener, if there is one and it is time; return what it wants."""
+        now = time.monotonic()
+        early = now - self._last_report < REPORT_INTERVAL
+        if not self._listener or (early and self.done < self.total):
+            return False
+        self._last_report = now
+        return self._listener(
+            Report(
+                self.done / self.total, step.octave + 1, self._parts, tuple(step.shape),
+                step.iteration + 1, self._iterations, self._seconds_left(now),
+            )
+        )  # fmt: skip
+
+    def _seconds_left(self, now):
+        made = self.done - self._skipped
+        return (now - self._begin) * (self.total - self.done) / made
 
     def _show(self, step, pixels):
         label = f"{self._part} {step.octave + 1}/{self._parts}"
@@ -114,8 +160,7 @@ class Progress:
         if told and now - self._last_line < LOG_INTERVAL:
             return
         self._last_line, self._last_octave = now, step.octave
-        made = self.done - self._skipped
-        left = (now - self._begin) * (self.total - self.done) / made
+        left = self._seconds_left(now)
         height, width = step.shape
         self.say(
             f"{100 * self.done / self.total:3.0f}%  {label} ({width} x {height})  "

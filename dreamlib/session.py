@@ -24,7 +24,7 @@ from .octaves import STRIP, Stored, strips
 from .painter import make_painter
 from .preparation import prepare
 from .preview import Preview
-from .progress import Progress
+from .progress import Left, Progress
 from .vips import RawFile
 
 #: Name of the canvas that holds the whole grey levels of a float32 dream while they are written.
@@ -48,12 +48,15 @@ def run_dream(source, output, settings):
     return run(prepare(source, output, settings))
 
 
-def run(job):
+def run(job, listener=None):
     """Dream what `dreamlib.preparation.prepare` has settled.
 
     Parameters
     ----------
     job : dreamlib.preparation.Job
+    listener : callable, optional
+        Given a `dreamlib.progress.Report` at most twice a second; where it returns True the dream
+        is left: its work folder stays, and nothing is written.
 
     Returns
     -------
@@ -63,6 +66,8 @@ def run(job):
     ------
     DreamError
         What only shows on the way: a disk that fills up, a device that fails.
+    dreamlib.progress.Left
+        The listener wanted it.
     """
     settings = job.settings
     looks = Looks.of(settings)
@@ -79,7 +84,7 @@ def run(job):
         crew = Crew(settings.devices, job.model, settings, shapes)
     begin = time.monotonic()
     # Progress goes on to hear Ctrl-C while the picture is written: it is not lost at the very end.
-    with Progress(shapes, passes, settings.quiet) as progress:
+    with Progress(shapes, passes, settings.quiet, listener=listener) as progress:
         preview = None
         if settings.preview:
             preview = Preview(job.output, settings.preview, painter.encoding, progress.say)
@@ -88,7 +93,12 @@ def run(job):
                 source, job.sizes, job.frames, job.closed, settings, painter.encoding, crew, store,
                 progress, preview,
             )  # fmt: skip
-            canvas = dreamer.run()
+            try:
+                canvas = dreamer.run()
+            except Left:
+                if job.folder:
+                    job.folder.close()
+                raise
         if looks.on_results:
             canvas = _finished(job, store, looks, painter.encoding, canvas, source)
         seconds = time.monotonic() - begin
