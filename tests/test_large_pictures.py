@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamlib import cli, files
+from dreamlib import cli, files, session
 from dreamlib.configuration import load_config
 from dreamlib.dreamer import Dreamer
 from dreamlib.errors import DreamError
 from dreamlib.preparation import prepare
 from dreamlib.progress import Left
-from dreamlib.session import run
 from dreamlib.settings import Settings
 from tests.nets import picture, write_random_net
 
@@ -358,7 +357,7 @@ def test_a_dream_that_is_left_writes_nothing_and_is_resumed_to_the_same_picture(
         own = {} if resume else {"model": model, "end": END, "schedule": schedule, "tile_size": 96,
                                  "overlap": 8, "octaves": 2, "iterations": 3, "seed": 1}  # fmt: skip
         settings = Settings(work_dir="work", quiet=True, resume=resume, **own)
-        return run(prepare("sky.png", output, settings), listener)
+        return session.run(prepare("sky.png", output, settings), listener)
 
     with pytest.raises(Left):
         dream("left.png", listener=lambda report: report.share > 0)
