@@ -354,8 +354,11 @@ def test_a_dream_that_is_left_writes_nothing_and_is_resumed_to_the_same_picture(
     workplace, model, schedule
 ):
     def dream(output, resume=False, listener=None):
-        own = {} if resume else {"model": model, "end": END, "schedule": schedule, "tile_size": 96,
-                                 "overlap": 8, "octaves": 2, "iterations": 3, "seed": 1}  # fmt: skip
+        own = {
+            "model": model, "end": END, "schedule": schedule, "tile_size": 96, "overlap": 8,
+            "octaves": 2, "iterations": 3, "seed": 1,
+        }  # fmt: skip
+        own = {} if resume else own
         settings = Settings(work_dir="work", quiet=True, resume=resume, **own)
         return session.run(prepare("sky.png", output, settings), listener)
 
