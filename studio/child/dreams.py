@@ -32,7 +32,8 @@ def dream(order, say, leave):
     Parameters
     ----------
     order : dict
-        source, output, folder, values (settings), gpu, preview (minutes).
+        source, output, folder, values (settings), names (of the library's pictures among them),
+        gpu, preview (minutes).
     say : callable
     leave : threading.Event
 
@@ -49,6 +50,7 @@ def dream(order, say, leave):
         say(phase="reading", share=0)
         try:
             job = prepare(order["source"], output, _settings(order, work))
+            job = job._replace(recorded=_named(job.recorded, order["names"]))
             save_config(folder / "settings.toml", job.recorded)
             if leave.is_set():
                 job.folder.close()
@@ -75,6 +77,15 @@ def _settings(order, work):
     if (work / JOURNAL).exists():
         return Settings(resume=True, **own)
     return Settings(**order["values"], **own, gpu=order["gpu"])
+
+
+def _named(settings, names):
+    """Return settings that call pictures of the library by their names, for those who read them."""
+    changes = {}
+    for knob, name in names.items():
+        if getattr(settings, knob):
+            changes[knob] = name
+    return settings.replace(**changes)
 
 
 def _listener(say, leave):

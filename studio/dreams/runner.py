@@ -12,7 +12,7 @@ from studio.children import Child, ChildDied
 
 from . import queue
 from .files import discard_work, preview_of
-from .knobs import values_for
+from .knobs import names_for, values_for
 from .models import State
 
 log = logging.getLogger("studio.worker")
@@ -56,7 +56,9 @@ class Runner:
         try:
             order = self._order()
         except FileNotFoundError:
-            patiently(queue.let_go, dream, State.FAILED, message="the picture is not there any more")
+            patiently(
+                queue.let_go, dream, State.FAILED, message="the picture is not there any more"
+            )
             return
         dream.folder.mkdir(parents=True, exist_ok=True)
         with Child(order, dream.folder / "log.txt", _number(dream.device)) as child:
@@ -73,6 +75,7 @@ class Runner:
         return {
             "kind": "dream", "source": source, "output": str(dream.output),
             "folder": str(dream.folder), "values": values_for(dream.owner_id, dream.knobs),
+            "names": names_for(dream.owner_id, dream.knobs),
             "gpu": None if _number(dream.device) is None else 0,
             "preview": (PREVIEW + megapixels / PREVIEW_MEGAPIXELS) / 60,
         }  # fmt: skip
@@ -152,7 +155,7 @@ class Runner:
             state = self._leaving[1] if self._leaving else State.QUEUED
             patiently(queue.let_go, dream, state, seconds=spent)
         elif said.get("done"):
-            preview_of(dream).unlink(missing_ok=True)
+            discard_work(dream)
             patiently(
                 queue.let_go, dream, State.DONE, share=1, seconds=spent, deaths=0,
                 width=said["width"], height=said["height"],
@@ -196,4 +199,3 @@ def patiently(action, *arguments, **named):
             log.warning("the database does not answer; trying again")
             connection.close()
             time.sleep(TICK)
-

@@ -24,7 +24,7 @@ _at_work = threading.Lock()
 
 
 def own_device():
-    """The queue of this worker's device: cpu, cuda:0..., after DREAM_WORKER's name if it has one."""
+    """Return the queue of this worker's device: cpu, cuda:0 ..., behind DREAM_WORKER if set."""
     device = os.environ.get("DREAM_DEVICE", "cpu")
     name = os.environ.get("DREAM_WORKER")
     return f"{name}-{device}" if name else device

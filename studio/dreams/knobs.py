@@ -1,0 +1,98 @@
+"""Which settings the studio offers, and how; all else follows from `dreamlib.settings.KNOBS`.
+
+A new knob appears in the form by itself where its values cannot name a file: a number, a switch, a
+choice, a text of a given form. A free text has to be let in here, for it may be a path.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from dreamlib.errors import DreamError
+from dreamlib.settings import BY_NAME, KNOBS
+
+#: What the studio itself settles: folders, devices, what is printed.
+WITHHELD = {
+    "gpu", "memory", "work_dir", "resume", "devices", "preview", "quiet",
+}  # fmt: skip
+
+#: Knobs whose values are pictures of the library.
+PICTURES = ("guide", "mask")
+
+#: Free texts that name no file, and the list that helps to fill them in.
+TEXTS = {"end": "layers", "guide_layer": "layers", "layers": "layers", "target": "classes"}
+
+#: What everybody sees; the others are folded.
+PLAIN = ("model", "end", "target", "guide", "iterations", "octaves", "step_size", "strength")
+
+
+def offered():
+    """List the knobs of the form, in the order of the table."""
+    return [knob for knob in KNOBS if _is_offered(knob)]
+
+
+def _is_offered(knob):
+    if knob.name in WITHHELD:
+        return False
+    if knob.kind is not str or knob.choices or knob.form:
+        return True
+    return knob.name == "model" or knob.name in TEXTS or knob.name in PICTURES
+
+
+def check_knobs(given):
+    """Check settings as they are kept with a dream: a dict of those that are offered.
+
+    Parameters
+    ----------
+    given : dict
+        By name; pictures are named by their number in the library.
+
+    Returns
+    -------
+    dict
+        In the knobs' own types, without what is left open or at its default.
+
+    Raises
+    ------
+    DreamError
+        A setting that is not offered, or a wrong value.
+    """
+    names = {knob.name for knob in offered()}
+    checked = {}
+    for name, value in given.items():
+        if name not in names:
+            raise DreamError(f"{name} is not a setting of the studio")
+        value = BY_NAME[name].check(value, name)
+        if value is not None and value != BY_NAME[name].default:
+            checked[name] = value
+    return checked
+
+
+def values_for(owner_id, knobs):
+    """Turn settings as they are kept into those of a dream: library pictures become files.
+
+    Raises
+    ------
+    FileNotFoundError
+        One of the pictures is not the owner's, or not there any more.
+    """
+    pictures = _pictures(owner_id, knobs)
+    return {**knobs, **{name: str(picture.file) for name, picture in pictures.items()}}
+
+
+def names_for(owner_id, knobs):
+    """Return what the library calls the pictures among settings: {setting: name}."""
+    return {name: picture.name for name, picture in _pictures(owner_id, knobs).items()}
+
+
+def _pictures(owner_id, knobs):
+    from studio.pictures.models import Picture
+
+    found = {}
+    for name in PICTURES:
+        if name in knobs:
+            try:
+                found[name] = Picture.objects.get(pk=uuid.UUID(knobs[name]), owner=owner_id)
+            except (ValueError, Picture.DoesNotExist) as error:
+                raise FileNotFoundError from error
+    return found
