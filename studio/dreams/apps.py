@@ -7,3 +7,7 @@ class DreamsConfig(AppConfig):
     """The app."""
 
     name = "studio.dreams"
+
+    def ready(self):
+        """Have Celery know its broker, in whichever process messages are sent from."""
+        import studio.celery  # noqa: F401

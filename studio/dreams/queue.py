@@ -8,6 +8,7 @@ out what might still be alive, its journal tells where to go on.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from datetime import timedelta
 
@@ -15,8 +16,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Max, Q
 from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
 
 from .models import ANY, Dream, Event, State
+
+log = logging.getLogger("studio.queue")
 
 #: Workers in a row that may die of a dream, without getting on with it, before it is given up.
 MOST_DEATHS = 3
@@ -32,9 +36,15 @@ def tell(dream, **more):
 
 def send(queue):
     """Tell the workers of a queue to look; what nobody hears they find out by themselves."""
+    from studio.celery import make_folders
+
     from .tasks import look
 
-    look.apply_async(queue=queue)
+    make_folders()
+    try:
+        look.apply_async(queue=queue)
+    except BrokerError as error:
+        log.warning("the broker does not answer (%s); idle workers look by themselves", error)
 
 
 def announce(dream):
