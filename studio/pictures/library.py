@@ -82,5 +82,6 @@ def remove(picture):
             raise DreamError(
                 f"{picture.name} is needed for the dream {dream.name}; cancel that first"
             )
+    folder = picture.folder  # which it has no more when it has no number
     picture.delete()
-    shutil.rmtree(picture.folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)

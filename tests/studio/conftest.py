@@ -38,6 +38,7 @@ from django.test.utils import (  # noqa: E402
 def database():
     """One database file, emptied before each test: threads and processes see what a test sees."""
     setup_test_environment()
+    settings.STATIC_ROOT.mkdir(exist_ok=True)
     settings.STORAGES["staticfiles"] = {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
     }
@@ -53,13 +54,14 @@ def empty(database, tmp_path, monkeypatch):
     """An empty database, a data folder of its own, and messages that go nowhere."""
     from django.core.cache import cache
 
-    from studio.dreams import queue
+    from studio.dreams import examples, queue
 
     call_command("flush", verbosity=0, interactive=False)
     cache.clear()
     monkeypatch.setattr(settings, "DATA", tmp_path)
     sent = []
     monkeypatch.setattr(queue, "send", sent.append)
+    monkeypatch.setattr(examples, "prepare", lambda model: None)  # takes a minute of CPU
     return sent
 
 
@@ -98,9 +100,9 @@ def picture(ann):
 
 def add_picture(owner, width=120, height=96, name="sky.png"):
     """Take a picture into a library."""
-    from dreamlib.clouds import clouds
     from PIL import Image
 
+    from dreamlib.clouds import clouds
     from studio.pictures.library import take_in
 
     path = Path(settings.DATA) / "upload.png"

@@ -28,7 +28,8 @@ class Command(BaseCommand):
         # Threads, not forks: the dream is in a process of its own, and the thread that looks after
         # the queue shares the worker's state.
         app.worker_main([
-            "--quiet", "worker", "--pool=threads", "--concurrency=1", f"--queues={own_device()},{ANY}",
+            "--quiet", "worker", "--pool=threads", "--concurrency=1",
+            f"--queues={own_device()},{ANY}",
             f"--hostname={own_device()}-{os.getpid()}@{socket.gethostname()}", "--loglevel=WARNING",
             "--without-gossip", "--without-mingle", "--without-heartbeat",
         ])  # fmt: skip
