@@ -7,6 +7,7 @@ the pages are ordinary Django.
 
 from __future__ import annotations
 
+import argparse
 import os
 import secrets
 import signal
@@ -127,14 +128,24 @@ class Processes:
                 process.wait()
 
 
-def main():
-    """Serve until a signal says otherwise."""
+def main(argv=None):
+    """Serve until a signal says otherwise.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        ``--web`` leaves the workers out: they run elsewhere.
+    """
+    parser = argparse.ArgumentParser(prog="python -m studio.serve", description="Run the studio.")
+    parser.add_argument("--web", action="store_true", help="the web server alone; no workers")
+    options = parser.parse_args(argv)
     given = environment()
     manage(given, "migrate", "--verbosity=0")
     manage(given, "collectstatic", "--noinput", "--verbosity=0")
     manage(given, "first_start")
     commands = {"web server": web(given)}
-    commands.update({f"worker of {name}": worker(name) for name in devices(given)})
+    if not options.web:
+        commands.update({f"worker of {name}": worker(name) for name in devices(given)})
     processes = Processes(commands, given)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)

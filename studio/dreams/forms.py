@@ -20,6 +20,15 @@ OUTPUTS = ((".png", "PNG"), (".tif", "TIFF"), (".jpg", "JPEG"), (".webp", "WebP"
 NOISE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
 NOISE_PIXELS = 100_000_000
 
+#: What the command's help says of files is not for a page.
+HELPS = {
+    "model": "The network that dreams",
+    "guide": "Make the picture more like this one of the library",
+    "guide_layer": "Layer in which it is to be like the guide; by default the layer that is dreamt",
+    "mask": "A picture of how much of the dream is wanted where: white is all",
+    "end": "Layer to dream: low ones give strokes, textures; high ones eyes, animals, buildings; "
+    "by default the model's own choice",
+}
 LABELS = {"end": "Layer", "pull_mean": "Pull to the mean", "tiff": "TIFF layout"}
 
 
@@ -153,7 +162,7 @@ def _field(knob, pictures):
 
 def _help(knob):
     """Say what a knob does, what values it takes, and what it is by itself."""
-    text = knob.help[0].upper() + knob.help[1:]
+    text = HELPS.get(knob.name) or knob.help[0].upper() + knob.help[1:]
     parts = [text.replace("--", "")]
     if knob.kind in (int, float) or knob.form:
         parts.append(f"{knob.expectation()}".capitalize())

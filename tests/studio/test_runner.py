@@ -114,7 +114,7 @@ def test_a_picture_that_is_gone_fails_its_dream(ann):
 
 
 def test_a_paused_dream_goes_on_to_the_same_picture_as_one_that_was_left_alone(ann, picture):
-    knobs = {**KNOBS, "iterations": 16}
+    knobs = {**KNOBS, "schedule": "whole", "iterations": 120}
     alone = run(add_dream(ann.user, picture=picture, noise="", knobs=knobs))
     dream = add_dream(ann.user, picture=picture, noise="", knobs=knobs)
     thread = in_the_background(dream)
