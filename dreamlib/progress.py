@@ -69,12 +69,14 @@ class Progress:
         Pixel-steps.
     interrupted : bool
         Whether Ctrl-C was pressed.
+    left : bool
+        Whether the listener wanted the dream to be left.
     """
 
     def __init__(self, sizes, iterations, quiet=False, stream=None, cells=None, listener=None):
         self.total = sum(height * width for height, width in sizes) * iterations
         self.done = self._skipped = 0
-        self.interrupted = False
+        self.interrupted = self.left = False
         self._part, self._parts = ("cell", cells) if cells else ("octave", len(sizes))
         self._iterations, self._many = iterations, bool(cells)
         self._stream = stream or sys.stderr
@@ -128,21 +130,22 @@ class Progress:
         self.done += step.pixels
         if not self._quiet:
             self._show(step, step.pixels)
-        return LEAVE if self._report(step) else self.interrupted
+        self._report(step)
+        return LEAVE if self.left else self.interrupted
 
     def _report(self, step):
-        """Tell the listener, if there is one and it is time; return what it wants."""
+        """Tell the listener, if there is one and it is time, and hear what it wants."""
         now = time.monotonic()
         early = now - self._last_report < REPORT_INTERVAL
         if not self._listener or (early and self.done < self.total):
-            return False
+            return
         self._last_report = now
-        return self._listener(
+        self.left = bool(self._listener(
             Report(
                 self.done / self.total, step.octave + 1, self._parts, tuple(step.shape),
                 step.iteration + 1, self._iterations, self._seconds_left(now),
             )
-        )  # fmt: skip
+        ))  # fmt: skip
 
     def _seconds_left(self, now):
         made = self.done - self._skipped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import time
@@ -93,12 +94,8 @@ def run(job, listener=None):
                 source, job.sizes, job.frames, job.closed, settings, painter.encoding, crew, store,
                 progress, preview,
             )  # fmt: skip
-            try:
+            with _letting_go(job):
                 canvas = dreamer.run()
-            except Left:
-                if job.folder:
-                    job.folder.close()
-                raise
         if looks.on_results:
             canvas = _finished(job, store, looks, painter.encoding, canvas, source)
         seconds = time.monotonic() - begin
@@ -119,6 +116,17 @@ def run(job, listener=None):
         job.folder.remove()
     device = settings.devices or ("CPU" if settings.gpu is None else f"GPU {settings.gpu}")
     return Result(Path(job.output), settings, device, seconds, interrupted, embedded, folder)
+
+
+@contextlib.contextmanager
+def _letting_go(job):
+    """Close the work folder of a dream that is left, for whoever goes on with it."""
+    try:
+        yield
+    except Left:
+        if job.folder:
+            job.folder.close()
+        raise
 
 
 def _finished(job, store, looks, encoding, canvas, source):

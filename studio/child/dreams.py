@@ -53,8 +53,7 @@ def dream(order, say, leave):
             job = job._replace(recorded=_named(job.recorded, order["names"]))
             save_config(folder / "settings.toml", job.recorded)
             if leave.is_set():
-                job.folder.close()
-                return {"left": True}
+                raise Left
             run(job, _listener(say, leave))
         except Left:
             return {"left": True}
@@ -73,6 +72,8 @@ def dream(order, say, leave):
 
 def _settings(order, work):
     """Return the settings to begin with; a dream that is gone on with has its own."""
+    if order["values"].get("script"):  # drawings are short, and know no work folder
+        return Settings(**order["values"], quiet=True, gpu=order["gpu"])
     own = {"work_dir": str(work), "quiet": True, "preview": order["preview"]}
     if (work / JOURNAL).exists():
         return Settings(resume=True, **own)

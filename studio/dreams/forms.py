@@ -7,12 +7,12 @@ import re
 from django import forms
 
 from dreamlib.errors import DreamError
-from dreamlib.models import find_model, list_models
+from dreamlib.models import find_model
 from dreamlib.settings import BY_NAME
 from studio.pictures.models import Picture
 
 from .devices import alive
-from .knobs import PICTURES, PLAIN, TEXTS, offered
+from .knobs import LISTS, PICTURES, PLAIN, TEXTS, offered
 from .models import ANY
 
 #: Outputs: the suffix, and what it is called.
@@ -23,6 +23,9 @@ NOISE_PIXELS = 100_000_000
 #: What the command's help says of files is not for a page.
 HELPS = {
     "model": "The network that dreams",
+    "script": "Draw by this octave script instead of octaves; such a dream cannot be gone on with",
+    "target": "Dream classes: names or numbers, as goldfish, ostrich:0.5, 963; a weight below 0 "
+    "avoids one; random draws one",
     "guide": "Make the picture more like this one of the library",
     "guide_layer": "Layer in which it is to be like the guide; by default the layer that is dreamt",
     "mask": "A picture of how much of the dream is wanted where: white is all",
@@ -134,10 +137,9 @@ def _field(knob, pictures):
     """Make the field of a knob."""
     if knob.name in PICTURES:
         return forms.ModelChoiceField(pictures, required=False, empty_label="none")
-    if knob.name == "model":
-        names = [model.name for model in list_models() if model.has_weights]
-        default = find_model(None).name
-        choices = [("", f"{default} (default)")] + [(name, name) for name in names]
+    if knob.name in LISTS:
+        default = f"{find_model(None).name} (default)" if knob.name == "model" else "by itself"
+        choices = [("", default)] + [(name, name) for name in LISTS[knob.name]()]
         return forms.ChoiceField(choices=choices, required=False)
     if knob.choices:
         choices = [(choice, choice) for choice in knob.choices]

@@ -9,11 +9,13 @@ from __future__ import annotations
 import uuid
 
 from dreamlib.errors import DreamError
+from dreamlib.models import list_models
+from dreamlib.octave_scripts import preset_names
 from dreamlib.settings import BY_NAME, KNOBS
 
 #: What the studio itself settles: folders, devices, what is printed.
 WITHHELD = {
-    "gpu", "memory", "work_dir", "resume", "devices", "preview", "quiet",
+    "gpu", "memory", "work_dir", "resume", "devices", "preview", "quiet", "classify",
 }  # fmt: skip
 
 #: Knobs whose values are pictures of the library.
@@ -21,6 +23,12 @@ PICTURES = ("guide", "mask")
 
 #: Free texts that name no file, and the list that helps to fill them in.
 TEXTS = {"end": "layers", "guide_layer": "layers", "layers": "layers", "target": "classes"}
+
+#: Free texts of which the form offers some: a function that lists them.
+LISTS = {
+    "model": lambda: [model.name for model in list_models() if model.has_weights],
+    "script": preset_names,
+}
 
 #: What everybody sees; the others are folded.
 PLAIN = ("model", "end", "target", "guide", "iterations", "octaves", "step_size", "strength")
@@ -36,7 +44,7 @@ def _is_offered(knob):
         return False
     if knob.kind is not str or knob.choices or knob.form:
         return True
-    return knob.name == "model" or knob.name in TEXTS or knob.name in PICTURES
+    return knob.name in LISTS or knob.name in TEXTS or knob.name in PICTURES
 
 
 def check_knobs(given):
@@ -63,6 +71,8 @@ def check_knobs(given):
         if name not in names:
             raise DreamError(f"{name} is not a setting of the studio")
         value = BY_NAME[name].check(value, name)
+        if name in LISTS and value is not None and value not in LISTS[name]():
+            raise DreamError(f"{name} is {value!r}; expected one of {', '.join(LISTS[name]())}")
         if value is not None and value != BY_NAME[name].default:
             checked[name] = value
     return checked

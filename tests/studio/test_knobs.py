@@ -20,7 +20,7 @@ def test_every_knob_is_in_the_form_or_withheld():
     offered = {knob.name for knob in knobs.offered()}
     free = {knob.name for knob in KNOBS if knob.kind is str and not knob.choices and not knob.form}
     assert {knob.name for knob in KNOBS} - offered - free <= knobs.WITHHELD
-    assert free & offered <= {"model", *knobs.TEXTS, *knobs.PICTURES}
+    assert free & offered <= {*knobs.LISTS, *knobs.TEXTS, *knobs.PICTURES}
 
 
 def test_a_new_knob_is_offered_by_itself_unless_it_may_name_a_file(monkeypatch):
@@ -69,6 +69,8 @@ def test_withheld_settings_do_not_get_in_through_the_form(ann, picture):
     form = DreamForm(ann.user, filled(picture, work_dir="/tmp/elsewhere", memory="900T"))
     assert form.is_valid()
     assert form.cleaned_data["knobs"] == {}
+    with pytest.raises(DreamError, match="model is '/srv/model'; expected one of"):
+        knobs.check_knobs({"model": "/srv/model"})
     with pytest.raises(DreamError, match="work_dir is not a setting of the studio"):
         knobs.check_knobs({"work_dir": "/tmp/elsewhere"})
 

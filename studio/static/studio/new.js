@@ -141,6 +141,11 @@ function trial(form) {
   form.elements.picture.addEventListener("change", choose);
   choose();
 
+  document.getElementById("only").addEventListener("click", () => {
+    form.elements.region.value = document.getElementById("try_region").value;
+    form.elements.region.closest("details").open = true;
+    says.textContent = picture() ? "The setting 'region' is this part now." : "Choose a picture first.";
+  });
   const result = document.getElementById("trial");
   document.getElementById("try").addEventListener("click", async (event) => {
     says.textContent = "Dreaming ...";
