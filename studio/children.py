@@ -63,7 +63,8 @@ class Child:
     def _read(self):
         with self.process.stdout as stream:
             for line in stream:
-                self._said.put(json.loads(line))
+                if line.endswith("\n"):  # not what was cut when it was killed
+                    self._said.put(json.loads(line))
         self._said.put(None)
 
     def say(self, line):

@@ -63,7 +63,7 @@ def web(given):
         sys.executable, "-m", "gunicorn", "studio.wsgi:application",
         f"--bind={given['DREAM_HOST']}:{given['DREAM_PORT']}", "--worker-class=gthread",
         "--workers=1", f"--threads={THREADS}", "--worker-connections=400", "--keep-alive=30",
-        "--graceful-timeout=2", "--log-level=warning", "--worker-tmp-dir=/dev/shm",
+        "--graceful-timeout=2", "--log-level=warning",
     ]  # fmt: skip
 
 

@@ -32,6 +32,7 @@ urlpatterns = [
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("password/", people.Password.as_view(), name="password"),
     path("devices/", people.devices, name="devices"),
+    path("people/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
     path("people/", admin.site.urls),
     path("pictures/", pictures.library, name="library"),
     path("pictures/uploads/", tus.create, name="uploads"),

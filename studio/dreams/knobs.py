@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import uuid
 
-from dreamlib.errors import DreamError
 from dreamlib.models import list_models
 from dreamlib.octave_scripts import preset_names
-from dreamlib.settings import BY_NAME, KNOBS
+from dreamlib.settings import KNOBS
 
 #: What the studio itself settles: folders, devices, what is printed.
 WITHHELD = {
@@ -45,37 +44,6 @@ def _is_offered(knob):
     if knob.kind is not str or knob.choices or knob.form:
         return True
     return knob.name in LISTS or knob.name in TEXTS or knob.name in PICTURES
-
-
-def check_knobs(given):
-    """Check settings as they are kept with a dream: a dict of those that are offered.
-
-    Parameters
-    ----------
-    given : dict
-        By name; pictures are named by their number in the library.
-
-    Returns
-    -------
-    dict
-        In the knobs' own types, without what is left open or at its default.
-
-    Raises
-    ------
-    DreamError
-        A setting that is not offered, or a wrong value.
-    """
-    names = {knob.name for knob in offered()}
-    checked = {}
-    for name, value in given.items():
-        if name not in names:
-            raise DreamError(f"{name} is not a setting of the studio")
-        value = BY_NAME[name].check(value, name)
-        if name in LISTS and value is not None and value not in LISTS[name]():
-            raise DreamError(f"{name} is {value!r}; expected one of {', '.join(LISTS[name]())}")
-        if value is not None and value != BY_NAME[name].default:
-            checked[name] = value
-    return checked
 
 
 def values_for(owner_id, knobs):

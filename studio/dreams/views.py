@@ -63,7 +63,7 @@ def queue(request):
 
 
 def own(request, pk):
-    """Return a dream of whoever asks; 404 where it is another's, for all but administrators."""
+    """Return a dream of whoever asks; 404 where it is another's."""
     dream = get_object_or_404(Dream.objects.select_related("picture"), pk=pk)
     if dream.owner_id != request.user.pk:
         raise Http404
