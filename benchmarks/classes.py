@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from dreamlib.classify import class_probabilities, classify
-from dreamlib.deepdraw import deepdraw, noise
+from dreamlib.deepdraw import deepdraw, grey_noise
 from dreamlib.engines import load_net
 from dreamlib.images import save_picture
 from dreamlib.models import find_model
-from dreamlib.objectives import class_objective
+from dreamlib.objectives import class_scores
 from dreamlib.octave_scripts import load_script, preset_names
 
 ENOUGH = 0.9
@@ -46,9 +46,9 @@ def main():
         begin = time.perf_counter()
         picture = deepdraw(
             net,
-            noise(options.side, options.side),
+            grey(options.side),
             script,
-            class_objective([(index, 1.0)]),
+            lambda layer, index=index: class_scores(layer, [(index, 1.0)]),
             model.class_layer,
         )
         seconds.append(time.perf_counter() - begin)
@@ -65,6 +65,12 @@ def main():
         f"{enough} of {len(found)} at {ENOUGH} or more; median probability "
         f"{np.median(found):.3f}; median {np.median(seconds):.1f} s a picture"
     )
+
+
+def grey(side):
+    """Make a square picture of noise."""
+    noise = grey_noise(side, side, seed=np.random.randint(2**31))
+    return np.concatenate([rows for _, rows in noise.strips(side)])
 
 
 if __name__ == "__main__":

@@ -38,13 +38,13 @@ class Watcher(Alone):
         super().__init__(painter)
         self._measure, self.ratios = painter.measure, []
 
-    def paint(self, place, visits, indices, canvas, target, mean, turn):
+    def paint(self, place, visits, indices, canvas, target, mean, *rest):
         if mean is not None:
             height, width = canvas.shape[:2]
             window = Window(0, 0, height, width)
-            exact = self._measure(Visit(window, window, 0), canvas) / canvas.array().size
+            exact = self._measure(Visit(window, window, 0), canvas)[0] / canvas.array().size
             self.ratios.append(mean / exact)
-        return super().paint(place, visits, indices, canvas, target, mean, turn)
+        return super().paint(place, visits, indices, canvas, target, mean, *rest)
 
 
 def dream(net, pixels, settings, kind=Alone):

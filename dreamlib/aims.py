@@ -8,24 +8,49 @@ import numpy as np
 
 from .dream import preprocess
 from .errors import DreamError
+from .files import open_picture, shrunken
+from .labels import parse_targets
 from .layers import dreamable_layers
 from .mixtures import parse_layers, parse_weights
 from .names import nearest
-from .objectives import channel_guide, guide, objective_L2
+from .objectives import Objective, channel_guide, class_scores, guide, l2, objective_L2
 
 #: Pixels to which a guide picture is scaled down: the network sees all of it at once.
 GUIDE_PIXELS = 1 << 20
 
 
-def objective_of(net, settings):
+def network_of(model, settings, engine):
+    """Return the model that runs: its classifier is made to fit any size where classes are dreamt.
+
+    Parameters
+    ----------
+    model : dreamlib.models.Model
+    settings : Settings
+        With `script` chosen; its windows have the network's own size.
+    engine : {'auto', 'caffe', 'torch'}
+
+    Returns
+    -------
+    dreamlib.models.Model
+    """
+    windows = settings.script and settings.schedule != "whole"
+    if not settings.target or windows:
+        return model
+    from .surgery import fully_convolutional
+
+    return fully_convolutional(model, engine)
+
+
+def objective_of(net, model, settings):
     """Make the objective that settings ask for.
 
     Parameters
     ----------
     net : caffe.Classifier
         Run forward where there are guides.
+    model : dreamlib.models.Model
     settings : Settings
-        With `end` chosen.
+        As `settle_aims` returns them.
 
     Returns
     -------
@@ -37,27 +62,61 @@ def objective_of(net, settings):
     DreamError
         A layer, a channel or a guide picture is not there.
     """
-    parts = []
+    objective = _mixture(net, settings)
+    if settings.target:
+        objective += class_scores(model.class_layer, targets_of(settings))
+    return objective if objective.terms else objective_L2
+
+
+def aim_of(net, model, settings):
+    """Make the objectives that settings ask for of an octave script.
+
+    Parameters and errors are those of `objective_of`.
+
+    Returns
+    -------
+    callable
+        Given an octave's layer, its objective: the targets are channels of that layer; without
+        targets, and a mixture or a guide, all of it is dreamt.
+    """
+    mixture = _mixture(net, settings)
+    targets = targets_of(settings)
+
+    def aim(layer):
+        if targets:
+            return class_scores(layer, targets) + mixture
+        return mixture if mixture.terms else l2(layer)
+
+    return aim
+
+
+def _mixture(net, settings):
+    """Return what --layers and --guide ask for; an `Objective` without terms if nothing."""
+    objective = Objective([])
     if settings.layers:
-        parts.append(parse_layers(settings.layers, layer_shapes(net)))
+        objective += parse_layers(settings.layers, layer_shapes(net))
     if settings.guide:
-        parts += _guides(net, settings)
-    if not parts:
-        return objective_L2
-    objective = parts[0]
-    for part in parts[1:]:
-        objective += part
+        for part in _guides(net, settings):
+            objective += part
     return objective
 
 
-def settle_aims(net, settings):
-    """Fill in what follows from a mixture of layers or from guides, and refuse what is not there.
+def targets_of(settings):
+    """Return the classes of settings that `settle_aims` has seen to: a list of (int, float)."""
+    return parse_targets(settings.target, [], None) if settings.target else []
+
+
+def settle_aims(net, model, settings):
+    """Fill in what follows from targets, layers or guides, and refuse what is not there.
 
     `end` becomes the deepest layer that is used: how far pictures must reach, and what memory is
-    reckoned by. Guide pictures are named by their absolute paths, so that the settings can be
-    repeated from anywhere.
+    reckoned by. Targets become numbers, and guide pictures are named by their absolute paths, so
+    that the settings can be repeated from anywhere.
     """
     shapes, names = layer_shapes(net), []
+    if settings.target:
+        settings = settings.replace(target=_settled_targets(shapes, model, settings))
+        names.append(model.class_layer)
     if settings.guide:
         layer = settings.guide_layer or settings.end
         if layer not in shapes:
@@ -75,6 +134,39 @@ def settle_aims(net, settings):
     return settings.replace(end=max(names, key=order.index)) if names else settings
 
 
+def _settled_targets(shapes, model, settings):
+    """Return the targets as numbers and weights, which need no labels and draw nothing."""
+    if model.class_layer not in shapes:
+        raise DreamError(
+            f"--target: model {model.name} names no layer of class scores that it has; write "
+            "class_layer = LAYER, the one before the softmax, into its model.toml, or take another "
+            "--model"
+        )
+    random_state = np.random.RandomState(settings.seed)
+    targets = parse_targets(settings.target, labels_of(model), random_state)
+    classes = shapes[model.class_layer][1]
+    for index, _ in targets:
+        if index >= classes:
+            raise DreamError(f"--target: there is no class {index}; expected 0 to {classes - 1}")
+    return ", ".join(str(i) if weight == 1 else f"{i}:{weight:.9g}" for i, weight in targets)
+
+
+def describe(model, settings):
+    """Say in a few words what was dreamt."""
+    if not settings.target:
+        return f"layer {settings.end} of {model.name}"
+    names = labels_of(model)
+    targets = [
+        f"{index}{f' ({names[index]})' if names else ''}" for index, _ in targets_of(settings)
+    ]
+    return f"class {' and '.join(targets)} of {model.name}"
+
+
+def labels_of(model):
+    """Return the model's class names; none where it has none."""
+    return model.read_labels() if model.labels and model.labels.is_file() else []
+
+
 def layer_shapes(net):
     """Return {layer: shape of its blob} for the layers that can be dreamt."""
     return {name: shape for name, _, shape in dreamable_layers(net)}
@@ -90,19 +182,11 @@ def _guides(net, settings):
 
 
 def _guide_pixels(path):
-    """Read a guide picture, no larger than `GUIDE_PIXELS`: (h, w, 3) uint8 or float32."""
-    from PIL import Image
-
-    from .images import load_picture
-
-    pixels = load_picture(path).pixels
-    height, width = pixels.shape[:2]
-    scale = (GUIDE_PIXELS / (height * width)) ** 0.5
-    if scale < 1:
-        image = Image.fromarray(np.uint8(np.clip(np.rint(pixels), 0, 255)))
-        size = max(1, int(width * scale)), max(1, int(height * scale))
-        pixels = np.asarray(image.resize(size, Image.BICUBIC))
-    return pixels
+    """Read a guide picture, no larger than `GUIDE_PIXELS`: (h, w, 3) uint8."""
+    picture = open_picture(path, None, "")
+    scale = (GUIDE_PIXELS / (picture.height * picture.width)) ** 0.5
+    longest = max(picture.height, picture.width)
+    return shrunken(picture, longest if scale >= 1 else int(longest * scale))
 
 
 def features(net, layer, pixels):

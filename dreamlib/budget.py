@@ -108,15 +108,15 @@ def network_bytes(definition, end, engine, pixels):
     return int(pixels * (ENGINE_FACTOR[engine] * activations + ENGINE_EXTRA))
 
 
-def canvas_bytes(size, dtype, octave_scale, octaves, source_bytes):
+def canvas_bytes(size, dtype, octave_scale, octaves, source_bytes, base=False):
     """Return the bytes of all canvases at the moment that there are most of them.
 
     That is while the last octave is made from the one before, whose shadow is still there; or while
-    the last octave is painted, with its own.
+    the last octave is painted, with its own, and with a `base` beside it if it is pulled there.
     """
     full = size[0] * size[1] * 3 * np.dtype(dtype).itemsize
     before = full / octave_scale**2 if octaves > 1 else 0
-    return int(source_bytes + full + max(full, 2 * before))
+    return int(source_bytes + full + max(2 * full if base else full, 2 * before))
 
 
 def choose(settings, size, definition, source_dtype, base, on_gpu=False, workers=0, gpu_free=None):
@@ -153,14 +153,16 @@ def choose(settings, size, definition, source_dtype, base, on_gpu=False, workers
             f"storage {settings.storage} holds nothing beyond 0..255; use --storage float32 with "
             "--no-clip"
         )
-    pixels = size[0] * size[1]
+    pixels, base_too = size[0] * size[1], settings.pull_base > 0
     budget = memory_budget(settings, base)
     base *= 1 + workers
     room = _Room(budget - base - OVERHEAD, gpu_free, definition, settings, on_gpu, workers or 1)
 
     schedule = settings.schedule
     if schedule is None:
-        whole = canvas_bytes(size, np.float32, settings.octave_scale, settings.octaves, 3 * pixels)
+        whole = canvas_bytes(
+            size, np.float32, settings.octave_scale, settings.octaves, 3 * pixels, base_too
+        )
         small = pixels <= LARGEST_WHOLE and room.fits(pixels, besides=whole)
         schedule = "whole" if small and settings.tile_size is None and not workers else "shift"
     tile = overlap = None
@@ -177,7 +179,9 @@ def choose(settings, size, definition, source_dtype, base, on_gpu=False, workers
         deep = np.dtype(source_dtype) != np.uint8
         storage = "float32" if exact else "uint16" if deep else "uint8"
     source_bytes = pixels * 3 * np.dtype(_source_storage(storage, source_dtype)).itemsize
-    canvases = canvas_bytes(size, storage, settings.octave_scale, settings.octaves, source_bytes)
+    canvases = canvas_bytes(
+        size, storage, settings.octave_scale, settings.octaves, source_bytes, base_too
+    )
     chosen = settings.replace(
         schedule=schedule,
         wrap=settings.wrap or ("both" if schedule == "whole" else "none"),

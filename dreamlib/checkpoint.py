@@ -19,7 +19,7 @@ from pathlib import Path
 from .canvas import Canvas
 from .dreamer import State
 from .errors import DreamError, disk_trouble
-from .estimate import RunningMean
+from .estimate import Loudness
 
 JOURNAL = "journal.json"
 
@@ -28,7 +28,7 @@ JOURNAL = "journal.json"
 LOCK = "lock.dream"
 CANVAS, PART = ".dream-canvas", ".part"
 
-VERSION = 1
+VERSION = 2
 
 
 class InMemory:
@@ -302,7 +302,8 @@ class WorkFolder:
 
 
 def _state_from(values):
-    return State(**{**values, "done": dict(values["done"]), "mean": RunningMean(**values["mean"])})
+    done = {index: tuple(sums) for index, sums in values["done"]}
+    return State(**{**values, "done": done, "loudness": Loudness.from_dict(values["loudness"])})
 
 
 def fingerprint(path):

@@ -4,8 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 
+from .aims import labels_of
 from .dream import preprocess
 from .errors import DreamError
+from .files import shrunken
+
+#: Longest side, in network inputs, of the picture that is looked at.
+SHOWN = 2
+
+
+def seen_as(net, model, picture):
+    """Say what a model takes a picture for: the likeliest classes in one line.
+
+    Parameters
+    ----------
+    net : caffe.Classifier
+    model : dreamlib.models.Model
+    picture : picture
+        See `dreamlib.files`.
+
+    Returns
+    -------
+    str
+        ``balloon 98.2 %, parachute 0.4 %, ...``
+    """
+    side = SHOWN * max(int(length) for length in net.crop_dims)
+    longest, shortest = max(picture.height, picture.width), min(picture.height, picture.width)
+    pixels = shrunken(picture, -(-side * longest // shortest))
+    found = classify(net, pixels, labels_of(model))
+    return ", ".join(f"{name.split(',')[0]} {100 * share:.1f} %" for name, share in found)
 
 
 def classify(net, pixels, labels, top=5):

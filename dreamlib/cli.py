@@ -72,6 +72,7 @@ def build_parser():
         "--contact-sheet", nargs="?", const="", metavar="LAYER", help="a sheet of small dreams of "
         "all layers; of a LAYER's channels, LAYER[0-31] for some; of layers by a pattern, 'conv4*'"
     )  # fmt: skip
+    about.add_argument("--find-class", metavar="TEXT", help="the model's classes by name")
     about.add_argument("--list-models", action="store_true", help="models, and how to get them")
     about.add_argument("--list-layers", action="store_true", help="layers of the model")
     about.add_argument("--version", action="version", version=f"dreamlib {__version__}")
@@ -174,6 +175,8 @@ def _run(parser, arguments):
         return _list_models()
     if arguments.list_layers:
         return _list_layers(settings)
+    if arguments.find_class is not None:
+        return _find_class(settings, arguments.find_class)
     if arguments.contact_sheet is not None:
         return _contact_sheet(parser, arguments, settings)
     if arguments.input:
@@ -200,7 +203,9 @@ def _say(settings, text):
 
 
 def _dream(arguments, settings):
-    from .files import loses_alpha  # these are not for --help: scipy takes its time
+    from .aims import describe  # these are not for --help: scipy takes its time
+    from .classify import seen_as
+    from .files import loses_alpha, open_picture
     from .preparation import prepare
     from .session import run
 
@@ -221,6 +226,8 @@ def _dream(arguments, settings):
     if job.folder:
         _say(settings, f"work folder: {job.folder.path}, up to {job.demand.canvases / 1e9:.2f} GB")
     try:
+        if settings.classify:
+            print(f"before: {seen_as(job.net, job.model, job.picture)}")
         result = run(job)
     except KeyboardInterrupt:
         if not job.folder:
@@ -233,9 +240,12 @@ def _dream(arguments, settings):
     used = result.settings
     if not settings.quiet:
         print(
-            f"{result.path}: layer {used.end} of {used.model}, {used.engine} on {result.device}, "
+            f"{result.path}: {describe(job.model, used)}, {used.engine} on {result.device}, "
             f"seed {used.seed}, {result.seconds:.1f} s"
         )
+    if settings.classify:
+        written = open_picture(str(result.path), None, "")
+        print(f"after: {seen_as(job.net, job.model, written)}")
     if result.interrupted:
         _say(settings, "stopped early; the picture so far is saved")
         if result.work_folder:
@@ -284,6 +294,22 @@ def _announce_model():
         return f"model: {model.name}"
     fetch = find_model(GOOGLENET).fetch
     return f"model: {EMBEDDED}; for the notebook's {GOOGLENET} run: {fetch}"
+
+
+def _find_class(settings, text):
+    from .labels import find_class
+    from .models import find_model
+
+    model = find_model(settings.model)
+    found = find_class(model.read_labels(), text)
+    if not found:
+        raise DreamError(
+            f"model {model.name} has no class named {text!r}, nor one with a name like it; try "
+            "another word"
+        )
+    for index, label in found:
+        print(f"{index:4} {label}")
+    return 0
 
 
 def _list_models():

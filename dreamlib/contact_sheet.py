@@ -96,7 +96,7 @@ def small_dreams(net, pixels, items, definition=None, quiet=False, seed=0, **dre
     ----------
     net : caffe.Classifier
     pixels : (H, W, 3) ndarray of uint8
-        As large as a cell: see `shrunken`.
+        As large as a cell: see `dreamlib.files.shrunken`.
     items : list of Item
         Layers, or channels of layers; see `choose_items`.
     definition : caffe_pb2.NetParameter, optional
@@ -195,34 +195,6 @@ def _dreamt(net, pixels, planned, index, progress, seed, dream):
     return cell._replace(pixels=np.uint8(np.rint(np.clip(dreamt, 0, 255)))), finished
 
 
-def shrunken(picture, side=SIDE):
-    """Reduce a picture until its longest side is no more than `side` pixels.
-
-    Parameters
-    ----------
-    picture : images.Picture, images.Noise or vips.LargePicture
-    side : int
-
-    Returns
-    -------
-    (h, w, 3) ndarray of uint8
-    """
-    from PIL import Image
-
-    height, width = picture.height, picture.width
-    factor = max(1, min(max(height, width) // (2 * side), height, width))
-    small = np.empty((height // factor, width // factor, 3), np.float32)
-    for row, (_, strip) in zip(small, picture.strips(factor)):
-        strip = np.float32(strip[:, : len(row) * factor])
-        row[:] = strip.reshape(len(strip), len(row), -1, 3).mean(axis=(0, 2))
-    if picture.dtype == np.uint16:
-        small /= 257
-    image = Image.fromarray(np.uint8(np.rint(np.clip(small, 0, 255))))
-    scale = min(1, side / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(image if image.size == size else image.resize(size, Image.LANCZOS))
-
-
 def run(source, output, text, settings):
     """Make a sheet from file to file.
 
@@ -267,7 +239,7 @@ def run(source, output, text, settings):
     dream = {name: getattr(settings, name) for name in (*DREAM, "clip")}
     begin = time.monotonic()
     sheet = contact_sheet(
-        net, shrunken(picture), items, engines.read_definition(model, settings.engine),
+        net, files.shrunken(picture, SIDE), items, engines.read_definition(model, settings.engine),
         _heading(model, items, dream), settings.quiet, seed, **dream,
     )  # fmt: skip
     seconds = time.monotonic() - begin
@@ -285,7 +257,7 @@ def _heading(model, items, dream):
     first, last = items[0], items[-1]
     what = f"{len(items)} layers of {model.name}"
     if first.channel is not None:
-        what = f"{first.layer} of {model.name}, channels {first.channel}-{last.channel}"
+        what = f"{first.layer} of {model.name}, channels {first.channel} to {last.channel}"
     return (
         f"{what}: {dream['iterations']} steps on each of {dream['octaves']} octaves, "
         f"{dream['step_size']:g} levels a step"

@@ -45,7 +45,7 @@ class Alone:
     def close(self):
         """Do nothing: there is nobody to send home."""
 
-    def paint(self, place, visits, indices, canvas, target, mean, turn):
+    def paint(self, place, visits, indices, *args):
         """Paint some visits of a phase.
 
         Parameters
@@ -55,24 +55,24 @@ class Alone:
             All of the phase.
         indices : list of int
             Which to paint.
-        canvas, target, mean, turn
-            As for `Painter.paint`.
+        *args
+            What `Painter.paint` takes after the visit: canvas, target, mean, turn, deviations and
+            base.
 
         Yields
         ------
         index : int
-        sum_abs : float
+        sums : tuple of float
             What `Painter.paint` returned.
         """
         if hasattr(self._painter, "paint_many"):
             chosen = [visits[index] for index in indices]
-            painting = self._painter.paint_many(chosen, canvas, target, mean, turn)
-            with contextlib.closing(painting):
-                for position, sum_abs in painting:
-                    yield indices[position], sum_abs
+            with contextlib.closing(self._painter.paint_many(chosen, *args)) as painting:
+                for position, sums in painting:
+                    yield indices[position], sums
             return
         for index in indices:
-            yield index, self._painter.paint(visits[index], canvas, target, mean, turn)
+            yield index, self._painter.paint(visits[index], *args)
 
     def measure(self, octave, turn, phases, places, canvas):
         """Measure some visits of a pass, and change nothing.
@@ -89,7 +89,7 @@ class Alone:
         Yields
         ------
         place : (phase, index)
-        sum_abs : float
+        sums : tuple of float
             What `Painter.measure` returned.
         """
         for phase, index in places:
@@ -157,13 +157,16 @@ class Crew:
             hand.end()
         self._hands = []
 
-    def paint(self, place, visits, indices, canvas, target, mean, turn):
+    def paint(self, place, visits, indices, canvas, target, mean, turn, deviations=None, base=None):
         """Paint some visits of a phase, in any order: see `Alone.paint`.
 
         The canvases must lie in files, and `visits` be what the schedule of the settings says.
         """
         wanted = [(place, index, visits[index].window) for index in indices]
-        work = {"target": os.path.abspath(target.path), "mean": mean, "turn": turn}
+        work = {
+            "target": os.path.abspath(target.path), "mean": mean, "turn": turn,
+            "deviations": deviations, "base": base and os.path.abspath(base.path),
+        }  # fmt: skip
         return self._perform(place[0], wanted, canvas, work, lambda task: task["index"])
 
     def measure(self, octave, turn, phases, places, canvas):
@@ -171,13 +174,13 @@ class Crew:
         wanted = [
             ((octave, turn, phase), index, phases[phase][index].window) for phase, index in places
         ]
-        work = {"target": None, "mean": None, "turn": None}
+        work = dict.fromkeys(("target", "mean", "turn", "deviations", "base"))
         return self._perform(
             octave, wanted, canvas, work, lambda task: (task["place"][2], task["index"])
         )
 
     def _perform(self, octave, wanted, canvas, work, name):
-        """Have tiles seen to; yields (name, sum_abs).
+        """Have tiles seen to; yields (name, sums).
 
         Parameters
         ----------
@@ -203,8 +206,8 @@ class Crew:
             while left or any(hand.tasks for hand in self._hands):
                 finished = self._hear(left)
                 self._hand_out(left)
-                for task, sum_abs in finished:
-                    yield name(task), sum_abs
+                for task, sums in finished:
+                    yield name(task), sums
         except BaseException:
             self.close()
             raise
@@ -235,7 +238,7 @@ class Crew:
                 hand.give(left.popleft())
 
     def _hear(self, left):
-        """Wait for news, and return the tasks finished: a list of (task, sum_abs).
+        """Wait for news, and return the tasks finished: a list of (task, sums).
 
         The tasks of those who died go back to `left`.
         """
@@ -256,7 +259,7 @@ class Crew:
                     hand.ready = True
                 else:
                     hand.deaths = 0
-                    finished.append((hand.tasks.popleft(), answer["sum_abs"]))
+                    finished.append((hand.tasks.popleft(), tuple(answer["sums"])))
         return finished
 
     def _replace(self, dead):

@@ -14,18 +14,31 @@ import math
 import numpy as np
 
 from . import inplace
-from .dream import Preprocessing, Step, deprocess, preprocess
+from .dream import Preprocessing, Step, climb, deprocess, preprocess
 from .errors import DreamError
+from .images import Noise
 from .names import nearest
 from .octaves import as_picture, resize, shrink_in_place
 from .profiling import profile
 
+#: What a drawing from noise begins with, in grey levels: mean of red, green and blue; deviation.
+GREY, DEVIATION = (124, 116, 104), 8
+
 
 @profile
 def deepdraw(
-    net, base_img, script, objective, class_layer, whole=False, keep=False, clip=True, on_step=None
+    net,
+    base_img,
+    script,
+    aim,
+    class_layer,
+    whole=False,
+    keep=False,
+    clip=True,
+    on_step=None,
+    on_gradient=None,
 ):
-    """Draw what an objective asks for into a picture.
+    """Draw what objectives ask for into a picture.
 
     The network sees a window of its own input size, at a random place where the picture is larger,
     drawn from ``np.random``.
@@ -35,10 +48,11 @@ def deepdraw(
     net : caffe.Classifier
         Its ``data`` blob is overwritten.
     base_img : (H, W, 3) ndarray
-        RGB, 0..255, of the size that the drawing is to have: a photograph, or `noise`. Not changed.
+        RGB, 0..255, of the size that the drawing is to have: a photograph, or `grey_noise`. Not
+        changed.
     script : list of dreamlib.octave_scripts.Octave
-    objective : callable
-        Given the layer's blob, writes the gradient into its ``diff``: `objectives.class_objective`.
+    aim : callable
+        Given the name of an octave's layer, returns the objective: see `objectives.class_scores`.
     class_layer : str
         The layer of octaves that name none.
     whole : bool
@@ -51,6 +65,8 @@ def deepdraw(
         Keep the pixels within 0..255.
     on_step : callable, optional
         Called with a `Step` after every step. Where it returns True no more steps are taken.
+    on_gradient : callable, optional
+        As for `dreamlib.dream.make_step`.
 
     Returns
     -------
@@ -69,10 +85,7 @@ def deepdraw(
             f"the picture is {width} x {height} and the network looks at windows of {window[1]} x "
             f"{window[0]}; enlarge the picture to at least that"
         )
-    for octave in script:
-        layer = octave.layer or class_layer
-        if layer not in net.blobs:
-            raise DreamError(f"the network has no layer {layer!r}{nearest(layer, net.blobs)}")
+    check_layers(net, script, class_layer)
     sizes = drawing_sizes((height, width), script, window)
     buffer, spare = (np.empty(3 * height * width, np.float32) for _ in range(2))
     preprocess(net, base_img, out=as_picture(buffer, 3, (height, width)))
@@ -91,12 +104,14 @@ def deepdraw(
                 base = shrink_in_place(spare, 3, (height, width), size).copy()
                 image += base
         layer = octave.layer or class_layer
+        objective = aim(layer)
         seen = size if whole else window
-        steps = _steps(octave, size, seen)
+        steps = windows_of(octave, size, seen)
         for iteration in range(0 if stopped else steps):
             step_size, sigma = octave.at(iteration / max(1, steps - 1))
             with _window(image, base, seen, octave.jitter) as (part, under):
-                _step(net, part, under, layer, objective, step_size, sigma, clip)
+                _climb(net, part, layer, objective, step_size, on_gradient)
+                _settle(net, part, under, sigma, clip)
             step = Step(number, iteration, layer, size, seen[0] * seen[1])
             if on_step is not None and on_step(step):
                 stopped = True
@@ -104,8 +119,16 @@ def deepdraw(
     return deprocess(net, image, out=spare.reshape(height, width, 3))
 
 
-def _steps(octave, size, window):
-    """Windows of an octave, so that a pixel takes its `iter_n` steps on average."""
+def check_layers(net, script, class_layer):
+    """Refuse a script with layers that a network does not have, by a `DreamError`."""
+    for octave in script:
+        layer = octave.layer or class_layer
+        if layer not in net.blobs:
+            raise DreamError(f"the network has no layer {layer!r}{nearest(layer, net.blobs)}")
+
+
+def windows_of(octave, size, window):
+    """Count the windows of an octave, so that a pixel takes its `iter_n` steps on average."""
     return math.ceil(octave.iter_n * (size[0] * size[1]) / (window[0] * window[1]))
 
 
@@ -130,26 +153,28 @@ def _window(image, base, size, jitter):
         inplace.roll(picture, -dx, -dy)
 
 
-def _step(net, part, under, layer, objective, step_size, sigma, clip):
-    """Take a step on a window, which is changed in place; `under` it is not blurred."""
+def _climb(net, part, layer, objective, step_size, on_gradient):
+    """Take a step of gradient ascent from a window; the result is in the net's ``data``."""
     source = net.blobs["data"]
     source.reshape(1, *part.shape)
     source.data[0] = part
-    net.forward(end=layer)
-    objective(net.blobs[layer])
-    net.backward(start=layer)
+    climb(net, layer, objective)
     seen, gradient = source.data[0], source.diff[0]
-    rule = Preprocessing.of(net)
-    mean = inplace.mean_abs(gradient)
+    mean = on_gradient(gradient, seen) if on_gradient else inplace.mean_abs(gradient)
     if mean > 0:  # where nothing is active there is nowhere to climb
-        inplace.add_scaled(seen, gradient, rule.difference(step_size) / mean)
+        inplace.add_scaled(seen, gradient, Preprocessing.of(net).difference(step_size) / mean)
+
+
+def _settle(net, part, under, sigma, clip):
+    """Blur what is in the net's ``data`` and put it into the window; `under` is not blurred."""
+    seen = net.blobs["data"].data[0]
     if under is not None:
         seen -= under
     blur(seen, sigma)
     if under is not None:
         seen += under
     if clip:
-        inplace.clip(seen, *rule.limits())
+        inplace.clip(seen, *Preprocessing.of(net).limits())
     part[...] = seen
 
 
@@ -172,24 +197,9 @@ def drawing_sizes(size, script, window):
     return sizes[::-1]
 
 
-def noise(height, width, mean=(124, 116, 104), deviation=8.0):
-    """Make the grey, hardly noisy picture that a drawing begins with, from ``np.random``.
-
-    Parameters
-    ----------
-    height, width : int
-        In pixels.
-    mean : (3,) array_like
-        RGB, 0..255.
-    deviation : float
-        Grey levels.
-
-    Returns
-    -------
-    (height, width, 3) ndarray of float32
-    """
-    picture = np.random.normal(mean, deviation, (height, width, 3))
-    return np.clip(picture, 0, 255).astype(np.float32)
+def grey_noise(height, width, seed):
+    """Make the grey, hardly noisy picture that a drawing begins with: an `images.Noise`."""
+    return Noise(height, width, seed, GREY, DEVIATION)
 
 
 def blur(image, sigma):

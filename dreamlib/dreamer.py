@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from .canvas import Window
 from .dream import Step
-from .estimate import RunningMean
-from .octaves import Stored, carry_up, octave_base, strips
+from .estimate import Loudness
 from .progress import LEAVE, Left
+from .pyramid import Pyramid
 from .tiles import Schedule
 
 #: Seconds between two records of where the dream is, within a phase.
@@ -39,9 +39,9 @@ class State:
     octave: int = 0
     turn: int = 0  #: pass on this octave
     phase: int = 0
-    done: dict = field(default_factory=dict)  #: visit of the phase -> its sum of |gradient|
+    done: dict = field(default_factory=dict)  #: visit of the phase -> what it reported
     applying: bool = False  #: the phase is painted; its tiles are being copied onto the canvas
-    mean: RunningMean = field(default_factory=RunningMean)
+    loudness: Loudness = field(default_factory=Loudness)
 
 
 class Dreamer:
@@ -49,7 +49,7 @@ class Dreamer:
 
     Parameters
     ----------
-    source : Stored
+    source : dreamlib.octaves.Stored
         The undreamt picture.
     sizes : list of (height, width)
         The octaves, smallest first.
@@ -85,11 +85,10 @@ class Dreamer:
         progress,
         on_canvas=None,
     ):
-        self._source, self._sizes, self._frames = source, sizes, frames
-        self._closed, self._settings = closed, settings
-        self._encoding, self._crew, self._store = encoding, crew, store
+        self._frames, self._settings, self._crew, self._store = frames, settings, crew, store
         self._progress, self._on_canvas = progress, on_canvas
         self._passes = -(-settings.iterations // settings.tile_steps)
+        self._pyramid = Pyramid(source, sizes, frames, closed, encoding, store, self._passes)
 
     def run(self):
         """Dream all octaves.
@@ -105,20 +104,20 @@ class Dreamer:
             Where the dream is to be left: its state is kept.
         """
         state = self._store.load_state() or State()
-        for octave in range(len(self._sizes)):  # of a dream that was ended early; room is reckoned
-            self._store.drop(_unfinished(octave))  # without them
+        self._pyramid.drop_unfinished()
         self._progress.skip(self._steps_before(state))
-        for octave in range(state.octave, len(self._sizes)):
-            canvas = self._octave_canvas(octave)
+        for octave in range(state.octave, len(self._frames)):
+            canvas = self._pyramid.canvas(octave)
             if octave != state.octave:
                 state = State(octave)
             self._store.save(state)
-            self._store.drop(_name(octave - 1))
+            self._pyramid.drop(octave - 1)
             stop = self._paint_octave(state, canvas)
+            self._pyramid.drop_base(octave)  # before there are larger ones
             if stop == LEAVE:
                 raise Left
             if stop:
-                return self._without_steps(canvas, octave)
+                return self._pyramid.at_full_size(canvas, octave)
         return canvas
 
     def _steps_before(self, state):
@@ -133,69 +132,38 @@ class Dreamer:
             count += sum(visit.pixels for visit in made)
         return count
 
-    # -- canvases ---------------------------------------------------------------------------------
-
-    def _octave_canvas(self, octave):
-        """Open an octave's canvas, or make it: base, and the detail of the octave before."""
-        if not self._store.has(_name(octave)):
-            if octave == 0:
-                picture = octave_base(self._source, self._sizes, self._closed)
-            else:
-                before = self._store.canvas(_name(octave - 1), self._frames[octave - 1][2:])
-                picture = self._carried(before, octave)
-            self._fill(_name(octave), picture, octave)
-        return self._store.canvas(_name(octave), self._frames[octave][2:])
-
-    def _carried(self, before, octave):
-        size, corner = self._sizes[octave - 1], self._frames[octave - 1][:2]
-        dreamt = Stored(before, self._encoding, size, corner)
-        return carry_up(dreamt, self._source, self._sizes[octave - 1 :], self._closed)
-
-    def _fill(self, name, picture, octave):
-        top, left, height, width = self._frames[octave]
-        canvas = self._store.new_canvas(name, (height, width))
-        for start, stop in strips(height, width):
-            rows = picture.rows(top + start, top + stop, left, left + width)
-            window = Window(start, 0, stop - start, width)
-            canvas.write(window, self._encoding.encode(rows, window, octave * self._passes - 1))
-        self._store.complete(name)
-
-    def _without_steps(self, canvas, octave):
-        """Carry what there is up to the full size; what a resumed dream needs is left alone."""
-        for larger in range(octave + 1, len(self._sizes)):
-            name = _unfinished(larger)
-            self._fill(name, self._carried(canvas, larger), larger)
-            canvas = self._store.canvas(name, self._frames[larger][2:])
-            self._store.drop(_unfinished(larger - 1))
-        return canvas
-
     # -- steps ------------------------------------------------------------------------------------
 
     def _paint_octave(self, state, canvas):
         """Make an octave's passes; return whether the dream is ended early, or left."""
         size = self._frames[state.octave][2:]
         schedule = octave_schedule(self._settings, size, state.octave)
+        base = None
+        if self._settings.pull_base and state.turn < self._passes:
+            base = self._pyramid.base(state.octave)
         while state.turn < self._passes:
             phases = schedule.phases(state.turn)
             one_visit = len(phases) == len(phases[0]) == 1
-            if state.mean.predicted is None and not one_visit:
+            if state.loudness.unknown and not one_visit:
                 self._sample(state, phases, canvas)
             while state.phase < len(phases):
                 visits = phases[state.phase]
                 shadow = self._store.shadow(size, len(visits))
-                mean = None if one_visit else state.mean.value(size[0] * size[1])
+                loudness = (None, None)  # of the visit itself
+                if not one_visit:
+                    loudness = state.loudness.value(size[0] * size[1])
                 if not state.applying:
-                    stop = self._paint(state, visits, canvas, shadow, mean)
+                    stop = self._paint(state, visits, canvas, shadow, loudness, base)
                     if stop:
                         return stop
                 self._apply(state, visits, canvas, shadow)
             state.turn, state.phase = state.turn + 1, 0
-            state.mean.end_pass()
+            state.loudness.end_pass()
         self._store.save(state)
         return False
 
     def _sample(self, state, phases, canvas):
-        """Measure the mean |gradient| on tiles from all over the first pass."""
+        """Measure how loud the gradient is on tiles from all over the first pass."""
         places = [
             (phase, index) for phase, visits in enumerate(phases) for index in range(len(visits))
         ]
@@ -205,12 +173,12 @@ class Dreamer:
             places[(2 * number + 1) * len(places) // (2 * wanted)] for number in range(wanted)
         ]
         sums = dict(self._crew.measure(state.octave, state.turn, phases, sample, canvas))
-        for phase, index in sample:  # in this order: a sum depends on it
-            core = phases[phase][index].core
-            state.mean.add(sums[phase, index], core.height * core.width)
-        state.mean.end_sample()
+        cores = [phases[phase][index].core for phase, index in sample]
+        state.loudness.take_sample(  # in this order: a sum depends on it
+            [(sums[place], core.height * core.width) for place, core in zip(sample, cores)]
+        )
 
-    def _paint(self, state, visits, canvas, shadow, mean):
+    def _paint(self, state, visits, canvas, shadow, loudness, base):
         """Paint what is left of a phase; return whether the dream is ended early, or left."""
         place = (state.octave, state.turn, state.phase)
         left = [index for index in range(len(visits)) if index not in state.done]
@@ -218,9 +186,12 @@ class Dreamer:
         if visits[0].row_weight is not None:
             rounding += state.phase  # an overlap is rounded more than once in a pass
         recorded = time.monotonic()
-        painting = self._crew.paint(place, visits, left, canvas, shadow or canvas, mean, rounding)
-        for index, sum_abs in painting:
-            state.done[index] = sum_abs
+        mean, deviations = loudness
+        painting = self._crew.paint(
+            place, visits, left, canvas, shadow or canvas, mean, rounding, deviations, base
+        )
+        for index, sums in painting:
+            state.done[index] = sums
             step = Step(
                 state.octave, state.turn, self._settings.end, canvas.shape[:2],
                 visits[index].pixels,
@@ -243,7 +214,7 @@ class Dreamer:
             for visit in visits:
                 canvas.write(visit.core, shadow.read(visit.core))
         for index, visit in enumerate(visits):  # in this order: a sum depends on it
-            state.mean.add(state.done[index], visit.core.height * visit.core.width)
+            state.loudness.add(state.done[index], visit.core.height * visit.core.width)
         state.phase, state.done, state.applying = state.phase + 1, {}, False
         self._store.save(state, canvas)
         if self._on_canvas:
@@ -288,11 +259,3 @@ def octave_schedule(settings, size, octave):
         settings.schedule, size, settings.tile_size, settings.overlap, settings.wrap,
         settings.jitter, settings.seed, octave, settings.iterations,
     )  # fmt: skip
-
-
-def _name(octave):
-    return f"octave-{octave}"
-
-
-def _unfinished(octave):
-    return f"unfinished-{octave}"

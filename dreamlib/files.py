@@ -132,6 +132,35 @@ def save_picture(path, pixels, settings_text, like, quality=95, tiff="strip", de
     return images.save_picture(path, pixels, settings_text, around, quality)
 
 
+def shrunken(picture, side):
+    """Reduce a picture until its longest side is no more than `side` pixels.
+
+    Parameters
+    ----------
+    picture : images.Picture, images.Noise or vips.LargePicture
+    side : int
+        In pixels.
+
+    Returns
+    -------
+    (h, w, 3) ndarray of uint8
+    """
+    from PIL import Image
+
+    height, width = picture.height, picture.width
+    factor = max(1, min(max(height, width) // (2 * side), height, width))
+    small = np.empty((height // factor, width // factor, 3), np.float32)
+    for row, (_, strip) in zip(small, picture.strips(factor)):
+        strip = np.float32(strip[:, : len(row) * factor])
+        row[:] = strip.reshape(len(strip), len(row), -1, 3).mean(axis=(0, 2))
+    if picture.dtype == np.uint16:
+        small /= 257
+    image = Image.fromarray(np.uint8(np.rint(np.clip(small, 0, 255))))
+    scale = min(1, side / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(image if image.size == size else image.resize(size, Image.LANCZOS))
+
+
 def _whole_levels(pixels, deep):
     """Round levels that are floating point, to 16 bits where the input had as many."""
     if pixels.dtype.kind == "u":

@@ -14,8 +14,9 @@ from pathlib import Path
 
 #: The settings that a worker must know to paint as its parent would.
 NEEDED = ("schedule", "tile_size", "overlap", "wrap", "jitter", "seed", "iterations", "end",
-          "step_size", "clip", "storage", "tile_steps", "layers", "guide", "guide_layer",
-          "guide_mode", "smooth", "laplacian", "calm", "pull_mean", "mask", "mask_on")  # fmt: skip
+          "step_size", "clip", "storage", "tile_steps", "target", "script", "layers", "guide",
+          "guide_layer", "guide_mode", "smooth", "laplacian", "calm", "pull_mean", "pull_base",
+          "mask", "mask_on")  # fmt: skip
 
 #: Seconds that a worker may take to notice the end of its input; after that it is killed.
 PATIENCE = 5

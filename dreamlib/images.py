@@ -95,13 +95,15 @@ class Noise:
     ----------
     height, width : int
     seed : int or None
+    mean, deviation : float or (3,) array_like
+        In grey levels.
     """
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, height, width, seed):
+    def __init__(self, height, width, seed, mean=NOISE_MEAN, deviation=NOISE_DEVIATION):
         self.height, self.width = height, width
-        self._seed = seed
+        self._seed, self._mean, self._deviation = seed, mean, deviation
 
     @classmethod
     def of(cls, source, seed):
@@ -120,7 +122,7 @@ class Noise:
         for top in range(0, self.height, rows):
             pixels = np.empty((min(rows, self.height - top), self.width, 3), np.uint8)
             for row in pixels:  # a row at a time, for the numbers are drawn as float64
-                values = random.normal(NOISE_MEAN, NOISE_DEVIATION, row.shape)
+                values = random.normal(self._mean, self._deviation, row.shape)
                 row[:] = np.clip(values, 0, 255)
             yield top, pixels
 

@@ -110,6 +110,11 @@ class Looks:
         return bool(self.smooth or self.laplacian or steering)
 
     @property
+    def bands(self):
+        """How many sums of squares `shape` returns."""
+        return self.laplacian + 1 if self.laplacian else 0
+
+    @property
     def masks_steps(self):
         """Whether `steer` needs a strength."""
         return self.mask is not None and self.mask_on in ("steps", "both")

@@ -88,7 +88,9 @@ def _term(part, shapes):
             f"--layers: there is no layer {layer!r} to dream (all: --list-layers)"
             f"{nearest(layer, shapes)}"
         )
-    channels = _channels(match["channels"], layer, shapes[layer][1])
+    channels = None
+    if match["channels"] is not None:
+        channels = parse_channels(match["channels"], layer, shapes[layer][1], "--layers")
     if match["x"]:
         if match["mean"] or channels is None or len(channels) != 1:
             raise DreamError(f"--layers: {part!r}: a neuron is LAYER[CHANNEL]@COLUMNxROW")
@@ -96,23 +98,25 @@ def _term(part, shapes):
     return weight * (mean if match["mean"] else l2)(layer, channels)
 
 
-def _channels(text, layer, count):
-    """Read ``12,47-50``; None where nothing is written."""
-    if text is None:
-        return None
+def parse_channels(text, layer, count, flag):
+    """Read ``12,47-50``: a list of channels of a layer that has `count` of them.
+
+    Raises
+    ------
+    DreamError
+        With the flag that the text was written after.
+    """
     channels = []
     for part in text.split(","):
         ends = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
         if not ends:
             raise DreamError(
-                f"--layers: channels [{text}] of {layer!r}: expected numbers and ranges, as "
-                "12,47-50"
+                f"{flag}: channels [{text}] of {layer!r}: expected numbers and ranges, as 12,47-50"
             )
         first, last = int(ends[1]), int(ends[2] or ends[1])
         if first > last or last >= count:
             raise DreamError(
-                f"--layers: layer {layer!r} has channels 0 to {count - 1}; there is no "
-                f"{part.strip()}"
+                f"{flag}: layer {layer!r} has channels 0 to {count - 1}; there is no {part.strip()}"
             )
         channels += range(first, last + 1)
     return list(dict.fromkeys(channels))

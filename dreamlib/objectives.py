@@ -16,7 +16,6 @@ from typing import Callable, NamedTuple
 import numpy as np
 
 from .errors import DreamError
-from .names import nearest
 
 
 def objective_L2(dst):
@@ -273,63 +272,18 @@ def _written(channels):
     return "" if channels is None else "[" + ",".join(map(str, channels)) + "]"
 
 
-def check_objective(objective, shapes):
-    """Refuse layers or channels that a network does not have.
+def class_scores(layer, targets):
+    """Weighted sum of the scores of classes.
 
     Parameters
     ----------
-    objective : Objective
-    shapes : dict of str -> tuple
-        Of the blobs of layers that can be dreamt.
-
-    Raises
-    ------
-    DreamError
-    """
-    for layer in objective.layers:
-        if layer not in shapes:
-            raise DreamError(
-                f"there is no layer {layer!r} to dream (all: --list-layers){nearest(layer, shapes)}"
-            )
-
-
-def class_objective(targets):
-    """Make the objective that maximises a weighted sum of class scores.
-
-    Parameters
-    ----------
+    layer : str
+        Of the scores before the softmax, (1, K) or a map of them (1, K, h, w); over a map a score
+        is the map's mean, so that the objective does not grow with the picture.
     targets : iterable of (int, float)
-        Channel of the blob, that is the class's number, and its weight; below 0 the class is
-        avoided.
-
-    Returns
-    -------
-    callable
-        Given a blob of (1, K) or (1, K, h, w), the scores before the softmax, it overwrites
-        ``diff`` with the gradient of the weighted sum; over a map each score is the map's mean, so
-        that the objective does not grow with the picture. ``diff`` may be a numpy array or a torch
-        tensor.
-
-    Raises
-    ------
-    DreamError
-        (from what is returned) A class that the blob does not have.
+        Number of the class, and its weight; below 0 the class is avoided.
     """
-    targets = [(int(index), float(weight)) for index, weight in targets]
-
-    def objective(dst):
-        diff = dst.diff
-        classes, *sides = diff.shape[1:]
-        places = 1
-        for side in sides:
-            places *= side
-        diff[...] = 0
-        for index, weight in targets:
-            if not 0 <= index < classes:
-                raise DreamError(
-                    f"class {index} was asked for, the layer has {classes}; expected a number from "
-                    f"0 to {classes - 1}"
-                )
-            diff[:, index] = weight / places
-
+    objective = Objective([])
+    for index, weight in targets:
+        objective += weight * mean(layer, [index])
     return objective

@@ -23,6 +23,7 @@ from pathlib import Path
 from .errors import DreamError, reading
 from .names import nearest
 
+_SUFFIXES = (".toml", ".json")
 PRESETS = Path(__file__).resolve().parent / "presets"
 
 
@@ -82,7 +83,7 @@ def load_script(name_or_path):
         There is no such preset or file, or it holds something else than a script.
     """
     path = Path(name_or_path)
-    if path.suffix not in (".toml", ".json"):
+    if path.suffix not in _SUFFIXES:
         path = PRESETS / f"{name_or_path}.toml"
         if not path.is_file():
             raise DreamError(
@@ -90,6 +91,12 @@ def load_script(name_or_path):
                 f"or a .toml or .json file{nearest(str(name_or_path), preset_names())}"
             )
     return check_script(_parse(path), str(path))
+
+
+def lasting_script(name_or_path):
+    """The same script, spelt so that a file can repeat it anywhere: a path becomes absolute."""
+    path = Path(name_or_path)
+    return str(path.absolute()) if path.suffix in _SUFFIXES else str(name_or_path)
 
 
 def preset_names():

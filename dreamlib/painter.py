@@ -58,7 +58,7 @@ class Painter:
         self._steps, self._looks = steps, looks
 
     @profile
-    def paint(self, visit, canvas, target, mean_gradient, turn):
+    def paint(self, visit, canvas, target, mean_gradient, turn, deviations=None, base=None):
         """Dream a tile.
 
         Parameters
@@ -72,28 +72,36 @@ class Painter:
             See `make_step`.
         turn : int
             See `Encoding.encode`.
+        deviations : list of float, optional
+            Of the gradient's bands, where looks split it: see `normalise_laplacian`.
+        base : dreamlib.canvas.Canvas, optional
+            The undreamt picture, where looks pull towards it.
 
         Returns
         -------
-        float
-            Sum of the gradient's absolute values over the core, before the first step.
+        tuple of float
+            Sums over the core, before the first step: of the gradient's absolute values, then of
+            the squares of each of its bands, if looks split it.
         """
         image = self._load(visit, canvas)
         before = None if visit.row_weight is None else core_of(image, visit).copy()
         strength = strength_of(self._looks, visit, canvas)
+        undreamt = None
+        if base is not None:
+            undreamt = self.encoding.decode(base.read(visit.window), np.empty_like(image))
         sums = []
 
         def on_gradient(gradient, image):
-            if self._looks:
-                self._looks.shape(gradient)
-            sums.append(sum_abs(core_of(gradient, visit)))
+            sums.append(self._sums(gradient, visit, deviations))
             if mean_gradient is None:
                 mean = inplace.mean_abs(gradient)
             else:
                 # Within a visit gradients grow; the picture's mean is taken to grow with them.
-                mean = mean_gradient * (sums[-2] / sums[0] if len(sums) > 1 and sums[0] else 1)
+                known = len(sums) > 1 and sums[0][0]
+                mean = mean_gradient * (sums[-2][0] / sums[0][0] if known else 1)
             if self._looks:
-                self._looks.steer(gradient, image, mean, self.encoding.rule, None, strength)
+                rule = self.encoding.rule
+                self._looks.steer(gradient, image, mean, rule, undreamt, strength)
             return mean
 
         for _ in range(self._steps):
@@ -111,10 +119,14 @@ class Painter:
         """Return what `paint` would, but leave the picture as it is."""
         self._load(visit, canvas)
         climb(self._net, self._end, self._objective)
-        gradient = self._net.blobs["data"].diff[0]
+        return self._sums(self._net.blobs["data"].diff[0], visit)
+
+    def _sums(self, gradient, visit, deviations=None):
+        """Shape a gradient by the looks, in place; return what a visit reports of it."""
+        squares = []
         if self._looks:
-            self._looks.shape(gradient)
-        return sum_abs(core_of(gradient, visit))
+            squares = self._looks.shape(gradient, deviations, core_slices(visit))
+        return (sum_abs(core_of(gradient, visit)), *map(float, squares))
 
     def _load(self, visit, canvas):
         blob = self._net.blobs["data"]
@@ -134,8 +146,13 @@ def strength_of(looks, visit, canvas):
 
 def core_of(image, visit):
     """View the core of a window's picture (..., h, w)."""
+    return image[(..., *core_slices(visit))]
+
+
+def core_slices(visit):
+    """Return the rows and the columns of a window that are its core: two slices."""
     top, left = visit.core.top - visit.window.top, visit.core.left - visit.window.left
-    return image[..., top : top + visit.core.height, left : left + visit.core.width]
+    return slice(top, top + visit.core.height), slice(left, left + visit.core.width)
 
 
 def blend(image, before, row_weight, column_weight):

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 
+from . import drawing
 from .budget import network_bytes
 from .canvas import Canvas, Window
 from .dreamer import octave_schedule
@@ -29,6 +30,8 @@ def plan(job):
     -------
     str
     """
+    if job.script:
+        return _drawing(job)
     settings = job.settings
     passes = -(-settings.iterations // settings.tile_steps)
     lines = [f"{'octave':>6}  {'size':>15}  {'tiles a pass':>12}  {'pixel-steps':>12}"]
@@ -49,6 +52,25 @@ def plan(job):
         f"pixel-steps  {steps / 1e6:.1f} million, {seen / steps:.2f} times that to compute",
         *_memory(job, settings, largest),
         f"time         about {_duration(_seconds_per_pixel(job, largest) * seen)}",
+    ]
+    return "\n".join(lines)
+
+
+def _drawing(job):
+    """Describe a drawing by an octave script."""
+    window, counts = drawing.work(job)
+    lines = [f"{'octave':>6}  {'size':>15}  {'window':>15}  {'steps':>12}"]
+    for octave, size in enumerate(job.sizes):
+        sides = [f"{width} x {height}" for height, width in (size, window[octave])]
+        lines.append(f"{octave + 1:>6}  {sides[0]:>15}  {sides[1]:>15}  {counts[octave]:>12}")
+    seen = [height * width for height, width in window]
+    total = sum(pixels * count for pixels, count in zip(seen, counts))
+    lines += [
+        "",
+        f"script       {job.settings.script}",
+        f"pixel-steps  {total / 1e6:.1f} million",
+        *_memory(job, job.settings, max(seen)),
+        f"time         about {_duration(_seconds_per_pixel(job, max(seen)) * total)}",
     ]
     return "\n".join(lines)
 

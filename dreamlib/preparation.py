@@ -8,19 +8,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import budget, engines, files, images
-from .aims import settle_aims
+from . import budget, drawing, engines, files, images
+from .aims import network_of, settle_aims
 from .canvas import WRAPS, Window
 from .checkpoint import WorkFolder, fingerprint
 from .crew import parse_devices
+from .deepdraw import grey_noise
 from .dreamer import region_frames, whole_frames
 from .errors import DreamError
 from .layers import check_layer
 from .looks import Looks
+from .mixtures import parse_weights
 from .models import find_model, lasting_name
+from .octave_scripts import lasting_script, load_script
 from .octaves import octave_sizes
 from .settings import Settings
-from .shapes import check_octaves_fit
+from .shapes import check_octaves_fit, misfit
 
 
 class Job(NamedTuple):
@@ -39,6 +42,8 @@ class Job(NamedTuple):
     wrap: str  #: of the canvases
     closed: tuple  #: axes on which octaves are resampled as rings
     demand: budget.Demand
+    script: list | None  #: of `dreamlib.octave_scripts.Octave`; None where octaves are dreamt
+    keep: bool  #: whether the script is to leave the picture under it sharp
     folder: WorkFolder | None  #: None where canvases are held in RAM
 
 
@@ -66,6 +71,11 @@ def prepare(source, output, settings, planning=False):
     """
     source, output = str(source), str(output or default_output(source))
     images.check_output(output, source)
+    if settings.classify and Path(output).suffix.lower() == files.DEEP_ZOOM:
+        raise DreamError(
+            f"--classify reads the output back, which it cannot do with {output}; write .tif or "
+            ".png, or leave --classify out"
+        )
     work_dir = Path(settings.work_dir or f"{output}.work")
     with contextlib.ExitStack() as on_error:
         folder = None
@@ -78,6 +88,14 @@ def prepare(source, output, settings, planning=False):
         if seed is None:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
         picture = files.open_picture(source, seed, output, settings.tiff)
+        size, noise = (picture.height, picture.width), isinstance(picture, images.Noise)
+        settings = drawing.settle_script(settings, noise, size[0] * size[1])
+        script = None
+        if settings.script:
+            script = load_script(settings.script)
+        if noise and (script or settings.target):
+            picture = grey_noise(*size, seed)
+        published, model = model, network_of(model, settings, settings.engine)
         net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
         settings = settings.replace(
             model=lasting_name(settings.model or model.name),
@@ -85,18 +103,32 @@ def prepare(source, output, settings, planning=False):
             end=settings.end or model.end or None,
             seed=seed,
             mask=settings.mask and str(Path(settings.mask).absolute()),
+            script=settings.script and lasting_script(settings.script),
         )
-        settings = settle_aims(net, settings)
+        settings = settle_aims(net, model, settings)
         check_layer(net, settings.end, model)
         definition = engines.read_definition(model, settings.engine)
-        size = (picture.height, picture.width)
+        base = budget.resident_memory()
+        if script:
+            sizes, demand = drawing.prepare_drawing(
+                net, model, definition, settings, script, size, not noise, base
+            )
+            files.check_output(output, size[1], size[0])
+            Looks.of(settings)
+            on_error.pop_all()
+            return Job(
+                output, picture, picture.dtype == np.uint16, model, net,
+                settings.replace(storage="float32", wrap="none"), settings, sizes,
+                whole_frames([size]), None, "none", WRAPS["none"], demand, script, not noise, None,
+            )  # fmt: skip
+        if settings.target and "octaves" not in settings.given:
+            settings = settings.replace(octaves=_octaves_that_fit(definition, settings, size))
         sizes = octave_sizes(*size, settings.octaves, settings.octave_scale)
         region = _region(settings.region, size)
         frames = region_frames(sizes, region) if region else whole_frames(sizes)
         written = region or frames[-1]
         files.check_output(output, written.width, written.height)
         check_octaves_fit(definition, settings.end, [frame[2:] for frame in frames])
-        base = budget.resident_memory()
         workers = parse_devices(settings.devices) if settings.devices else []
         gpus = [gpu for gpu in [*workers, settings.gpu] if gpu is not None]
         free = [engines.free_gpu_memory(settings.engine, gpu) for gpu in gpus]
@@ -105,28 +137,38 @@ def prepare(source, output, settings, planning=False):
             min(free, default=None),
         )  # fmt: skip
         check_tiles(definition, chosen, sizes)
-        _check_looks(chosen)
+        Looks.of(chosen)  # refuses a mask that cannot be read
         # What follows from the rest is not recorded: another picture may need it otherwise.
         recorded = chosen.replace(wrap=settings.wrap, storage=settings.storage)
         wrap = chosen.wrap if not region else "none"
         # The notebook rolls a picture around but does not resample it so: only what was asked for.
         closed = WRAPS[wrap if settings.wrap else "none"]
         if not planning and (settings.work_dir or settings.resume or not demand.in_ram):
-            folder = folder or WorkFolder(work_dir)
-            on_error.callback(folder.close)
             record = {
                 "settings": recorded.recorded(),
-                "input": source if source.startswith("noise:") else fingerprint(source),
-                "weights": fingerprint(model.weights),
+                "files": _fingerprints(source, published, recorded),
             }
+            folder = folder or WorkFolder(work_dir)
+            on_error.callback(folder.close)
             if folder.record:
                 _refuse_changes(folder, record)
             folder.begin(record, chosen.storage, wrap, demand.canvases)
         on_error.pop_all()
     return Job(
         output, picture, picture.dtype == np.uint16, model, net, chosen.replace(wrap=wrap),
-        recorded, sizes, frames, region, wrap, closed, demand, folder,
+        recorded, sizes, frames, region, wrap, closed, demand, None, False, folder,
     )  # fmt: skip
+
+
+def _octaves_that_fit(definition, settings, size):
+    """Return how many octaves reach the classes, up to as many as are usual."""
+    fitting = 1
+    for count in range(2, settings.octaves + 1):
+        smallest = octave_sizes(*size, count, settings.octave_scale)[0]
+        if misfit(definition, settings.end, *smallest):
+            break
+        fitting = count
+    return fitting
 
 
 def default_output(source):
@@ -156,14 +198,32 @@ def _same_model(now, before):
     return lasting_name(now["model"]) == before["model"]
 
 
+def _fingerprints(source, model, settings):
+    """Return what identifies the files that a dream is made of, by what they are to it."""
+    noise = source.startswith("noise:")
+    prints = {
+        "the input picture": source if noise else fingerprint(source),
+        "the model's weights": fingerprint(model.weights),
+    }
+    guides = parse_weights(settings.guide, "--guide") if settings.guide else []
+    pictures = [(f"the guide picture {path}", path) for path, _ in guides]
+    if settings.mask:
+        pictures.append((f"the mask {settings.mask}", settings.mask))
+    for name, path in pictures:
+        files.open_picture(path, 0, "", "strip")  # refuses what is none, before there is a folder
+        prints[name] = fingerprint(path)
+    return prints
+
+
 def _refuse_changes(folder, record):
-    """Refuse to go on with a dream whose picture or network is not what it was."""
-    for what, name in (("input", "the input picture"), ("weights", "the model's weights")):
-        if folder.record[what] != record[what]:
+    """Refuse to go on with a dream whose pictures or network are not what they were."""
+    for name, now in record["files"].items():
+        before = folder.record["files"][name]
+        if now != before:
             raise DreamError(
                 f"{name} of the dream in {folder.path} has changed since it was begun: it was "
-                f"{_described(folder.record[what])}, is now {_described(record[what])}. Bring it "
-                "back, or begin anew in another --work-dir"
+                f"{_described(before)}, is now {_described(now)}. Bring it back, or begin anew in "
+                "another --work-dir"
             )
 
 
@@ -184,16 +244,6 @@ def _region(text, size):
             "X + WIDTH and Y + HEIGHT no larger than that"
         )
     return Window(top, left, height, width)
-
-
-def _check_looks(settings):
-    """Refuse a mask that cannot be read, and what is not for tiles."""
-    looks = Looks.of(settings)
-    if looks.laplacian and settings.schedule != "whole":
-        raise DreamError(
-            f"laplacian = {looks.laplacian} is for whole pictures, and this one is dreamt by tiles "
-            f"({settings.schedule}); take --smooth 1, or --schedule whole if memory allows"
-        )
 
 
 def check_tiles(definition, settings, sizes):

@@ -49,8 +49,8 @@ class Progress:
     Parameters
     ----------
     sizes : list of (height, width)
-        The octaves.
-    iterations : int
+        What a step is taken on: the octaves.
+    iterations : int or list of int
         Steps on each.
     quiet : bool
         Show nothing.
@@ -74,11 +74,13 @@ class Progress:
     """
 
     def __init__(self, sizes, iterations, quiet=False, stream=None, cells=None, listener=None):
-        self.total = sum(height * width for height, width in sizes) * iterations
+        self._iterations = [iterations] * len(sizes) if isinstance(iterations, int) else iterations
+        steps = zip(sizes, self._iterations)
+        self.total = sum(height * width * count for (height, width), count in steps)
         self.done = self._skipped = 0
         self.interrupted = self.left = False
         self._part, self._parts = ("cell", cells) if cells else ("octave", len(sizes))
-        self._iterations, self._many = iterations, bool(cells)
+        self._many = bool(cells)
         self._stream = stream or sys.stderr
         self._quiet = quiet
         self._on_terminal = self._stream.isatty()
@@ -143,9 +145,13 @@ class Progress:
         self.left = bool(self._listener(
             Report(
                 self.done / self.total, step.octave + 1, self._parts, tuple(step.shape),
-                step.iteration + 1, self._iterations, self._seconds_left(now),
+                step.iteration + 1, self._count(step), self._seconds_left(now),
             )
         ))  # fmt: skip
+
+    def _count(self, step):
+        """Return how many steps there are where one was taken."""
+        return self._iterations[step.octave if not self._many else 0]
 
     def _seconds_left(self, now):
         made = self.done - self._skipped
@@ -167,7 +173,7 @@ class Progress:
         height, width = step.shape
         self.say(
             f"{100 * self.done / self.total:3.0f}%  {label} ({width} x {height})  "
-            f"step {step.iteration + 1}/{self._iterations}  {left:.0f} s left"
+            f"step {step.iteration + 1}/{self._count(step)}  {left:.0f} s left"
         )
 
     def _interrupt(self, number, frame):

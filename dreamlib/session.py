@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import files, images
+from . import drawing, files, images
 from .aims import objective_of
 from .canvas import Canvas, Window
 from .checkpoint import InMemory
 from .configuration import to_toml
 from .crew import Alone, Crew
+from .dream import Preprocessing
 from .dreamer import Dreamer
 from .encoding import Encoding
 from .errors import DreamError
@@ -72,42 +73,30 @@ def run(job, listener=None):
     """
     settings = job.settings
     looks = Looks.of(settings)
-    painter = make_painter(
-        job.net, settings.storage, settings.end, settings.step_size, settings.clip,
-        objective_of(job.net, settings), settings.tile_steps, looks if looks.on_steps else None,
-    )  # fmt: skip
     store = job.folder or InMemory(settings.storage, job.wrap)
-    passes = -(-settings.iterations // settings.tile_steps)
-    shapes = [frame[2:] for frame in job.frames]
-    source = _source(job, store, painter.encoding.rule)
-    crew = Alone(painter)
-    if settings.devices:
-        crew = Crew(settings.devices, job.model, settings, shapes)
+    source = _source(job, store, Preprocessing.of(job.net))
     begin = time.monotonic()
     # Progress goes on to hear Ctrl-C while the picture is written: it is not lost at the very end.
-    with Progress(shapes, passes, settings.quiet, listener=listener) as progress:
-        preview = None
-        if settings.preview:
-            preview = Preview(job.output, settings.preview, painter.encoding, progress.say)
-        with crew:
-            dreamer = Dreamer(
-                source, job.sizes, job.frames, job.closed, settings, painter.encoding, crew, store,
-                progress, preview,
-            )  # fmt: skip
-            with _letting_go(job):
-                canvas = dreamer.run()
+    with Progress(*_work(job), settings.quiet, listener=listener) as progress:
+        with _letting_go(job):
+            if job.script:
+                canvas, encoding = drawing.draw(job, source, looks, progress)
+            else:
+                canvas, encoding = _paint(job, store, source, looks, progress)
+            if progress.left:  # a drawing has ended early
+                raise Left
         if looks.on_results:
-            canvas = _finished(job, store, looks, painter.encoding, canvas, source)
+            canvas = _finished(job, store, looks, encoding, canvas, source)
         seconds = time.monotonic() - begin
         interrupted = progress.interrupted
-        del dreamer, source
+        del source
         if isinstance(store, InMemory):
             _make_room(job, store)
         text = to_toml(job.recorded)
         if interrupted:
             share = 100 * progress.done / progress.total
             text = f"# ended early, after {share:.0f} % of the steps\n" + text
-        embedded = _write(job, canvas, painter.encoding, text, interrupted)
+        embedded = _write(job, canvas, encoding, text, interrupted)
     folder = None
     if job.folder and interrupted:
         folder = job.folder.path
@@ -129,10 +118,41 @@ def _letting_go(job):
         raise
 
 
+def _work(job):
+    """Return the sizes that steps are taken on, and how many steps on each."""
+    if job.script:
+        return drawing.work(job)
+    passes = -(-job.settings.iterations // job.settings.tile_steps)
+    return [frame[2:] for frame in job.frames], passes
+
+
+def _paint(job, store, source, looks, progress):
+    """Dream a job's octaves: the canvas, and how the picture lies on it."""
+    settings = job.settings
+    painter = make_painter(
+        job.net, settings.storage, settings.end, settings.step_size, settings.clip,
+        objective_of(job.net, job.model, settings), settings.tile_steps,
+        looks if looks.on_steps else None,
+    )  # fmt: skip
+    crew = Alone(painter)
+    if settings.devices:
+        crew = Crew(settings.devices, job.model, settings, [frame[2:] for frame in job.frames])
+    preview = None
+    if settings.preview:
+        preview = Preview(job.output, settings.preview, painter.encoding, progress.say)
+    with crew:
+        dreamer = Dreamer(
+            source, job.sizes, job.frames, job.closed, settings, painter.encoding, crew, store,
+            progress, preview,
+        )  # fmt: skip
+        return dreamer.run(), painter.encoding
+
+
 def _finished(job, store, looks, encoding, canvas, source):
     """Bring back what the looks want of the undreamt picture, onto a canvas of its own."""
+    size = job.picture.height, job.picture.width
     finished = store.new_canvas("finished", job.frames[-1][2:])
-    looks.finish(canvas, finished, encoding, source.canvas, job.frames[-1], job.sizes[-1])
+    looks.finish(canvas, finished, encoding, source.canvas, job.frames[-1], size)
     store.complete("finished")
     return store.canvas("finished", job.frames[-1][2:])
 

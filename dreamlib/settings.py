@@ -144,6 +144,11 @@ KNOBS = (
     Knob("layers", str, None, "dream a mixture instead: LAYER:WEIGHT, LAYER[12,47-50], "
          "mean(LAYER), LAYER[12]@COLUMNxROW, with commas between; a negative weight suppresses",
          metavar="MIXTURE"),
+    Knob("target", str, None, "dream classes: names or numbers (see --find-class) or random, as "
+         "goldfish, ostrich:0.5, 963; a weight below 0 avoids one", metavar="CLASSES"),
+    Knob("script", str, None, "draw by an octave script: a preset (draw, fine, photograph) or a "
+         ".toml or .json file; --target alone takes draw for noise, photograph for pictures",
+         metavar="SCRIPT"),
     Knob("guide", str, None, "make the picture more like these: IMAGE or IMAGE:WEIGHT, with commas "
          "between them", metavar="IMAGES"),
     Knob("guide_layer", str, None, "layer in which it is to be like the guide; by default --end",
@@ -164,11 +169,13 @@ KNOBS = (
     Knob("smooth", str, None, "blur gradients: the mean of so many Gaussians, for softer strokes",
          "looks", metavar="SIGMAS", form=(r"\d+(\.\d+)?(,\d+(\.\d+)?)*",
          "sigmas in pixels, as 1 or 0.5,1,2")),
-    Knob("laplacian", int, 0, "make so many bands of the gradient equally loud (whole pictures "
-         "only)", "looks", low=0, high=8, metavar="LEVELS"),
+    Knob("laplacian", int, 0, "make so many bands of the gradient equally loud", "looks",
+         low=0, high=8, metavar="LEVELS"),
     Knob("calm", float, 0.0, "pull towards less difference between neighbours", "looks", low=0,
          high=100, metavar="WEIGHT"),
     Knob("pull_mean", float, 0.0, "pull towards the mean colour", "looks", low=0, high=100,
+         metavar="WEIGHT"),
+    Knob("pull_base", float, 0.0, "pull towards the undreamt picture", "looks", low=0, high=100,
          metavar="WEIGHT"),
     Knob("keep_colour", bool, False, "keep the input's colours, take the dream's light and shade",
          "looks"),
@@ -217,6 +224,8 @@ KNOBS = (
     Knob("tiff", str, "strip", "layout of a TIFF output: for any program, in tiles, or with "
          "smaller copies for viewers", "output", choices=("strip", "tile", "pyramid"),
          recorded=False),
+    Knob("classify", bool, False, "tell what the network takes the picture for, before and after",
+         "output", recorded=False),
     Knob("quiet", bool, False, "print errors alone", "output", recorded=False),
 )  # fmt: skip
 

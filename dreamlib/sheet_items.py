@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .errors import DreamError
 from .layers import check_layer, dreamable_layers
+from .mixtures import parse_channels
 
 #: Cells of a sheet that one still looks at.
 MOST_CELLS = 300
@@ -29,8 +30,8 @@ def choose_items(net, model, text=""):
     net : caffe.Net
     model : dreamlib.models.Model
     text : str
-        Nothing for all layers; ``LAYER`` for its channels, ``LAYER[8]`` or ``LAYER[0-31]`` for some
-        of them; or a pattern with ``*`` or ``?`` for the layers that match.
+        Nothing for all layers; ``LAYER`` for its channels, ``LAYER[0-31,47]`` for some of
+        them; or a pattern with ``*`` or ``?`` for the layers that match.
 
     Returns
     -------
@@ -42,21 +43,17 @@ def choose_items(net, model, text=""):
         There is no such layer or channel, or there are too many.
     """
     channels = {name: shape[1] for name, _, shape in dreamable_layers(net)}
-    some = re.fullmatch(r"(.+)\[(\d+)(?:-(\d+))?\]", text)
+    some = re.fullmatch(r"(.+)\[([^\[\]]*)\]", text)
     if text in channels:
         check_number(channels[text], f"channels are in {text!r}", f"{text}[0-{MOST_CELLS - 1}]")
         return [Item(text, channel) for channel in range(channels[text])]
     if some:
-        layer, first, last = some.group(1), int(some.group(2)), int(some.group(3) or some.group(2))
+        layer, wanted = some.groups()
         _check_layer(net, layer, model)
-        if not first <= last < channels[layer]:
-            raise DreamError(
-                f"--contact-sheet {text}: {layer!r} has the channels 0-{channels[layer] - 1}; "
-                "expected one of them, or a range FIRST-LAST within them"
-            )
-        advice = f"{layer}[{first}-{first + MOST_CELLS - 1}]"
-        check_number(last - first + 1, "channels are asked for", advice)
-        return [Item(layer, channel) for channel in range(first, last + 1)]
+        chosen = parse_channels(wanted, layer, channels[layer], "--contact-sheet")
+        advice = f"{layer}[{chosen[0]}-{chosen[0] + MOST_CELLS - 1}]"
+        check_number(len(chosen), "channels are asked for", advice)
+        return [Item(layer, channel) for channel in chosen]
     if not text or "*" in text or "?" in text:
         found = [Item(name) for name in channels if fnmatch.fnmatchcase(name, text or "*")]
         if not found:

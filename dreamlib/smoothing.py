@@ -9,11 +9,9 @@ away; beyond four sigmas, or ``4 * (2 ** levels - 1)`` pixels, it does not matte
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from .estimate import RunningMean
 from .inplace import BLOCK
 from .octaves import strips
 
@@ -69,7 +67,7 @@ def normalise_laplacian(gradient, levels, deviations=None, core=None):
         Bands to split off, the finest first; what remains is one more. With 0 nothing is changed.
     deviations : sequence of levels + 1 floats, optional
         Root mean square of each band that it is divided by: the whole picture's for a tile, see
-        `RunningDeviations`. By default the gradient's own, over `core`.
+        `dreamlib.estimate.RunningDeviations`. By default the gradient's own, over `core`.
     core : (slice, slice), optional
         Rows and columns that are measured; by default all.
 
@@ -101,80 +99,6 @@ def normalise_laplacian(gradient, levels, deviations=None, core=None):
         gradient += rest
         rest, low = low, rest
     return squares
-
-
-@dataclass
-class RunningDeviations:
-    """An estimate of each band's deviation over a picture that is dreamt tile by tile.
-
-    What `dreamlib.estimate.RunningMean` is for the mean |gradient|, for the bands' squares; it is
-    kept and asked in the same way, but trusts no trend.
-
-    Attributes
-    ----------
-    bands : list of RunningMean
-        Of the squares of each band, the finest first.
-    """
-
-    bands: list
-
-    @classmethod
-    def of(cls, levels):
-        """Begin with nothing known of a gradient of so many levels; with 0 there are no bands."""
-        return cls([RunningMean() for _ in range(levels + 1 if levels else 0)])
-
-    @classmethod
-    def from_dict(cls, values):
-        """Return what `as_dict` was made of."""
-        return cls([RunningMean(**band) for band in values["bands"]])
-
-    def add(self, squares, pixels):
-        """Take in a tile: what `normalise_laplacian` returned, and the pixels it was over."""
-        for band, square in zip(self.bands, squares):
-            band.add(float(square), pixels)
-
-    def value(self, total):
-        """Estimate the deviations over a picture of `total` pixels: a list of float."""
-        return [math.sqrt(band.value(total)) for band in self.bands]
-
-    def loudness(self, squares, pixels):
-        """Estimate how much louder a tile is by the picture's deviations than by its own.
-
-        A sample is measured before there are deviations, each tile divided by its own. Its sum of
-        |gradient|, times this, is what it will be when the picture's deviations are used.
-
-        Parameters
-        ----------
-        squares, pixels
-            As for `add`; to be asked after `end_sample` or `end_pass`.
-
-        Returns
-        -------
-        float
-        """
-        shares = [
-            float(square) / (3 * pixels) / band.predicted
-            for square, band in zip(squares, self.bands)
-            if band.predicted
-        ]
-        return math.sqrt(sum(shares) / len(shares)) if shares else 1.0
-
-    def end_pass(self):
-        """Predict that the next pass's deviations are this one's."""
-        for band in self.bands:
-            band.end_pass()
-            # Squares jump about more than the mean does: a trend in them is noise, and what they
-            # have really grown by shows in the mean of the gradient that is divided by them.
-            band.predicted = band.last
-
-    def end_sample(self):
-        """Predict the first pass's deviations from the tiles taken in so far."""
-        for band in self.bands:
-            band.end_sample()
-
-    def as_dict(self):
-        """Return the state, to be kept in a journal."""
-        return asdict(self)
 
 
 def gaussian_taps(sigma):

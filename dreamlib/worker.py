@@ -14,10 +14,10 @@ import signal
 import sys
 import threading
 import traceback
-from contextlib import closing
+from contextlib import ExitStack, closing
 from types import SimpleNamespace
 
-from .aims import objective_of
+from .aims import network_of, objective_of
 from .canvas import Canvas
 from .dreamer import octave_schedule
 from .engines import load_net
@@ -44,16 +44,18 @@ class Worker:
 
     def __init__(self, model, engine, gpu, precision, sizes, settings):
         self._settings, self._sizes = SimpleNamespace(**settings), sizes
-        net = load_net(load_model(model), engine, gpu, precision)
+        model = load_model(model)
+        network = network_of(model, self._settings, engine)
+        net = load_net(network, engine, gpu, precision)
         self._painter = make_painter(
             net, self._settings.storage, self._settings.end, self._settings.step_size,
-            self._settings.clip, objective_of(net, self._settings), self._settings.tile_steps,
-            Looks.of(self._settings),
+            self._settings.clip, objective_of(net, model, self._settings),
+            self._settings.tile_steps, Looks.of(self._settings),
         )  # fmt: skip
         self._octave = self._schedule = None
         self._pass = self._phases = None
 
-    def perform(self, place, index, canvas, target, mean, turn):
+    def perform(self, place, index, canvas, target, mean, turn, deviations, base):
         """Paint a tile, or measure it where there is no target.
 
         Parameters
@@ -61,24 +63,27 @@ class Worker:
         place : (octave, turn, phase)
         index : int
             Of the visit in its phase.
-        canvas, target : str
-            Paths; `target` may be None.
-        mean, turn
+        canvas, target, base : str
+            Paths; `target` and `base` may be None.
+        mean, turn, deviations
             As for `Painter.paint`.
 
         Returns
         -------
-        float
-            Sum of the gradient's absolute values.
+        tuple of float
+            What the painter returned.
         """
         octave, _, phase = place
         visit = self._phases_of(*place[:2])[phase][index]
         # Opened for every tile, which takes microseconds: a file may be another one by then.
-        with closing(self._open(canvas, octave)) as source:
+        with ExitStack() as stack:
+            source, painted, undreamt = (
+                path and stack.enter_context(closing(self._open(path, octave)))
+                for path in (canvas, target, base)
+            )
             if target is None:
                 return self._painter.measure(visit, source)
-            with closing(self._open(target, octave)) as painted:
-                return self._painter.paint(visit, source, painted, mean, turn)
+            return self._painter.paint(visit, source, painted, mean, turn, deviations, undreamt)
 
     def _open(self, path, octave):
         return Canvas(*self._sizes[octave], self._settings.storage, self._settings.wrap, path)
@@ -107,8 +112,8 @@ def main():
     tasks = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(tasks,), daemon=True).start()
     while True:
-        sum_abs, failure = _attempt(worker.perform, **tasks.get())
-        print(json.dumps(failure or {"sum_abs": sum_abs}), file=answers)
+        sums, failure = _attempt(worker.perform, **tasks.get())
+        print(json.dumps(failure or {"sums": sums}), file=answers)
 
 
 def _take_stdout():

@@ -159,7 +159,7 @@ download() {
                 *[Rr]efused* | *unable\ to\ resolve* | *timed\ out* | *nreachable*) reason=unreachable ;;
                 *) reason=cut ;;
                esac ;;
-            8) case $log in *416*) reason=no_range ;; *) reason=refused ;; esac ;;
+            8) case $log in *ERROR\ 416*) reason=no_range ;; *) reason=refused ;; esac ;;
             *) reason=cut ;;
         esac
     else

@@ -50,23 +50,25 @@ class FakePainter:
     def __init__(self, encoding, pause=0):
         self.encoding, self._pause = encoding, pause
 
-    def paint(self, visit, canvas, target, mean_gradient, turn):
+    def paint(self, visit, canvas, target, mean_gradient, turn, deviations=None, base=None):
         time.sleep(self._pause)
         before = self._load(visit, canvas)
         gradient = self._gradient(before)
         mean = np.abs(gradient).mean() if mean_gradient is None else mean_gradient
-        image = before + np.float32(3 / mean) * gradient
+        step = 3 if deviations is None else 3 * deviations[0] / deviations[1]
+        image = before + np.float32(step / mean) * gradient
+        if base is not None:
+            image -= (before - self._load(visit, base)) / 8
         np.clip(image, *(limit[:, None, None] for limit in RULE.limits()), out=image)
         core = self._core(image, visit)
         if visit.row_weight is not None:
             weight = np.outer(visit.row_weight, visit.column_weight)
             core = self._core(before, visit) * (1 - weight) + core * weight
         target.write(visit.core, self.encoding.encode(core, visit.core, turn))
-        return float(np.abs(self._core(gradient, visit)).sum(dtype=np.float64))
+        return self._sums(self._core(gradient, visit))
 
     def measure(self, visit, canvas):
-        gradient = self._gradient(self._load(visit, canvas))
-        return float(np.abs(self._core(gradient, visit)).sum(dtype=np.float64))
+        return self._sums(self._core(self._gradient(self._load(visit, canvas)), visit))
 
     def _load(self, visit, canvas):
         out = np.empty((3,) + visit.window[2:], np.float32)
@@ -78,6 +80,11 @@ class FakePainter:
         return image - np.roll(image, 1, 1) + np.roll(image, -2, 2) / 2 + image.mean() / 16 + 1
 
     @staticmethod
+    def _sums(core):
+        core = core.astype(np.float64)
+        return tuple(float(values.sum()) for values in (abs(core), core**2, (core + 9) ** 2))
+
+    @staticmethod
     def _core(image, visit):
         top, left = visit.core.top - visit.window.top, visit.core.left - visit.window.left
         return image[:, top : top + visit.core.height, left : left + visit.core.width]
@@ -87,7 +94,7 @@ def settings_of(schedule, **changes):
     """What a dreamer reads of a dream's settings."""
     values = {
         "schedule": schedule, "tile_size": 12, "overlap": 3, "wrap": "none", "jitter": 3, "seed": 5,
-        "iterations": 2, "tile_steps": 1, "end": "layer",
+        "iterations": 2, "tile_steps": 1, "end": "layer", "pull_base": 0.0,
     }  # fmt: skip
     return SimpleNamespace(**{**values, **changes})
 

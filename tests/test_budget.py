@@ -177,6 +177,11 @@ def test_canvases_lie_in_ram_where_there_is_room(memory, in_ram):
     assert demand.ram <= parse_bytes(memory)
 
 
+def test_the_pull_to_the_undreamt_picture_takes_a_canvas_more():
+    _, demand = chosen("2G", (1000, 1400), schedule="shift", pull_base=0.5)
+    assert demand.canvases == 4 * 1000 * 1400 * 3  # source, canvas, shadow and base
+
+
 def test_the_demand_counts_all_canvases_of_the_last_octave():
     _, demand = chosen("8G", (1000, 1400), schedule="shift", octaves=1)
     assert demand.canvases == 3 * 1000 * 1400 * 3  # source, canvas and shadow, one byte each

@@ -26,7 +26,7 @@ from dreamlib.canvas import Window
 from dreamlib.checkpoint import JOURNAL, InMemory, WorkFolder, fingerprint
 from dreamlib.dreamer import State
 from dreamlib.errors import DreamError
-from dreamlib.estimate import RunningMean
+from dreamlib.estimate import Loudness, RunningDeviations, RunningMean
 from tests import dreams
 
 schedules = pytest.mark.parametrize("schedule", ["whole", "shift", "spiral", "random"])
@@ -277,7 +277,7 @@ def test_a_process_that_is_killed_leaves_what_another_goes_on_with(seconds, tmp_
     time.sleep(seconds)
     first.send_signal(signal.SIGKILL)
     assert first.wait() == -signal.SIGKILL
-    assert json.loads((folder / JOURNAL).read_text())["version"] == 1
+    assert json.loads((folder / JOURNAL).read_text())["version"] == 2
     assert np.array_equal(dream(folder, "shift"), uninterrupted("shift", RARE)[0])
 
 
@@ -363,13 +363,13 @@ def test_where_nothing_was_begun_there_is_nothing_to_resume(tmp_path):
     "text",
     [
         "",
-        '{"version": 1, "rec',
+        '{"version": 2, "rec',
         "[]",
         '"text"',
-        '{"version": 1}',
-        '{"version": 1, "record": {}, "state": {"octave": 1}}',
-        '{"version": 1, "record": {}, "state": {"done": [], "mean": {"nonsense": 1}}}',
-        '{"version": 1, "record": {}, "state": {"done": 5, "mean": {}}}',
+        '{"version": 2}',
+        '{"version": 2, "record": {}, "state": {"octave": 1}}',
+        '{"version": 2, "record": {}, "state": {"done": [], "loudness": {"nonsense": 1}}}',
+        '{"version": 2, "record": {}, "state": {"done": 5, "loudness": {}}}',
         "\udcff",
     ],
 )
@@ -442,18 +442,25 @@ def test_no_one_is_told_to_remove_a_folder_that_holds_a_journal_of_their_own(tmp
 # -- the state ------------------------------------------------------------------------------------
 
 
+means = st.builds(
+    RunningMean, st.none() | st.floats(0), st.none() | st.floats(0), st.floats(0),
+    st.integers(0, 10**12),
+)  # fmt: skip
+
+
 @given(
     st.builds(
         State,
         *[st.integers(0, 10**6)] * 3,
-        st.dictionaries(st.integers(0, 10**6), st.floats(0), max_size=5),
-        st.booleans(),
-        st.builds(
-            RunningMean, st.none() | st.floats(0), st.none() | st.floats(0), st.floats(0),
-            st.integers(0, 10**12),
+        st.dictionaries(
+            st.integers(0, 10**6),
+            st.lists(st.floats(0), min_size=1, max_size=4).map(tuple),
+            max_size=5,
         ),
+        st.booleans(),
+        st.builds(Loudness, means, st.builds(RunningDeviations, st.lists(means, max_size=3))),
     )
-)  # fmt: skip
+)
 def test_a_state_is_loaded_as_it_was_saved(state):
     with tempfile.TemporaryDirectory() as folder:
         store = WorkFolder(folder)

@@ -10,8 +10,9 @@ from PIL import Image, ImageFont
 
 from dreamlib import cli, engines, images, labelled_grid
 from dreamlib.configuration import load_config
-from dreamlib.contact_sheet import Item, contact_sheet, shrunken
+from dreamlib.contact_sheet import SIDE, Item, contact_sheet
 from dreamlib.errors import DreamError
+from dreamlib.files import shrunken
 from dreamlib.labelled_grid import Cell, draw_grid
 from dreamlib.models import find_model
 from dreamlib.sheet_items import choose_items
@@ -170,8 +171,8 @@ def test_a_layer_means_its_channels_and_brackets_some_of_them(net, model):
     [
         ("mixed/outputs", ["did you mean", "mixed/output"]),
         ("relu1", ["works in place", "--contact-sheet conv1"]),
-        ("conv1[3-99]", ["conv1[3-99]", "0-15"]),
-        ("conv1[4-2]", ["0-15"]),
+        ("conv1[3-99]", ["--contact-sheet", "no 3-99", "0 to 15"]),
+        ("conv1[2,4-2]", ["no 4-2", "0 to 15"]),
         ("conf*", ["conf*", "--list-layers"]),
     ],
 )
@@ -200,7 +201,7 @@ def test_an_item_that_the_net_does_not_have_is_refused(net):
 
 @pytest.mark.parametrize("size", [(575, 1024), (1024, 575), (90, 120), (3, 4000), (1, 1)])
 def test_a_picture_is_reduced_to_its_cell_and_never_enlarged(size):
-    small = shrunken(images.Picture(picture(*size)))
+    small = shrunken(images.Picture(picture(*size)), SIDE)
     scale = min(1, 256 / max(size))
     assert small.shape == (*[max(1, round(side * scale)) for side in size], 3)
     assert small.dtype == np.uint8
@@ -208,7 +209,9 @@ def test_a_picture_is_reduced_to_its_cell_and_never_enlarged(size):
 
 def test_reducing_keeps_the_colours():
     grey = np.full((700, 900, 3), (10, 128, 250), np.uint16) * 257
-    assert np.array_equal(np.unique(shrunken(images.Picture(grey)), axis=None), [10, 128, 250])
+    assert np.array_equal(
+        np.unique(shrunken(images.Picture(grey), SIDE), axis=None), [10, 128, 250]
+    )
 
 
 @pytest.fixture(params=["scalable font", "font of dots"])

@@ -20,9 +20,10 @@ from dreamlib.dreamer import Dreamer, octave_schedule, whole_frames
 from dreamlib.encoding import Encoding
 from dreamlib.engines import load_net
 from dreamlib.errors import DreamError
+from dreamlib.looks import Looks
 from dreamlib.models import load_model
 from dreamlib.octaves import Stored, octave_sizes
-from dreamlib.painter import Painter
+from dreamlib.painter import Painter, make_painter
 from dreamlib.progress import Progress
 from dreamlib.settings import Settings
 from tests.nets import picture, write_random_net
@@ -31,17 +32,18 @@ PICTURE = picture(190, 230)
 SIZES = octave_sizes(190, 230, 2, 1.5)
 
 
-def settings(schedule="shift", storage="uint8", tile_steps=1):
+def settings(schedule="shift", storage="uint8", tile_steps=1, **looks):
     """What a dream records; tiny tiles, so that a phase has several."""
     return Settings(
         schedule=schedule, tile_size=64, overlap=16, wrap="none", jitter=8, seed=5, iterations=2,
         end="mixed/output", step_size=2.0, clip=True, storage=storage, tile_steps=tile_steps,
-        engine="torch", precision="float32",
+        engine="torch", precision="float32", **looks,
     )  # fmt: skip
 
 
 SHIFT, SPIRAL = settings(), settings("spiral", "float32")
 RANDOM = settings("random", "uint16", tile_steps=2)
+LOOKS = settings(tile_steps=2, laplacian=3, pull_base=2.0)
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +173,16 @@ def test_four_workers_make_the_same_picture_and_end_with_the_crew(net, model, ex
         pids = crew.pids
     assert len(pids) == 4
     assert not any(map(alive, pids))
+
+
+def test_bands_and_undreamt_pictures_travel_to_the_workers(net, model, tmp_path):
+    painter = make_painter(
+        net, LOOKS.storage, LOOKS.end, LOOKS.step_size, LOOKS.clip, steps=2, looks=Looks.of(LOOKS)
+    )
+    alone = dream(net, Alone(painter), LOOKS, tmp_path / "alone")
+    with Crew("cpu,cpu", model, LOOKS, SIZES) as crew:
+        assert np.array_equal(dream(net, crew, LOOKS, tmp_path / "crew"), alone)
+    assert not list(tmp_path.glob("*/base*"))
 
 
 @pytest.mark.parametrize("how", [SPIRAL, RANDOM], ids=["spiral", "random"])

@@ -7,17 +7,20 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from dreamlib.classify import class_probabilities
-from dreamlib.deepdraw import blur, deepdraw, drawing_sizes, noise
+from dreamlib.deepdraw import blur, deepdraw, drawing_sizes, grey_noise
 from dreamlib.engines import load_net
 from dreamlib.errors import DreamError
 from dreamlib.models import Model
-from dreamlib.objectives import class_objective
+from dreamlib.objectives import class_scores
 from dreamlib.octave_scripts import Octave
 from dreamlib.surgery import fully_convolutional
 from tests.nets import INCEPTION, picture, small_classifier, write_random_net
 
 OCTAVE = Octave(iter_n=2, start_step_size=4, end_step_size=4, start_sigma=0.5, end_sigma=0.5)
-CLASS = class_objective([(3, 1.0)])
+
+
+def class_3(layer):
+    return class_scores(layer, [(3, 1.0)])
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +30,12 @@ def net(tmp_path_factory):
 
 def draw(net, image, *octaves, **options):
     np.random.seed(0)
-    return deepdraw(net, image, list(octaves), CLASS, "classifier", **options)
+    return deepdraw(net, image, list(octaves), class_3, "classifier", **options)
 
 
 def grey(height, width):
-    np.random.seed(1)
-    return noise(height, width)
+    ((_, pixels),) = grey_noise(height, width, seed=1).strips(height)
+    return pixels
 
 
 def test_the_score_of_the_class_climbs(net):
@@ -44,8 +47,8 @@ def test_the_score_of_the_class_climbs(net):
 def test_weights_below_zero_avoid_a_class(net):
     base = grey(64, 64)
     np.random.seed(0)
-    avoid = class_objective([(3, -1.0)])
-    drawn = deepdraw(net, base, [dataclasses.replace(OCTAVE, iter_n=20)], avoid, "classifier")
+    script = [dataclasses.replace(OCTAVE, iter_n=20)]
+    drawn = deepdraw(net, base, script, lambda layer: -1 * class_3(layer), "classifier")
     assert class_probabilities(net, drawn)[3] < class_probabilities(net, base)[3]
 
 

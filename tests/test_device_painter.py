@@ -14,6 +14,7 @@ from dreamlib.crew import Alone
 from dreamlib.dream import Preprocessing, make_step, preprocess
 from dreamlib.dreamer import Dreamer, whole_frames
 from dreamlib.encoding import Encoding, thresholds
+from dreamlib.looks import Looks
 from dreamlib.octaves import Stored, octave_sizes
 from dreamlib.painter import Painter, make_painter
 from dreamlib.pycaffe import painter as module
@@ -184,7 +185,7 @@ def test_where_nothing_is_active_the_picture_stays(net, mean):
     pixels, sums = painted(
         DevicePainter, net, [tile()], "uint8", mean=mean, objective=nothing, steps=2
     )
-    assert sums == [0.0]
+    assert sums == [(0.0,)]
     np.testing.assert_array_equal(pixels, canvas_of("uint8").array())
 
 
@@ -227,6 +228,68 @@ def test_a_dream_is_painters_whatever_the_schedule(net, schedule, wrap):
     found = dream(DevicePainter)
     assert (found != picture(130, 150)).mean() > 0.5
     np.testing.assert_array_equal(found, dream(Painter))
+
+
+# -- looks ----------------------------------------------------------------------------------------
+
+LOOKS = [
+    Looks(laplacian=3),
+    Looks(pull_base=3.0),
+    Looks(laplacian=2, smooth=(1.0,), calm=0.5, pull_mean=0.5, pull_base=0.5),
+]
+
+
+def undreamt(dtype):
+    """Another canvas than the one that is dreamt."""
+    pixels = canvas_of(dtype).array()
+    return Canvas.of(np.ascontiguousarray(pixels[::-1]))
+
+
+def looked(kind, net, visits, looks, deviations=None, **options):
+    """What a painter with looks makes of a canvas: the other canvas's pixels, and the sums."""
+    painter = kind(net, np.float32, END, looks=looks, **options)
+    canvas, target, base = canvas_of("float32"), canvas_of("float32"), undreamt("float32")
+    if not looks.pull_base:
+        base = None
+    sums = [painter.paint(visit, canvas, target, 0.4, 3, deviations, base=base) for visit in visits]
+    return target.array(), sums
+
+
+@pytest.mark.parametrize("looks", LOOKS, ids=["laplacian", "base", "all"])
+@pytest.mark.parametrize("own", [True, False])
+def test_a_visit_with_looks_is_painters(net, looks, own):
+    visits = [tile(), tile(top=40, side=40, feathered=True)]
+    deviations = None if own else [0.01, 0.02, 0.03, 0.04][: looks.bands]
+    expected, expected_sums = looked(Painter, net, visits, looks, deviations, steps=2)
+    found, sums = looked(DevicePainter, net, visits, looks, deviations, steps=2)
+    change = np.linalg.norm(expected - canvas_of("float32").array())
+    assert change > 1
+    assert np.linalg.norm(found - expected) < 1e-3 * change
+    assert [len(each) for each in sums] == [1 + looks.bands] * 2
+    np.testing.assert_allclose(sums, expected_sums, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [Painter, DevicePainter])
+def test_bands_are_measured_over_the_core_alone(net, kind):
+    """By the tile's own deviations all bands are equally loud there."""
+    painter = kind(net, np.float32, END, looks=Looks(laplacian=2))
+    visit = tile(margin=16)
+    sums = painter.measure(visit, canvas_of("float32"))
+    wider = painter.measure(visit._replace(core=visit.window), canvas_of("float32"))
+    assert all(0 < inner < outer for inner, outer in zip(sums[1:], wider[1:]))
+
+
+@pytest.mark.parametrize("looks", LOOKS[1:], ids=["base", "all"])
+def test_tiles_with_looks_under_way_together_are_those_painted_alone(net, late, looks):
+    deviations = [0.01, 0.02, 0.03]
+    expected, expected_sums = looked(DevicePainter, net, APART, looks, deviations)
+    painter = DevicePainter(net, np.float32, END, looks=looks)
+    target = canvas_of("float32")
+    found = painter.paint_many(
+        APART, canvas_of("float32"), target, 0.4, 3, deviations, undreamt("float32")
+    )
+    assert list(found) == list(enumerate(expected_sums))
+    np.testing.assert_array_equal(target.array(), expected)
 
 
 # -- many tiles -----------------------------------------------------------------------------------
@@ -472,7 +535,7 @@ class TestOnTheGpu:
         canvas = canvas_of("uint16")
         list(painter.paint_many(APART, canvas, canvas, 0.004, 0))
         for slot in painter._slots:
-            for parcel in (slot.incoming, slot.outgoing, slot.weights, slot.sum_abs):
+            for parcel in (slot.incoming, slot.outgoing, slot.weights, slot.sums):
                 assert parcel.host.is_pinned()
                 assert parcel.device.is_cuda
 

@@ -9,9 +9,11 @@ from dreamlib.checkpoint import InMemory
 from dreamlib.crew import Alone
 from dreamlib.dreamer import octave_schedule
 from dreamlib.encoding import Encoding
+from dreamlib.estimate import Loudness
+from dreamlib.looks import Looks
 from dreamlib.octaves import octave_sizes
 from dreamlib.painter import Painter
-from dreamlib.tiles import Schedule
+from dreamlib.tiles import Schedule, Visit
 from tests import dreams
 from tests.nets import picture, small_classifier
 
@@ -30,7 +32,9 @@ def dreamt(
     """Dream with the small net; return grey levels."""
     values = {"tile_size": 48, "overlap": 16, "jitter": 8, "end": END, **values}
     settings = dreams.settings_of(schedule, **values)
-    painter = Painter(net, dtype, END, step_size=step_size, steps=settings.tile_steps)
+    painter = Painter(
+        net, dtype, END, step_size=step_size, steps=settings.tile_steps, looks=Looks.of(settings)
+    )
     store = InMemory(np.dtype(dtype), settings.wrap)
     made = dreams.dreamer(
         store, settings, image, octaves, painter=painter, dtype=dtype, progress=progress
@@ -164,6 +168,115 @@ def test_the_order_within_a_phase_does_not_matter(schedule, wrap):
     assert np.array_equal(
         dreams.in_memory(settings, image, crew=crew), dreams.in_memory(settings, image)
     )
+
+
+# -- looks ----------------------------------------------------------------------------------------
+
+
+def correlation(first, second):
+    return np.corrcoef(first.ravel(), second.ravel())[0, 1]
+
+
+def test_a_tiled_pass_with_equal_bands_is_the_whole_pictures_step(net):
+    """With the deviations that the tiles' own sums estimate, where tiles can be compared at all."""
+    height, width, levels, step_size = 192, 256, 2, 0.0003
+    looks, image = Looks(laplacian=levels), picture(height, width)
+    window = Window(0, 0, height, width)
+    painter = Painter(net, "float32", END, step_size=step_size, looks=looks)
+    start = painter.encoding.encode(dream.preprocess(net, image), window, 0)
+
+    def canvas():
+        made = Canvas(height, width, "float32", "both")
+        made.write(window, start)
+        return made
+
+    margin, around = 64, canvas()
+    seen = Window(-margin, -margin, height + 2 * margin, width + 2 * margin)
+    whole = canvas()
+    sums = painter.paint(Visit(seen, window, height * width), around, whole, None, 0)
+    phases = next(
+        phases
+        for turn in range(1000)
+        for phases in [Schedule("shift", (height, width), 64, 32, "both").phases(turn)]
+        if all(place % 4 == 0 for phase in phases for visit in phase for place in visit.window)
+    )
+    visits = [visit for phase in phases for visit in phase]
+    loudness = Loudness()
+    loudness.take_sample(
+        [(painter.measure(visit, around), visit.core.height * visit.core.width) for visit in visits]
+    )
+    mean, deviations = loudness.value(height * width)
+    pixels = 3 * height * width
+    np.testing.assert_allclose(np.square(deviations) * pixels, sums[1:], rtol=0.05)
+    assert mean * pixels == pytest.approx(sums[0], rel=0.05)
+    tiled = canvas()
+    for visit in visits:
+        painter.paint(visit, around, tiled, mean, 0, deviations)
+    changes = [made.array() - start for made in (whole, tiled)]
+    assert correlation(*changes) > 0.98
+    assert np.abs(changes[1]).mean() == pytest.approx(np.abs(changes[0]).mean(), rel=0.05)
+
+
+def test_a_tiled_dream_with_equal_bands_is_as_strong_and_as_coarse_as_the_whole_one(net):
+    image = picture(96, 112)
+    whole, tiled, plain = (
+        dreamt(net, image, schedule, octaves=1, iterations=6, laplacian=levels) - image
+        for schedule, levels in (("whole", 3), ("shift", 3), ("shift", 0))
+    )
+    assert np.abs(tiled).mean() == pytest.approx(np.abs(whole).mean(), rel=0.2)
+    coarse = [
+        np.abs(np.diff(change, axis=1)).mean() / np.abs(change).mean()
+        for change in (whole, tiled, plain)
+    ]
+    assert coarse[1] == pytest.approx(coarse[0], rel=0.1)
+    assert coarse[2] > 1.2 * coarse[0]  # the looks make a difference
+
+
+@pytest.mark.parametrize("schedule", ["whole", "shift", "spiral"])
+def test_the_pull_keeps_a_dream_near_its_undreamt_picture(net, schedule):
+    image = picture(80, 96)
+    free, pulled = (
+        np.abs(dreamt(net, image, schedule, iterations=6, step_size=6, pull_base=weight) - image)
+        for weight in (0, 4)
+    )
+    assert pulled.mean() < 0.8 * free.mean()
+
+
+@schedules
+def test_the_undreamt_pictures_of_octaves_are_given_up_when_they_are_dreamt(schedule):
+    """And are what the octaves were made of."""
+    settings = dreams.settings_of(schedule, pull_base=1.0)
+    image, store = dreams.picture(40, 50), Watched(np.uint8, settings.wrap)
+    dreams.dreamer(store, settings, image).run()
+    assert [name for name in store.dropped if name.startswith("base")] == ["base-0", "base-1"]
+    assert not store.has("base-0")
+    assert not store.has("base-1")
+    assert np.array_equal(store.dropped["base-1"], image)
+
+
+class Watched(InMemory):
+    """Remembers the pixels of what was dropped."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.dropped = {}
+
+    def drop(self, name):
+        if self.has(name):
+            self.dropped[name] = self.canvas(name, None).array().copy()
+        super().drop(name)
+
+
+@schedules
+def test_a_pulled_dream_ended_early_goes_on_to_the_same_bits(schedule, tmp_path):
+    image, settings = dreams.picture(26, 30), dreams.settings_of(schedule, pull_base=1.0)
+    expected = dreams.in_memory(settings, image)
+    assert not np.array_equal(expected, dreams.in_memory(dreams.settings_of(schedule), image))
+    for count in (1, 2, 3):
+        dreams.in_folder(
+            tmp_path, settings, image, resume=count > 1, progress=dreams.Steps(stop_after=count)
+        )
+    assert np.array_equal(dreams.in_folder(tmp_path, settings, image, resume=True), expected)
 
 
 # -- steps ----------------------------------------------------------------------------------------

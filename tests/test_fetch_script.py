@@ -120,8 +120,9 @@ def test_overlong_part_does_not_block_the_download(fetch):
     assert fetch.file.read_bytes() == CONTENT
 
 
-def test_missing_file_says_status_and_mirror(fetch):
-    done = fetch("/elsewhere")
+@pytest.mark.parametrize("path", ["/elsewhere", "/elsewhere/416"])
+def test_missing_file_says_status_and_mirror(fetch, path):
+    done = fetch(path)
     assert done.returncode == 2
     assert "404" in done.stderr
     assert "DREAM_MODEL_URL" in done.stderr

@@ -166,6 +166,43 @@ def test_what_does_not_fit_an_unfinished_dream_is_refused(workplace, model, caps
     assert "the input picture" in capsys.readouterr().err
 
 
+def test_a_resumed_dream_needs_its_guides_and_its_mask_as_they_were(workplace, model, capsys):
+    for name in ("guide.png", "mask.png"):
+        Image.fromarray(picture(80, 100, seed=5)).save(name)
+    more = ["--guide", "guide.png", "--mask", "mask.png", "--mask-on", "steps"]
+    interrupted(workplace, model, "--iterations", 200, *more)
+    resume = ["sky.png", "out.png", "--work-dir", "work", "--resume"]
+    for name, what in (("guide.png", "the guide picture"), ("mask.png", "the mask")):
+        kept = Path(name).read_bytes()
+        Image.fromarray(picture(80, 100, seed=6)).save(name)
+        assert run(*resume) == 2
+        assert f"{what} {workplace / name} of the dream in work has changed" in (
+            capsys.readouterr().err
+        )
+        Path(name).unlink()
+        assert run(*resume) == 2
+        assert name in capsys.readouterr().err
+        Path(name).write_bytes(kept)
+
+
+def test_a_guide_that_cannot_be_read_leaves_no_work_folder(workplace, model, capsys):
+    Path("guide.png").write_text("no picture")
+    assert (
+        run("sky.png", "out.png", *flags(model, "--work-dir", "work", "--guide", "guide.png")) == 2
+    )
+    assert "guide.png" in capsys.readouterr().err
+    assert not Path("work").exists()
+
+
+def test_a_dream_by_tiles_with_equal_bands_is_resumed_to_the_same_picture(workplace, model):
+    more = ["--laplacian", 2, "--pull-base", 1, "--iterations", 16]
+    interrupted(workplace, model, *more)
+    assert run("sky.png", "out.png", "--resume", "--work-dir", "work") == 0
+    assert run("sky.png", "whole.png", *flags(model, *more)) == 0
+    assert np.array_equal(pixels("out.png"), pixels("whole.png"))
+    assert not (workplace / "work").exists()
+
+
 def test_two_processes_do_not_share_a_work_folder(workplace, model, capsys):
     from dreamlib.checkpoint import WorkFolder
 

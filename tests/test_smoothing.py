@@ -1,7 +1,5 @@
 """Smoothed gradients: scipy's numbers in double precision, tiles that fit together."""
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from dreamlib import inplace, smoothing
-from dreamlib.smoothing import RunningDeviations, normalise_laplacian, smooth_gaussian
+from dreamlib.smoothing import normalise_laplacian, smooth_gaussian
 from tests.memory import traced_peak
 
 sides = st.integers(1, 40)
@@ -171,67 +169,6 @@ def test_tensors_are_shaped_as_arrays_are(shape):
     shape(array)
     shape(tensor)
     np.testing.assert_allclose(tensor.numpy(), array, atol=1e-5)
-
-
-def tiles_of(gradient, levels):
-    """Squares and pixels of four tiles of a gradient, each measured within the whole."""
-    halves = slice(0, 30), slice(30, 64)
-    for rows in halves:
-        for columns in halves:
-            squares = normalise_laplacian(gradient.copy(), levels, core=(rows, columns))
-            yield squares, (rows.stop - rows.start) * (columns.stop - columns.start)
-
-
-def test_running_deviations_of_all_tiles_are_the_pictures():
-    gradient, running = noise(3, 64, 64), RunningDeviations.of(2)
-    for squares, pixels in tiles_of(gradient, 2):
-        running.add(squares, pixels)
-    expected = [root_mean_square(band) for band in bands_of(gradient, 2)]
-    np.testing.assert_allclose(running.value(64 * 64), expected, rtol=1e-5)
-
-
-def test_running_deviations_predict_from_a_sample():
-    running = RunningDeviations.of(1)
-    running.add([3 * 10 * 4.0, 3 * 10 * 9.0], 10)
-    running.end_sample()
-    np.testing.assert_allclose(running.value(1000), [2, 3])
-
-
-def test_running_deviations_expect_no_growth_from_pass_to_pass():
-    running = RunningDeviations.of(1)
-    for square in (4.0, 9.0):
-        running.add([3 * 10 * square, 3 * 10.0], 10)
-        running.end_pass()
-    np.testing.assert_allclose(running.value(10), [3.0, 1.0])
-
-
-def test_running_deviations_of_no_levels_ask_for_nothing():
-    running = RunningDeviations.of(0)
-    running.add([], 10)
-    running.end_sample()
-    assert running.value(10) == []
-    assert running.loudness([], 10) == 1
-
-
-def test_loudness_tells_what_a_sample_will_measure_by_the_pictures_deviations():
-    loud = noise(3, 64, 64) * np.repeat(np.float32([0.2, 1.8]), 32)  # one half quiet, one loud
-    running, sample = RunningDeviations.of(3), []
-    for half in (slice(0, 32), slice(32, 64)):
-        core, own = (slice(None), half), loud.copy()
-        squares = normalise_laplacian(own, 3, core=core)
-        sample.append((squares, np.abs(own[(slice(None), *core)]).sum()))
-        running.add(squares, 64 * 32)
-    running.end_sample()
-    predicted = sum(total * running.loudness(squares, 64 * 32) for squares, total in sample)
-    normalise_laplacian(loud, 3, running.value(64 * 64))
-    assert predicted == pytest.approx(np.abs(loud).sum(), rel=0.02)
-
-
-def test_running_deviations_survive_a_journal():
-    running = RunningDeviations.of(2)
-    running.add([1.0, 2.0, 3.0], 4)
-    running.end_sample()
-    assert RunningDeviations.from_dict(json.loads(json.dumps(running.as_dict()))) == running
 
 
 def test_a_gaussians_taps_add_up_to_one():

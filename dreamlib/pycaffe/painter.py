@@ -14,7 +14,7 @@ import torch
 from dreamlib.dream import Preprocessing
 from dreamlib.encoding import Encoding
 from dreamlib.objectives import Objective, objective_L2
-from dreamlib.painter import blend, core_of, strength_of
+from dreamlib.painter import blend, core_of, core_slices, strength_of
 
 from .codec import DeviceEncoding
 from .device import current_device
@@ -56,12 +56,12 @@ class DevicePainter:
         self._layer = None if isinstance(objective, Objective) else net._index(end, None)
         self._lane, self._room = None, None
 
-    def paint(self, visit, canvas, target, mean_gradient, turn):
+    def paint(self, visit, *args, **kwargs):
         """Dream a tile: parameters and result are those of `Painter.paint`."""
-        [(_, sum_abs)] = self.paint_many([visit], canvas, target, mean_gradient, turn)
-        return sum_abs
+        [(_, sums)] = self.paint_many([visit], *args, **kwargs)
+        return sums
 
-    def paint_many(self, visits, canvas, target, mean_gradient, turn):
+    def paint_many(self, visits, canvas, target, mean_gradient, turn, deviations=None, base=None):
         """Dream tiles of a phase, several under way at a time.
 
         They change different pixels. Where `target` is `canvas` they must not see each other's
@@ -73,14 +73,14 @@ class DevicePainter:
         Parameters
         ----------
         visits : list of dreamlib.tiles.Visit
-        canvas, target, mean_gradient, turn
+        canvas, target, mean_gradient, turn, deviations, base
             As for `Painter.paint`.
 
         Yields
         ------
         position : int
             In `visits`, in order; the tile has been written to `target`.
-        sum_abs : float
+        sums : tuple of float
             What `Painter.paint` returns.
         """
         if not visits:
@@ -88,9 +88,10 @@ class DevicePainter:
         self._reserve(visits)
         ahead = self._lane.ahead
         try:
-            read = (self._fetch(*item, canvas) for item in enumerate(visits))
+            read = (self._fetch(*item, canvas, base) for item in enumerate(visits))
             begun = (
-                self._begin(*item, canvas, mean_gradient, turn) for item in drawn_ahead(read, ahead)
+                self._begin(*item, canvas, mean_gradient, turn, deviations)
+                for item in drawn_ahead(read, ahead)
             )
             for position, visit, slot in drawn_ahead(begun, ahead):
                 yield position, self._deliver(visit, slot, target)
@@ -102,8 +103,8 @@ class DevicePainter:
         self._reserve([visit])
         _, _, slot = self._fetch(0, visit, canvas)
         self._lane.wait(slot.arrival)
-        image = self._image_of(visit, slot)
-        return float(self._lane.sum_abs(core_of(self._gradient(image), visit)))
+        gradient = self._gradient(self._decoded(slot.planes(slot.incoming, visit), self._image))
+        return tuple(self._sums(gradient, visit).tolist())
 
     # -- buffers ----------------------------------------------------------------------------------
 
@@ -119,32 +120,41 @@ class DevicePainter:
             return
         pixels, lines = max(pixels, self._room[0]), max(lines, self._room[1])
         # What was there goes first: a GPU may have no room for both.
-        self._slots = self._image = self._before = self._codec = None
+        self._slots = self._image = self._base = self._before = self._codec = None
         self._room = (0, 0)
         self._image = torch.empty(3 * pixels, device=device)
+        pulls = self._looks is not None and self._looks.pull_base
+        self._base = torch.empty(3 * pixels if pulls else 0, device=device)
         self._before = torch.empty(3 * pixels if lines else 0, device=device)
         self._codec = DeviceEncoding(self.encoding, device, pixels)
         self._limits = [
             torch.as_tensor(limit, device=device)[:, None, None]
             for limit in self.encoding.rule.limits()
         ]
+        sums = 1 + (self._looks.bands if self._looks else 0)
         # One tile is computed; so many are being fetched before it, and delivered after it.
         self._slots = [
-            _Slot(self._lane, self._codec.carrier, pixels, lines, self.encoding.dtype)
+            _Slot(
+                self._lane, self._codec.carrier, pixels, lines, self.encoding.dtype, sums,
+                self._base.numel(),
+            )
             for _ in range(2 * self._lane.ahead + 1)
-        ]
+        ]  # fmt: skip
         self._lane.settle()
         self._room = (pixels, lines)
 
     # -- a tile's way -----------------------------------------------------------------------------
 
-    def _fetch(self, position, visit, canvas):
+    def _fetch(self, position, visit, canvas, base=None):
         """Read a tile's pixels and send them to the device."""
         slot = self._slots[position % len(self._slots)]
         window = visit.window
         shape = (window.height, window.width, 3)
         canvas.read(window, slot.pixels(slot.incoming, shape))
         parts = [(slot.incoming, 3 * window.height * window.width)]
+        if base is not None:
+            base.read(window, slot.pixels(slot.base, shape))
+            parts.append((slot.base, 3 * window.height * window.width))
         if visit.row_weight is not None:
             rows, columns = visit.core.height, visit.core.width
             weights = slot.weights.host.numpy()
@@ -153,64 +163,70 @@ class DevicePainter:
         slot.arrival = self._lane.upload(parts)
         return position, visit, slot
 
-    def _begin(self, position, visit, slot, canvas, mean_gradient, turn):
+    def _begin(self, position, visit, slot, canvas, mean_gradient, turn, deviations):
         """Let the device dream a tile that is there or on its way, and send it back."""
         strength = strength_of(self._looks, visit, canvas)
         self._lane.wait(slot.arrival)
-        image = self._image_of(visit, slot)
+        incoming = slot.planes(slot.incoming, visit)
+        image, undreamt = self._decoded(incoming, self._image), None
+        if self._base.numel():
+            undreamt = self._decoded(slot.planes(slot.base, visit), self._base)
         if strength is not None:
             strength = torch.as_tensor(strength, device=image.device)
-        first = sum_abs = None
+        sums = []
         for _ in range(self._steps):
             gradient = self._gradient(image)
+            sums.append(self._sums(gradient, visit, deviations))
             # As in `Painter.paint`: the mean grows with the gradients of steps before this one.
-            growth = 1.0 if first is None else torch.where(first > 0, sum_abs / first, 1.0)
+            growth = 1.0
+            if len(sums) > 1:
+                first, last = sums[0][0], sums[-2][0]
+                growth = torch.where(first > 0, last / first, 1.0)
             if mean_gradient is None:
                 mean = self._lane.mean_abs(gradient)
             else:
                 mean = mean_gradient * torch.as_tensor(growth, dtype=torch.float64)
-            sum_abs = self._lane.sum_abs(core_of(gradient, visit))
-            first = sum_abs if first is None else first
             if self._looks:
                 rule = self.encoding.rule
-                self._looks.steer(gradient, image, mean.float(), rule, None, strength)
+                self._looks.steer(gradient, image, mean.float(), rule, undreamt, strength)
             self._ascend(image, gradient, mean)
         (_, _, height, width), core = visit.core, core_of(image, visit)
         if visit.row_weight is not None:
             weights = slot.weights.device
             before = self._before[: core.numel()].view_as(core)
-            self._codec.decode(core_of(slot.planes(visit), visit), before)
+            self._codec.decode(core_of(incoming, visit), before)
             blend(core, before, weights[:height], weights[height : height + width])
         out = slot.outgoing.device[: core.numel()].view(height, width, 3)
         self._codec.encode(core, visit.core, turn, out)
-        slot.sum_abs.device[0] = first
-        slot.arrival = self._lane.download([(slot.outgoing, core.numel()), (slot.sum_abs, 1)])
+        slot.sums.device.copy_(sums[0])
+        parts = [(slot.outgoing, core.numel()), (slot.sums, slot.sums.device.numel())]
+        slot.arrival = self._lane.download(parts)
         return position, visit, slot
 
     def _deliver(self, visit, slot, target):
-        """Write a dreamt tile onto the canvas; return its sum of |gradient|."""
+        """Write a dreamt tile onto the canvas; return its sums."""
         self._lane.finish(slot.arrival)
         shape = (visit.core.height, visit.core.width, 3)
         target.write(visit.core, slot.pixels(slot.outgoing, shape))
-        return slot.sum_abs.host.item()
+        return tuple(slot.sums.host.tolist())
 
     # -- on the device ----------------------------------------------------------------------------
 
-    def _image_of(self, visit, slot):
+    def _decoded(self, planes, buffer):
         """Turn a tile's pixels into the network's values (3, h, w), in the buffer for them."""
-        planes = slot.planes(visit)
-        image = self._image[: planes.numel()].view(planes.shape)
+        image = buffer[: planes.numel()].view(planes.shape)
         self._codec.decode(planes, image)
         return image
 
-    def _gradient(self, image):
-        """Return the gradient at a picture, shaped by the looks."""
-        gradient = self._plain_gradient(image)
+    def _sums(self, gradient, visit, deviations=None):
+        """Do what `Painter._sums` does; the sums are a tensor of float64."""
+        squares = []
         if self._looks:
-            self._looks.shape(gradient)
-        return gradient
+            squares = self._looks.shape(gradient, deviations, core_slices(visit))
+        total = self._lane.sum_abs(core_of(gradient, visit))
+        return torch.stack([total, *(square.double() for square in squares)])
 
-    def _plain_gradient(self, image):
+    def _gradient(self, image):
         """Return the objective's gradient at a picture (3, h, w): float32, the caller's to change.
 
         Unlike `Net.forward` and `Net.backward` this asks for no arrays, so nothing leaves the
@@ -275,18 +291,19 @@ class Tensors:
 class _Slot:
     """The buffers of one tile that is under way."""
 
-    def __init__(self, lane, carrier, pixels, lines, dtype):
+    def __init__(self, lane, carrier, pixels, lines, dtype, sums, base):
         self.incoming = lane.parcel(3 * pixels, carrier)
         self.outgoing = lane.parcel(3 * pixels, carrier)
         self.weights = lane.parcel(lines, torch.float32)
-        self.sum_abs = lane.parcel(1, torch.float64)
+        self.base = lane.parcel(base, carrier)
+        self.sums = lane.parcel(sums, torch.float64)
         self.arrival = None
         self._dtype = dtype
 
-    def planes(self, visit):
-        """View the device's side of what came in as (3, h, w), in the canvas's order."""
+    def planes(self, parcel, visit):
+        """View the device's side of a window's pixels as (3, h, w), in the canvas's order."""
         height, width = visit.window.height, visit.window.width
-        pixels = self.incoming.device[: 3 * height * width].view(height, width, 3)
+        pixels = parcel.device[: 3 * height * width].view(height, width, 3)
         return pixels.permute(2, 0, 1)
 
     def pixels(self, parcel, shape):

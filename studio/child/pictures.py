@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from dreamlib import files, images
-from dreamlib.contact_sheet import shrunken
 from dreamlib.errors import DreamError
 
 #: Formats that are taken -> suffix of their files. What a file is called tells nothing.
@@ -88,6 +87,6 @@ def _save_small(pixels, path, side):
 
 def small_copies(path, folder):
     """Save what lists (thumbnail.jpg) and pages (view.jpg) show of a picture."""
-    view = shrunken(files.open_picture(str(path), 0, "copy.png"), VIEW)
+    view = files.shrunken(files.open_picture(str(path), 0, "copy.png"), VIEW)
     _save_small(view, Path(folder) / "view.jpg", VIEW)
     _save_small(view, Path(folder) / "thumbnail.jpg", THUMBNAIL)

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Make the pictures of docs/usage.md: dreams of the embedded model, of pictures made here too.
+
+    scripts/docs_pictures.py [NAME ...]    # by default all, into docs/pictures/; about a minute
+
+`PICTURES` is the one place for their settings; usage.md shows each beside its picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+from prepare_models import write_atomically  # noqa: E402 (beside this script)
+
+from dreamlib import cli, clouds, flowers  # noqa: E402
+from dreamlib.errors import DreamError  # noqa: E402
+from dreamlib.models import EMBEDDED  # noqa: E402
+
+FOLDER = REPOSITORY / "docs" / "pictures"
+WIDTH, HEIGHT = 304, 190
+
+#: What every picture is made with, beside its own flags.
+COMMON = ("--model", EMBEDDED, "--engine", "torch", "--seed", "1", "--quiet")
+
+#: Longest side in the guide (a contact sheet is larger than a dream), and bytes at most.
+SIDE, BYTES = 800, 40_000
+
+#: Name of a picture: the command's words, INPUT and flags without OUTPUT. An INPUT's own name alone
+#: is that picture, undreamt.
+PICTURES = {
+    "sky": "sky.png",
+    "meadow": "meadow.png",
+    "mask": "mask.png",
+    "block3": "sky.png --end block3",
+    "block6": "sky.png --end block6",
+    "block10": "sky.png --end block10",
+    "block13": "sky.png --end block13/expand --step-size 2 --iterations 20",
+    "noise": "noise:304x190 --octaves 5 --iterations 20 --smooth 0.5,1,2",
+    "octaves1": "sky.png --octaves 1",
+    "octaves6": "sky.png --octaves 6 --octave-scale 1.3",
+    "jitter0": "sky.png --jitter 0",
+    "step4": "sky.png --step-size 4",
+    "mixture": "sky.png --layers 'block10, block3:0.3'",
+    "channel": "sky.png --layers 'block10[38]'",
+    "negative": "sky.png --layers 'block10, block6:-0.5'",
+    "guide": "sky.png --guide meadow.png --iterations 20",
+    "guide-channels": "sky.png --guide meadow.png --guide-mode channels --iterations 20",
+    "balloon": "noise:256x256 --target balloon",
+    "ostrich": "noise:256x256 --target 'ostrich, goldfish' --script fine",
+    "goldfish": "wide.png --target goldfish",
+    "smooth": "sky.png --smooth 0.5,1,2",
+    "laplacian": "sky.png --laplacian 4",
+    "calm": "sky.png --calm 0.3",
+    "keep-colour": "sky.png --keep-colour",
+    "masked": "sky.png --mask mask.png",
+    "strength": "sky.png --strength 0.5",
+    "sheet": "sky.png --contact-sheet 'block?'",
+}
+
+
+def spotlight(width, height):
+    """Make a mask: white in the middle, black at the borders; (height, width) uint8."""
+    down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return np.uint8(np.rint(255 * clouds.smoothstep(0.9, 0.3, np.hypot(down, across))))
+
+
+def write_inputs(folder):
+    """Write the pictures that the commands name into a folder."""
+    inputs = {
+        "sky.png": clouds.clouds(WIDTH, HEIGHT, seed=1),
+        "wide.png": clouds.clouds(2 * WIDTH, 2 * HEIGHT, seed=1),
+        "meadow.png": flowers.flowers(WIDTH, HEIGHT, seed=1),
+        "mask.png": spotlight(WIDTH, HEIGHT),
+    }
+    for name, pixels in inputs.items():
+        Image.fromarray(pixels).save(Path(folder) / name)
+
+
+def make(name, folder):
+    """Dream one picture in the folder of the inputs; gives the path of a PNG."""
+    words = shlex.split(PICTURES[name])
+    if len(words) == 1 and (Path(folder) / words[0]).is_file():
+        return Path(folder) / words[0]
+    output = Path(folder) / f"{name}_made.png"
+    # OUTPUT after INPUT: behind a flag that may stand alone it would be taken for its value.
+    code = cli.main([words[0], str(output), *words[1:], *COMMON])
+    if code:
+        raise DreamError(f"{name}: dream.py {PICTURES[name]} ended with exit code {code}")
+    return output
+
+
+def small_jpeg(path):
+    """Encode a picture as a JPEG of at most `BYTES`, as good as that allows."""
+    with Image.open(path) as image:
+        image = image.convert("RGB")
+    image.thumbnail((SIDE, SIDE), Image.LANCZOS)
+    for quality in range(85, 40, -5):
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality, optimize=True)
+        if buffer.tell() <= BYTES:
+            return buffer.getvalue()
+    raise DreamError(f"{path} does not fit into {BYTES} bytes; make it smaller")
+
+
+def main(argv=None):
+    """Make the pictures that are named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PICTURES))
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    arguments = parser.parse_args(argv)
+    unknown = [name for name in arguments.names if name not in PICTURES]
+    if unknown:
+        parser.error(f"no picture is called {', '.join(unknown)}; there are {', '.join(PICTURES)}")
+    target = arguments.folder.resolve()
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        write_inputs(folder)
+        for name in arguments.names or PICTURES:
+            jpeg = small_jpeg(make(name, folder))
+            write_atomically(target / f"{name}.jpg", jpeg)
+            print(f"{name}.jpg: {len(jpeg) / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DreamError as error:
+        sys.exit(f"docs_pictures.py: {error}")
