@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ import numpy as np
 from dreamlib import engines
 from dreamlib.clouds import clouds
 from dreamlib.contact_sheet import small_dreams
-from dreamlib.errors import DreamError
 from dreamlib.models import find_model
 from dreamlib.settings import BY_NAME
 from dreamlib.sheet_items import choose_items
@@ -20,8 +20,8 @@ from dreamlib.sheet_items import choose_items
 #: room for a whole creature.
 DREAMT, KEPT = 192, 128
 
-#: Steps of a class that is only to be told from others, and the size of the picture.
-CLASS_STEPS, CLASS_SIDE = 48, 256
+#: How a class is drawn that is only to be told from others, and the size of the picture.
+GLIMPSE, CLASS_SIDE = Path(__file__).resolve().parent / "glimpse.toml", 224
 
 
 def dream_layers(order, say, leave):
@@ -73,22 +73,16 @@ def draw_class(order, say, leave):
     order : dict
         model, index (of the class), output (a JPEG).
     """
-    from dreamlib.deepdraw import deepdraw, noise
-    from dreamlib.objectives import class_objective
-    from dreamlib.octave_scripts import Octave
+    from PIL import Image
 
-    model = find_model(order["model"])
-    if not model.class_layer:
-        raise DreamError(f"model {model.name} has no classes to draw")
-    net = engines.load_net(model)
-    np.random.seed(0)
-    octave = Octave(
-        iter_n=CLASS_STEPS, start_step_size=24, end_step_size=6, start_sigma=2.5, end_sigma=0.7
-    )
-    drawn = deepdraw(
-        net, noise(CLASS_SIDE, CLASS_SIDE), [octave], class_objective([(order["index"], 1.0)]),
-        model.class_layer,
-    )  # fmt: skip
+    from dreamlib.session import run_dream
+    from dreamlib.settings import Settings
+
     output = Path(order["output"])
     output.parent.mkdir(parents=True, exist_ok=True)
-    _save(np.uint8(np.rint(np.clip(drawn, 0, 255))), output)
+    settings = Settings(
+        model=order["model"], target=str(order["index"]), script=str(GLIMPSE), seed=0, quiet=True
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = run_dream(f"noise:{CLASS_SIDE}x{CLASS_SIDE}", f"{folder}/class.png", settings)
+        _save(np.asarray(Image.open(drawn.path)), output)

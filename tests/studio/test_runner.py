@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import threading
@@ -245,6 +246,23 @@ def test_examples_of_layers_are_made_and_listed(models, tmp_path):
     assert shown
     assert all((tmp_path / f"{number}.jpg").exists() for number in shown)
     assert (tmp_path / "complete").exists()
+
+
+def test_a_class_is_drawn_once_when_somebody_looks_at_it(ann, monkeypatch):
+    from dreamlib.models import EMBEDDED
+    from studio.dreams import examples
+    from tests.embedded import prepared_model
+
+    prepared_model()
+    monkeypatch.delenv("DREAM_MODELS")
+    assert ann.get(f"/examples/{EMBEDDED}/classes.json?q=goldfish").json()["classes"] == [
+        {"number": 1, "name": "goldfish, Carassius auratus"}
+    ]
+    drawn = ann.get(f"/examples/{EMBEDDED}/classes/1.jpg").getvalue()
+    assert Image.open(io.BytesIO(drawn)).size == (128, 128)
+    monkeypatch.setattr(examples, "ask", None)
+    assert ann.get(f"/examples/{EMBEDDED}/classes/1.jpg").getvalue() == drawn
+    assert ann.get(f"/examples/{EMBEDDED}/classes/1000.jpg").status_code == 404
 
 
 def test_dreaming_again_takes_the_result_into_the_library(ann, picture):
