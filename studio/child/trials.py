@@ -83,7 +83,7 @@ def tell_plan(order, say, leave):
     """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / f"dream{order['suffix']}"
-        settings = Settings(
-            **order["values"], quiet=True, work_dir=f"{folder}/work", gpu=order["gpu"]
-        )
+        # As the dream will be: drawings by a script know no work folder.
+        own = {} if order["values"].get("script") else {"work_dir": f"{folder}/work"}
+        settings = Settings(**order["values"], **own, quiet=True, gpu=order["gpu"])
         return {"plan": plan(prepare(order["source"], output, settings, planning=True))}
