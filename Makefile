@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 STUDIO := $(VENV)/.studio
 
-.PHONY: help setup demo serve test test-caffe golden lint format bench bench-giant profile fetch-model clean
+.PHONY: help setup demo serve test test-caffe golden lint format bench bench-films bench-giant profile \
+	fetch-model clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +55,11 @@ bench: setup ## seconds and memory of a step: the notebook on real Caffe, ours, 
 	$(BIN)/python benchmarks/tile_step.py
 	$(BIN)/python benchmarks/layers.py
 	$(BIN)/python benchmarks/roll.py
+	$(BIN)/python benchmarks/distort.py
+
+bench-films: setup ## films: time and memory of each format, optical flow, overhead of a frame
+	$(BIN)/python benchmarks/films.py
+	$(BIN)/python benchmarks/films.py --overhead
 
 bench-giant: setup ## large pictures: memory, speed, seams, normalisation, workers; an hour or two
 	$(BIN)/python benchmarks/giant.py --megapixels 4 100

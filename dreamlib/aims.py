@@ -124,9 +124,7 @@ def settle_aims(net, model, settings):
                 f"--guide-layer: there is no layer {layer!r} to dream (all: --list-layers)"
                 f"{nearest(layer or '', shapes)}"
             )
-        guides = parse_weights(settings.guide, "--guide")
-        text = ", ".join(f"{os.path.abspath(path)}:{weight:g}" for path, weight in guides)
-        settings = settings.replace(guide=text, guide_layer=layer)
+        settings = settings.replace(guide=lasting_guides(settings.guide), guide_layer=layer)
         names.append(layer)
     if settings.layers:
         names += parse_layers(settings.layers, shapes).layers
@@ -142,13 +140,24 @@ def _settled_targets(shapes, model, settings):
             "class_layer = LAYER, the one before the softmax, into its model.toml, or take another "
             "--model"
         )
-    random_state = np.random.RandomState(settings.seed)
-    targets = parse_targets(settings.target, labels_of(model), random_state)
+    text = numbered_targets(settings.target, model, settings.seed)
     classes = shapes[model.class_layer][1]
-    for index, _ in targets:
+    for index, _ in parse_targets(text, [], None):
         if index >= classes:
             raise DreamError(f"--target: there is no class {index}; expected 0 to {classes - 1}")
+    return text
+
+
+def numbered_targets(text, model, seed):
+    """Write targets as numbers and weights; a random one is drawn by the seed."""
+    targets = parse_targets(text, labels_of(model), np.random.RandomState(seed))
     return ", ".join(str(i) if weight == 1 else f"{i}:{weight:.9g}" for i, weight in targets)
+
+
+def lasting_guides(text):
+    """Write guide pictures by their absolute paths."""
+    guides = parse_weights(text, "--guide")
+    return ", ".join(f"{os.path.abspath(path)}:{weight:g}" for path, weight in guides)
 
 
 def describe(model, settings):

@@ -9,12 +9,12 @@ import os
 import signal
 import sys
 
-from . import __version__
-from .configuration import load_config, save_config
+from . import __version__, commands
+from .commands import EXIT_INTERRUPTED, EXIT_REFUSED
+from .configuration import load_config
 from .errors import DreamError
-from .settings import BY_NAME, KNOBS, Settings
+from .settings import KNOBS, Settings
 
-EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
 EXIT_UNREAD = 141  # as a shell reports a command whose reader went away
 
 EXAMPLES = """\
@@ -25,7 +25,7 @@ examples:
   dream.py sky.jpg again.png --config deep.jpg      the settings that made deep.jpg
 """
 
-HEADINGS = ("network", "dream", "looks", "large pictures", "output")
+HEADINGS = ("network", "dream", "looks", "large pictures", "films", "output")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,6 +72,9 @@ def build_parser():
         "--contact-sheet", nargs="?", const="", metavar="LAYER", help="a sheet of small dreams of "
         "all layers; of a LAYER's channels, LAYER[0-31] for some; of layers by a pattern, 'conv4*'"
     )  # fmt: skip
+    about.add_argument(
+        "--assemble", metavar="DIR", help="dream nothing: make films of the frames in a folder"
+    )
     about.add_argument("--find-class", metavar="TEXT", help="the model's classes by name")
     about.add_argument("--list-models", action="store_true", help="models, and how to get them")
     about.add_argument("--list-layers", action="store_true", help="layers of the model")
@@ -172,169 +175,20 @@ def _main(argv):
 def _run(parser, arguments):
     settings = settings_from(arguments)
     if arguments.list_models:
-        return _list_models()
+        return commands.show_models()
     if arguments.list_layers:
-        return _list_layers(settings)
+        return commands.show_layers(settings)
     if arguments.find_class is not None:
-        return _find_class(settings, arguments.find_class)
+        return commands.show_classes(settings, arguments.find_class)
+    if arguments.assemble is not None:
+        return commands.assemble(parser, arguments, settings)
     if arguments.contact_sheet is not None:
-        return _contact_sheet(parser, arguments, settings)
+        return commands.contact_sheet(parser, arguments, settings)
+    if arguments.input and commands.is_film(arguments.input, settings):
+        return commands.film(parser, arguments, settings)
     if arguments.input:
-        return _dream(arguments, settings)
+        return commands.dream(arguments, settings)
     if not arguments.save_config:
         parser.error("an INPUT picture is missing (dream.py --help shows examples)")
-    _save_config(arguments.save_config, settings)
-    return 0
-
-
-def _save_config(path, settings):
-    if settings.model:
-        from .models import lasting_name
-
-        settings = settings.replace(model=lasting_name(settings.model))
-    save_config(path, settings)
-    if not settings.quiet:
-        print(f"settings written to {path}")
-
-
-def _say(settings, text):
-    if not settings.quiet:
-        print(text, file=sys.stderr)
-
-
-def _dream(arguments, settings):
-    from .aims import describe  # these are not for --help: scipy takes its time
-    from .classify import seen_as
-    from .files import loses_alpha, open_picture
-    from .preparation import prepare
-    from .session import run
-
-    job = prepare(arguments.input, arguments.output, settings, planning=arguments.plan)
-    if settings.model is None:
-        _say(settings, _announce_model())
-    if arguments.save_config:
-        _save_config(arguments.save_config, settings)
-    if arguments.plan:
-        from .plan import plan
-
-        print(plan(job))
-        return 0
-    if loses_alpha(job.picture, job.output):
-        _say(
-            settings, f"{job.output} cannot hold the input's transparency; .png, .webp or .tif can"
-        )
-    if job.folder:
-        _say(settings, f"work folder: {job.folder.path}, up to {job.demand.canvases / 1e9:.2f} GB")
-    try:
-        if settings.classify:
-            print(f"before: {seen_as(job.net, job.model, job.picture)}")
-        result = run(job)
-    except KeyboardInterrupt:
-        if not job.folder:
-            raise
-        print(f"dream.py: stopped at once; {_way_on(job.folder.path)}", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    if not result.embedded:
-        _say(settings, f"{result.path.suffix} pictures cannot carry their settings: use "
-             "--save-config to keep them")  # fmt: skip
-    used = result.settings
-    if not settings.quiet:
-        print(
-            f"{result.path}: {describe(job.model, used)}, {used.engine} on {result.device}, "
-            f"seed {used.seed}, {result.seconds:.1f} s"
-        )
-    if settings.classify:
-        written = open_picture(str(result.path), None, "")
-        print(f"after: {seen_as(job.net, job.model, written)}")
-    if result.interrupted:
-        _say(settings, "stopped early; the picture so far is saved")
-        if result.work_folder:
-            _say(settings, _way_on(result.work_folder))
-        return EXIT_INTERRUPTED
-    return 0
-
-
-def _way_on(work_folder):
-    """Say how an interrupted dream is gone on with."""
-    return f"go on with --resume --work-dir {work_folder}"
-
-
-def _contact_sheet(parser, arguments, settings):
-    unused = ["end", "layers", "guide", "guide_layer", "guide_mode"]
-    unused += [knob.name for knob in KNOBS if knob.group in ("looks", "large pictures")]
-    flags = [BY_NAME[name].flag for name in unused if hasattr(arguments, name)]
-    flags += ["--plan"] * arguments.plan + ["--save-config"] * bool(arguments.save_config)
-    if flags:
-        parser.error(
-            f"--contact-sheet makes small dreams, for which {', '.join(flags)} mean nothing"
-        )
-    if not arguments.input:
-        parser.error("an INPUT picture is missing; write it before --contact-sheet")
-    from .contact_sheet import run
-
-    if settings.model is None:
-        _say(settings, _announce_model())
-    sheet = run(arguments.input, arguments.output, arguments.contact_sheet, settings)
-    used = sheet.settings
-    if not settings.quiet:
-        print(f"{sheet.path}: {sheet.cells} small dreams of {used.model}, {used.engine}, "
-              f"seed {used.seed}, {sheet.seconds:.1f} s")  # fmt: skip
-    if sheet.interrupted:
-        _say(settings, "stopped early; the finished cells are saved")
-        return EXIT_INTERRUPTED
-    return 0
-
-
-def _announce_model():
-    """Say which model runs when the user named none, and how to get the notebook's."""
-    from .models import EMBEDDED, GOOGLENET, find_model
-
-    model = find_model(None)
-    if model.name != EMBEDDED:
-        return f"model: {model.name}"
-    fetch = find_model(GOOGLENET).fetch
-    return f"model: {EMBEDDED}; for the notebook's {GOOGLENET} run: {fetch}"
-
-
-def _find_class(settings, text):
-    from .labels import find_class
-    from .models import find_model
-
-    model = find_model(settings.model)
-    found = find_class(model.read_labels(), text)
-    if not found:
-        raise DreamError(
-            f"model {model.name} has no class named {text!r}, nor one with a name like it; try "
-            "another word"
-        )
-    for index, label in found:
-        print(f"{index:4} {label}")
-    return 0
-
-
-def _list_models():
-    from .models import find_model, list_models
-
-    default = find_model(None).name
-    for model in list_models():
-        mark = "*" if model.name == default else " "
-        state = f"dreams {model.end}" if model.has_weights else f"to get it: {model.fetch}"
-        print(f"{mark} {model.name:24} {state}")
-    print("* is used without --model; a folder with prototxt and caffemodel can be named as well")
-    return 0
-
-
-def _list_layers(settings):
-    from .engines import load_layers
-    from .layers import dreamable_layers
-    from .models import find_model
-
-    model = find_model(settings.model)
-    net = load_layers(model, settings.engine)
-    height, width = net.blobs["data"].shape[2:]
-    print(f"{model.name}: layers to dream, with their size (C x H x W) at {width} x {height}")
-    for name, kind, shape in dreamable_layers(net):
-        mark = "*" if name == model.end else " "
-        print(f"{mark} {name:32} {kind:16} {' x '.join(map(str, shape[1:]))}")
-    print("* is dreamt without --end" if model.end else "choose one with --end")
+    commands.write_config(arguments.save_config, settings)
     return 0

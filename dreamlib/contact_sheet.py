@@ -123,7 +123,7 @@ def small_dreams(net, pixels, items, definition=None, quiet=False, seed=0, **dre
     dream = {**DREAM, **dream}
     planned = _plan(net, items, pixels.shape[:2], definition, dream)
     sizes = [octave for one in planned for octave in one.sizes]
-    with Progress(sizes, dream["iterations"], quiet, cells=len(planned)) as progress:
+    with Progress(sizes, dream["iterations"], quiet, parts=("cell", len(planned))) as progress:
         for index, one in enumerate(planned):
             cell, finished = _dreamt(net, pixels, one, index, progress, seed, dream)
             if finished:

@@ -14,6 +14,7 @@ import tempfile
 
 import numpy as np
 
+from .caffe_gpu import require_gpu
 from .errors import DreamError, reading
 from .names import nearest
 
@@ -39,12 +40,14 @@ def load_caffe(engine="auto", gpu=None):
     Raises
     ------
     DreamError
-        The engine is not installed, or has no such device.
+        The engine is not installed, or cannot compute on such a device.
     """
     caffe = _engine(engine)
     if gpu is None:
         caffe.set_mode_cpu()
     else:
+        if caffe.__name__ == "caffe":
+            require_gpu(gpu)
         caffe.set_device(gpu)
         caffe.set_mode_gpu()
     return caffe

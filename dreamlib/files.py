@@ -17,6 +17,9 @@ from .errors import DreamError
 #: Pixels from which on a picture is read by strips.
 LARGE = 1 << 24
 
+#: Names of clips end so.
+CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv")
+
 #: Outputs that libvips alone writes.
 DEEP_ZOOM = ".dzi"
 
@@ -55,6 +58,11 @@ def open_picture(source, seed, output, tiff="strip"):
                 "'dreamlib[vips]', or name another output"
             )
     return images.load_picture(source)
+
+
+def is_clip(source):
+    """Tell by its name whether a source is a clip, not a picture."""
+    return Path(source).suffix.lower() in CLIPS
 
 
 def has_libvips():

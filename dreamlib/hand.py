@@ -10,13 +10,17 @@ import sys
 import tempfile
 from collections import deque
 from contextlib import suppress
-from pathlib import Path
+
+from . import processes
 
 #: The settings that a worker must know to paint as its parent would.
 NEEDED = ("schedule", "tile_size", "overlap", "wrap", "jitter", "seed", "iterations", "end",
           "step_size", "clip", "storage", "tile_steps", "target", "script", "layers", "guide",
           "guide_layer", "guide_mode", "smooth", "laplacian", "calm", "pull_mean", "pull_base",
           "mask", "mask_on")  # fmt: skip
+
+#: What tells libraries how many threads to use.
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 #: Seconds that a worker may take to notice the end of its input; after that it is killed.
 PATIENCE = 5
@@ -63,7 +67,7 @@ class Hand:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "dreamlib.worker"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words,
-            env=_environment(threads),
+            env=processes.environment(**dict.fromkeys(THREADS, str(threads))),
             start_new_session=True,  # Ctrl-C does not reach it, not even before it ignores it
         )  # fmt: skip
         self.pid = self._process.pid
@@ -122,19 +126,6 @@ class Hand:
             words.seek(max(0, words.seek(0, os.SEEK_END) - LAST_BYTES))
             lines = words.read().decode(errors="replace").splitlines()[-LAST_LINES:]
         return "\n  ".join([_ending(self._process.returncode), *lines])
-
-
-def _environment(threads):
-    """Return the environment of a worker: dreamlib is found, and libraries use `threads`."""
-    root = str(Path(__file__).resolve().parent.parent)
-    places = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    return {
-        **os.environ,
-        **dict.fromkeys(names, str(threads)),
-        "PYTHONPATH": os.pathsep.join(places),
-        "PYTHONSAFEPATH": "1",  # python -m would import from the current folder first
-    }
 
 
 def _ending(code):

@@ -11,19 +11,28 @@ import numpy as np
 from . import budget, drawing, engines, files, images
 from .aims import network_of, settle_aims
 from .canvas import WRAPS, Window
-from .checkpoint import WorkFolder, fingerprint
+from .checkpoint import WorkFolder
 from .crew import parse_devices
 from .deepdraw import grey_noise
 from .dreamer import region_frames, whole_frames
 from .errors import DreamError
 from .layers import check_layer
 from .looks import Looks
-from .mixtures import parse_weights
 from .models import find_model, lasting_name
 from .octave_scripts import lasting_script, load_script
 from .octaves import octave_sizes
+from .resuming import fingerprints, refuse_changes, resumed
 from .settings import Settings
 from .shapes import check_octaves_fit, misfit
+
+
+class Network(NamedTuple):
+    """A network that is loaded."""
+
+    published: object  #: the `dreamlib.models.Model` that was named
+    model: object  #: what runs of it: see `dreamlib.aims.network_of`
+    net: object
+    definition: object  #: its prototxt
 
 
 class Job(NamedTuple):
@@ -82,81 +91,136 @@ def prepare(source, output, settings, planning=False):
         if settings.resume:
             folder = WorkFolder(work_dir, resume=True)
             on_error.callback(folder.close)
-            settings = _resumed(settings, folder)
-        model = find_model(settings.model)
-        seed = settings.seed
-        if seed is None:
-            seed = int(np.random.SeedSequence().generate_state(1)[0])
-        picture = files.open_picture(source, seed, output, settings.tiff)
-        size, noise = (picture.height, picture.width), isinstance(picture, images.Noise)
-        settings = drawing.settle_script(settings, noise, size[0] * size[1])
-        script = None
-        if settings.script:
-            script = load_script(settings.script)
-        if noise and (script or settings.target):
-            picture = grey_noise(*size, seed)
-        published, model = model, network_of(model, settings, settings.engine)
-        net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
-        settings = settings.replace(
-            model=lasting_name(settings.model or model.name),
-            engine=engines.engine_name(net),
-            end=settings.end or model.end or None,
-            seed=seed,
-            mask=settings.mask and str(Path(settings.mask).absolute()),
-            script=settings.script and lasting_script(settings.script),
-        )
-        settings = settle_aims(net, model, settings)
-        check_layer(net, settings.end, model)
-        definition = engines.read_definition(model, settings.engine)
-        base = budget.resident_memory()
-        if script:
-            sizes, demand = drawing.prepare_drawing(
-                net, model, definition, settings, script, size, not noise, base
-            )
-            files.check_output(output, size[1], size[0])
-            Looks.of(settings)
-            on_error.pop_all()
-            return Job(
-                output, picture, picture.dtype == np.uint16, model, net,
-                settings.replace(storage="float32", wrap="none"), settings, sizes,
-                whole_frames([size]), None, "none", WRAPS["none"], demand, script, not noise, None,
-            )  # fmt: skip
-        if settings.target and "octaves" not in settings.given:
-            settings = settings.replace(octaves=_octaves_that_fit(definition, settings, size))
-        sizes = octave_sizes(*size, settings.octaves, settings.octave_scale)
-        region = _region(settings.region, size)
-        frames = region_frames(sizes, region) if region else whole_frames(sizes)
-        written = region or frames[-1]
-        files.check_output(output, written.width, written.height)
-        check_octaves_fit(definition, settings.end, [frame[2:] for frame in frames])
-        workers = parse_devices(settings.devices) if settings.devices else []
-        gpus = [gpu for gpu in [*workers, settings.gpu] if gpu is not None]
-        free = [engines.free_gpu_memory(settings.engine, gpu) for gpu in gpus]
-        chosen, demand = budget.choose(
-            settings, frames[-1][2:], definition, picture.dtype, base, bool(gpus), len(workers),
-            min(free, default=None),
-        )  # fmt: skip
-        check_tiles(definition, chosen, sizes)
-        Looks.of(chosen)  # refuses a mask that cannot be read
-        # What follows from the rest is not recorded: another picture may need it otherwise.
-        recorded = chosen.replace(wrap=settings.wrap, storage=settings.storage)
-        wrap = chosen.wrap if not region else "none"
-        # The notebook rolls a picture around but does not resample it so: only what was asked for.
-        closed = WRAPS[wrap if settings.wrap else "none"]
-        if not planning and (settings.work_dir or settings.resume or not demand.in_ram):
+            settings = resumed(settings, folder)
+        settings = with_seed(settings)
+        picture = files.open_picture(source, settings.seed, output, settings.tiff)
+        settings, picture = choose_way(settings, picture)
+        network = open_network(settings)
+        job = settle(network, picture, settings, output)
+        in_folder = settings.work_dir or settings.resume or not job.demand.in_ram
+        if in_folder and not planning:
             record = {
-                "settings": recorded.recorded(),
-                "files": _fingerprints(source, published, recorded),
+                "settings": job.recorded.recorded(),
+                "files": fingerprints(source, network.published, job.recorded),
             }
             folder = folder or WorkFolder(work_dir)
             on_error.callback(folder.close)
             if folder.record:
-                _refuse_changes(folder, record)
-            folder.begin(record, chosen.storage, wrap, demand.canvases)
+                refuse_changes(folder, record)
+            folder.begin(record, job.settings.storage, job.wrap, job.demand.canvases)
+            job = job._replace(folder=folder)
         on_error.pop_all()
+    return job
+
+
+def with_seed(settings):
+    """Return the settings with a seed, drawn where none is given."""
+    if settings.seed is not None:
+        return settings
+    return settings.replace(seed=int(np.random.SeedSequence().generate_state(1)[0]))
+
+
+def choose_way(settings, picture):
+    """Choose between octaves and a script, and the noise that the latter begins with.
+
+    Returns
+    -------
+    Settings, picture
+    """
+    noise = isinstance(picture, images.Noise)
+    settings = drawing.settle_script(settings, noise, picture.height * picture.width)
+    if noise and (settings.script or settings.target):
+        picture = grey_noise(picture.height, picture.width, settings.seed)
+    return settings, picture
+
+
+def open_network(settings):
+    """Load the network of settings that `choose_way` has seen."""
+    published = find_model(settings.model)
+    model = network_of(published, settings, settings.engine)
+    net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
+    return Network(published, model, net, engines.read_definition(model, settings.engine))
+
+
+def settle(network, picture, settings, output):
+    """Choose what settings leave open for one picture, and refuse what cannot be.
+
+    Parameters
+    ----------
+    network : Network
+    picture : picture
+        See `dreamlib.files`.
+    settings : Settings
+        As `choose_way` returns them.
+    output : str
+
+    Returns
+    -------
+    Job
+        Without a folder.
+
+    Raises
+    ------
+    DreamError
+    """
+    model, net = network.model, network.net
+    settings = settings.replace(
+        model=lasting_name(settings.model or model.name),
+        engine=engines.engine_name(net),
+        end=settings.end or model.end or None,
+        mask=settings.mask and str(Path(settings.mask).absolute()),
+        script=settings.script and lasting_script(settings.script),
+    )
+    settings = settle_aims(net, model, settings)
+    check_layer(net, settings.end, model)
+    Looks.of(settings)  # refuses a mask that cannot be read
+    job = (_drawn if settings.script else _by_octaves)(network, picture, settings, output)
+    written = job.region or job.frames[-1]
+    files.check_output(output, written.width, written.height)
+    return job
+
+
+def _drawn(network, picture, settings, output):
+    """Settle a drawing by an octave script."""
+    size, keep = (picture.height, picture.width), not isinstance(picture, images.Noise)
+    script = load_script(settings.script)
+    sizes, demand = drawing.prepare_drawing(
+        network.net, network.model, network.definition, settings, script, size, keep,
+        budget.resident_memory(),
+    )  # fmt: skip
     return Job(
-        output, picture, picture.dtype == np.uint16, model, net, chosen.replace(wrap=wrap),
-        recorded, sizes, frames, region, wrap, closed, demand, None, False, folder,
+        output, picture, picture.dtype == np.uint16, network.model, network.net,
+        settings.replace(storage="float32", wrap="none"), settings, sizes, whole_frames([size]),
+        None, "none", WRAPS["none"], demand, script, keep, None,
+    )  # fmt: skip
+
+
+def _by_octaves(network, picture, settings, output):
+    """Settle a dream by octaves."""
+    size, definition = (picture.height, picture.width), network.definition
+    if settings.target and "octaves" not in settings.given:
+        settings = settings.replace(octaves=_octaves_that_fit(definition, settings, size))
+    sizes = octave_sizes(*size, settings.octaves, settings.octave_scale)
+    region = _region(settings.region, size)
+    frames = region_frames(sizes, region) if region else whole_frames(sizes)
+    check_octaves_fit(definition, settings.end, [frame[2:] for frame in frames])
+    workers = parse_devices(settings.devices) if settings.devices else []
+    gpus = [gpu for gpu in [*workers, settings.gpu] if gpu is not None]
+    free = [engines.free_gpu_memory(settings.engine, gpu) for gpu in gpus]
+    chosen, demand = budget.choose(
+        settings, frames[-1][2:], definition, picture.dtype, budget.resident_memory(), bool(gpus),
+        len(workers), min(free, default=None),
+    )  # fmt: skip
+    check_tiles(definition, chosen, sizes)
+    # What follows from the rest is not recorded: another picture may need it otherwise.
+    recorded = chosen.replace(wrap=settings.wrap, storage=settings.storage)
+    wrap = chosen.wrap if not region else "none"
+    # The notebook rolls a picture around but does not resample it so: only what was asked for.
+    closed = WRAPS[wrap if settings.wrap else "none"]
+    return Job(
+        output, picture, picture.dtype == np.uint16, network.model, network.net,
+        chosen.replace(wrap=wrap), recorded, sizes, frames, region, wrap, closed, demand, None,
+        False, None,
     )  # fmt: skip
 
 
@@ -175,62 +239,6 @@ def default_output(source):
     """Name the output of an input: its stem and ``_dream.png``, in the current folder."""
     stem = "noise" if str(source).startswith("noise:") else Path(source).stem
     return f"{stem}_dream.png"
-
-
-def _resumed(settings, folder):
-    """Return the settings that the unfinished dream was begun with; refuse others."""
-    before = folder.record["settings"]
-    now = settings.recorded()
-    changed = [
-        f"{name} was {before.get(name, 'left open')}, is now {now[name]}"
-        for name in sorted(settings.given & set(now))
-        if now[name] != before.get(name) and not (name == "model" and _same_model(now, before))
-    ]
-    if changed:
-        raise DreamError(
-            f"the dream in {folder.path} was begun with other settings: {'; '.join(changed)}. "
-            "Resume it with its own (none need be given), or begin anew in another --work-dir"
-        )
-    return settings.replace(**before)
-
-
-def _same_model(now, before):
-    return lasting_name(now["model"]) == before["model"]
-
-
-def _fingerprints(source, model, settings):
-    """Return what identifies the files that a dream is made of, by what they are to it."""
-    noise = source.startswith("noise:")
-    prints = {
-        "the input picture": source if noise else fingerprint(source),
-        "the model's weights": fingerprint(model.weights),
-    }
-    guides = parse_weights(settings.guide, "--guide") if settings.guide else []
-    pictures = [(f"the guide picture {path}", path) for path, _ in guides]
-    if settings.mask:
-        pictures.append((f"the mask {settings.mask}", settings.mask))
-    for name, path in pictures:
-        files.open_picture(path, 0, "", "strip")  # refuses what is none, before there is a folder
-        prints[name] = fingerprint(path)
-    return prints
-
-
-def _refuse_changes(folder, record):
-    """Refuse to go on with a dream whose pictures or network are not what they were."""
-    for name, now in record["files"].items():
-        before = folder.record["files"][name]
-        if now != before:
-            raise DreamError(
-                f"{name} of the dream in {folder.path} has changed since it was begun: it was "
-                f"{_described(before)}, is now {_described(now)}. Bring it back, or begin anew in "
-                "another --work-dir"
-            )
-
-
-def _described(print_of_file):
-    if isinstance(print_of_file, str):
-        return print_of_file
-    return f"{print_of_file['bytes']} bytes with SHA-256 {print_of_file['sha256'][:12]}..."
 
 
 def _region(text, size):

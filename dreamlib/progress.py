@@ -56,9 +56,9 @@ class Progress:
         Show nothing.
     stream : file, optional
         stderr by default.
-    cells : int, optional
-        Where a sheet of so many small dreams is made, not one dream: steps then tell their cell for
-        their octave, and there is no log line for each of them.
+    parts : (str, int), optional
+        Where many dreams are made, not one: what each is called, and how many there are. Steps then
+        tell their part for their octave, and there is no log line for each of them.
     listener : callable, optional
         Given a `Report` after the first step, the last, and those between at most every
         `REPORT_INTERVAL` seconds. Where it returns True the dream is to be left.
@@ -73,14 +73,14 @@ class Progress:
         Whether the listener wanted the dream to be left.
     """
 
-    def __init__(self, sizes, iterations, quiet=False, stream=None, cells=None, listener=None):
+    def __init__(self, sizes, iterations, quiet=False, stream=None, parts=None, listener=None):
         self._iterations = [iterations] * len(sizes) if isinstance(iterations, int) else iterations
         steps = zip(sizes, self._iterations)
         self.total = sum(height * width * count for (height, width), count in steps)
         self.done = self._skipped = 0
         self.interrupted = self.left = False
-        self._part, self._parts = ("cell", cells) if cells else ("octave", len(sizes))
-        self._many = bool(cells)
+        self._part, self._parts = parts or ("octave", len(sizes))
+        self._many = bool(parts)
         self._stream = stream or sys.stderr
         self._quiet = quiet
         self._on_terminal = self._stream.isatty()
@@ -171,10 +171,9 @@ class Progress:
         self._last_line, self._last_octave = now, step.octave
         left = self._seconds_left(now)
         height, width = step.shape
-        self.say(
-            f"{100 * self.done / self.total:3.0f}%  {label} ({width} x {height})  "
-            f"step {step.iteration + 1}/{self._count(step)}  {left:.0f} s left"
-        )
+        if not self._many:
+            label += f" ({width} x {height})  step {step.iteration + 1}/{self._count(step)}"
+        self.say(f"{100 * self.done / self.total:3.0f}%  {label}  {left:.0f} s left")
 
     def _interrupt(self, number, frame):
         if self.interrupted:

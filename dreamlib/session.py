@@ -72,24 +72,14 @@ def run(job, listener=None):
         The listener wanted it.
     """
     settings = job.settings
-    looks = Looks.of(settings)
     store = job.folder or InMemory(settings.storage, job.wrap)
-    source = _source(job, store, Preprocessing.of(job.net))
     begin = time.monotonic()
     # Progress goes on to hear Ctrl-C while the picture is written: it is not lost at the very end.
-    with Progress(*_work(job), settings.quiet, listener=listener) as progress:
+    with Progress(*work(job), settings.quiet, listener=listener) as progress:
         with _letting_go(job):
-            if job.script:
-                canvas, encoding = drawing.draw(job, source, looks, progress)
-            else:
-                canvas, encoding = _paint(job, store, source, looks, progress)
-            if progress.left:  # a drawing has ended early
-                raise Left
-        if looks.on_results:
-            canvas = _finished(job, store, looks, encoding, canvas, source)
+            canvas, encoding = _dream(job, store, progress)
         seconds = time.monotonic() - begin
         interrupted = progress.interrupted
-        del source
         if isinstance(store, InMemory):
             _make_room(job, store)
         text = to_toml(job.recorded)
@@ -118,7 +108,40 @@ def _letting_go(job):
         raise
 
 
-def _work(job):
+def dream_levels(job, progress):
+    """Dream a job in RAM, and write nothing.
+
+    Parameters
+    ----------
+    job : dreamlib.preparation.Job
+        Without a folder.
+    progress : dreamlib.progress.Progress
+
+    Returns
+    -------
+    (H, W, 3) ndarray of float32
+        RGB, 0 to 255 unless the dream ran without clipping.
+    """
+    canvas, encoding = _dream(job, InMemory(job.settings.storage, job.wrap), progress)
+    return encoding.as_levels(canvas.array())
+
+
+def _dream(job, store, progress):
+    """Dream a job: the canvas, and how the picture lies on it."""
+    looks = Looks.of(job.settings)
+    source = _source(job, store, Preprocessing.of(job.net))
+    if job.script:
+        canvas, encoding = drawing.draw(job, source, looks, progress)
+    else:
+        canvas, encoding = _paint(job, store, source, looks, progress)
+    if progress.left:  # a drawing has ended early
+        raise Left
+    if looks.on_results:
+        canvas = _finished(job, store, looks, encoding, canvas, source)
+    return canvas, encoding
+
+
+def work(job):
     """Return the sizes that steps are taken on, and how many steps on each."""
     if job.script:
         return drawing.work(job)

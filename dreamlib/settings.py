@@ -219,6 +219,31 @@ KNOBS = (
     Knob("preview", float, None, "write a small OUTPUT.preview.jpg of the dream so far every so "
          "many minutes", "large pictures", above=0, high=100_000, metavar="MINUTES",
          recorded=False),
+    Knob("frames", int, None, "dream so many frames, each from the one before; OUTPUT is a folder",
+         "films", low=1, high=1_000_000, metavar="N", recorded=False),
+    Knob("distort", str, None, "what happens to a frame before it is dreamt again, as "
+         "zoom:0.05, rotate:2, shift:3,0, roll:rows:sine(12,80), hue:3 (docs/distortions.md) "
+         "[zoom:0.05]", "films", metavar="CHAIN"),
+    Knob("distort_every", int, None, "distort each so many frames alone", "films", low=1,
+         high=1_000_000, metavar="N"),
+    Knob("vary", str, None, "settings that change over the frames: NAME:FROM..TO, "
+         "NAME:LOW~HIGH/PERIOD, NAME:A|B, with commas between", "films", metavar="VARIATIONS"),
+    Knob("keep_tone", bool, True, "lead brightness and contrast back to the first frame's",
+         "films"),
+    Knob("carry", float, 0.8, "share of a clip's detail that is carried along the motion into the "
+         "next frame", "films", low=0, high=1, metavar="SHARE"),
+    Knob("frame_format", str, "png", "of the frames; png loses nothing", "films",
+         choices=("png", "jpg", "webp"), recorded=False),
+    Knob("gif", str, None, "make a film of the frames", "films", metavar="FILE", recorded=False),
+    Knob("webp", str, None, "the same, for browsers", "films", metavar="FILE", recorded=False),
+    Knob("mp4", str, None, "the same, as .mp4 or .webm", "films", metavar="FILE", recorded=False),
+    Knob("fps", float, None, "frames in a second; by default 12.5, or the clip's", "films", above=0,
+         high=240, metavar="N", recorded=False),
+    Knob("loop", int, 0, "times that a GIF or WebP plays; 0 is for ever", "films", low=0,
+         high=65535, metavar="N", recorded=False),
+    Knob("reverse", bool, False, "the film runs from the last frame to the first", "films",
+         recorded=False),
+    Knob("boomerang", bool, False, "the film runs there and back", "films", recorded=False),
     Knob("quality", int, 95, "of a JPEG or WebP output", "output", low=1, high=100, metavar="N",
          recorded=False),
     Knob("tiff", str, "strip", "layout of a TIFF output: for any program, in tiles, or with "

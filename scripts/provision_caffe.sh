@@ -1,18 +1,21 @@
 #!/bin/sh
 # Installs real pycaffe and what dreamlib needs beside it. Runs as root inside Debian 11 (bullseye):
-# in the root that real_caffe_root.sh builds, or in a container image.
+# in the root that real_caffe_root.sh builds, and in docker/caffe-cpu's image.
+#   provision_caffe.sh [MORE PACKAGES]
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # libopenblas0-pthread: with the reference BLAS, apt's default, Caffe is ten times slower.
+# curl: fetch_model.sh downloads with it.
 apt-get install -y -qq --no-install-recommends \
+    ca-certificates \
+    curl \
     libopenblas0-pthread \
     python3-caffe \
-    python3-hypothesis \
     python3-pil \
-    python3-pytest \
     python3-scipy \
     python3-tomlkit \
-    python3-tqdm
+    python3-tqdm \
+    "$@"
 apt-get clean
 rm -rf /var/lib/apt/lists/*

@@ -79,7 +79,7 @@ done
 apt-config dump | grep -iE '^Acquire::https?::Proxy(::[^ ]*)? ' >"$part/etc/apt/apt.conf.d/01proxy" ||
     true
 cp "$scripts/provision_caffe.sh" "$part/provision.sh"
-chroot "$part" sh /provision.sh >>"$log" 2>&1 || unavailable "apt-get failed inside; see $log"
+chroot "$part" sh /provision.sh python3-hypothesis python3-pytest >>"$log" 2>&1 || unavailable "apt-get failed inside; see $log"
 chroot "$part" python3 -c 'import caffe' >>"$log" 2>&1 ||
     unavailable "Caffe does not import there; see $log"
 rm "$part/provision.sh"

@@ -39,21 +39,6 @@ def test_auto_takes_real_caffe_where_it_is_installed(monkeypatch):
     assert modes == ["cpu"]
 
 
-def test_a_gpu_is_chosen_before_its_mode_is_set(monkeypatch):
-    calls = []
-
-    class Caffe:
-        def set_device(self, number):
-            calls.append(("device", number))
-
-        def set_mode_gpu(self):
-            calls.append("gpu")
-
-    monkeypatch.setitem(sys.modules, "caffe", Caffe())
-    engines.load_caffe("caffe", gpu=3)
-    assert calls == [("device", 3), "gpu"]
-
-
 def test_the_gpu_stays_chosen_while_a_model_is_loaded_and_read(model, monkeypatch):
     calls = []
     for name in ("set_mode_cpu", "set_mode_gpu"):

@@ -31,16 +31,20 @@ def unknown_flags(text):
     return sorted(set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text)) - known)
 
 
-def test_every_flag_of_the_guide_is_the_commands():
-    assert unknown_flags(GUIDE) == []
+@pytest.mark.parametrize("page", ["usage", "films", "distortions", "tiling"])
+def test_every_flag_of_a_page_is_the_commands(page):
+    text = (COMMITTED.parent / f"{page}.md").read_text(encoding="utf-8")
+    of_benchmarks = re.compile(r"`(python benchmarks/)?(?!dream)\w+\.py [^`]*`")
+    assert unknown_flags(of_benchmarks.sub("", text)) == []
 
 
 def test_a_flag_that_the_command_lost_would_be_noticed():
     assert unknown_flags("`--octaves 3`, `--colour-cycle 2`; --no-clip --") == ["--colour-cycle"]
 
 
-def test_the_guide_shows_every_picture_and_each_is_there():
-    shown = re.findall(r"\]\(pictures/([^)]+)\)", GUIDE)
+def test_the_pages_show_every_picture_and_each_is_there():
+    pages = [page.read_text(encoding="utf-8") for page in COMMITTED.parent.glob("*.md")]
+    shown = {name for page in pages for name in re.findall(r"\]\(pictures/([^)]+)\)", page)}
     assert sorted(shown) == sorted(path.name for path in COMMITTED.iterdir())
     for name in shown:
         with Image.open(COMMITTED / name) as picture:
@@ -63,7 +67,7 @@ def test_the_command_accepts_the_words_of_every_picture(script):
 def test_pictures_are_small(script):
     sizes = [path.stat().st_size for path in COMMITTED.iterdir()]
     assert max(sizes) <= script.BYTES
-    assert sum(sizes) < 600_000
+    assert sum(sizes) < 800_000
 
 
 def test_the_script_makes_the_pictures_that_are_named(tmp_path):

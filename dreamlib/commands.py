@@ -1,0 +1,219 @@
+"""What the command can do, each a function of its arguments and settings that returns an exit code.
+
+Imports happen inside, where they are needed: --help and --list-models are to answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from .configuration import save_config
+from .errors import DreamError
+from .settings import BY_NAME, KNOBS
+
+EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
+
+
+def write_config(path, settings):
+    """Write the settings to a file."""
+    if settings.model:
+        from .models import lasting_name
+
+        settings = settings.replace(model=lasting_name(settings.model))
+    save_config(path, settings)
+    if not settings.quiet:
+        print(f"settings written to {path}")
+
+
+def _say(settings, text):
+    if not settings.quiet:
+        print(text, file=sys.stderr)
+
+
+def dream(arguments, settings):
+    """Dream one picture."""
+    from .aims import describe  # these are not for --help: scipy takes its time
+    from .classify import seen_as
+    from .files import loses_alpha, open_picture
+    from .preparation import prepare
+    from .session import run
+
+    job = prepare(arguments.input, arguments.output, settings, planning=arguments.plan)
+    if settings.model is None:
+        _say(settings, _announce_model())
+    if arguments.save_config:
+        write_config(arguments.save_config, settings)
+    if arguments.plan:
+        from .plan import plan
+
+        print(plan(job))
+        return 0
+    if loses_alpha(job.picture, job.output):
+        _say(
+            settings, f"{job.output} cannot hold the input's transparency; .png, .webp or .tif can"
+        )
+    if job.folder:
+        _say(settings, f"work folder: {job.folder.path}, up to {job.demand.canvases / 1e9:.2f} GB")
+    try:
+        if settings.classify:
+            print(f"before: {seen_as(job.net, job.model, job.picture)}")
+        result = run(job)
+    except KeyboardInterrupt:
+        if not job.folder:
+            raise
+        print(f"dream.py: stopped at once; {_way_on(job.folder.path)}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    if not result.embedded:
+        _say(settings, f"{result.path.suffix} pictures cannot carry their settings: use "
+             "--save-config to keep them")  # fmt: skip
+    used = result.settings
+    if not settings.quiet:
+        print(
+            f"{result.path}: {describe(job.model, used)}, {used.engine} on {result.device}, "
+            f"seed {used.seed}, {result.seconds:.1f} s"
+        )
+    if settings.classify:
+        written = open_picture(str(result.path), None, "")
+        print(f"after: {seen_as(job.net, job.model, written)}")
+    if result.interrupted:
+        _say(settings, "stopped early; the picture so far is saved")
+        if result.work_folder:
+            _say(settings, _way_on(result.work_folder))
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def is_film(source, settings):
+    """Tell whether a film is asked for: by the number of frames, or by a clip."""
+    from .files import is_clip
+
+    return settings.frames is not None or is_clip(source)
+
+
+def film(parser, arguments, settings):
+    """Dream a film: frames from a picture, or a clip."""
+    if arguments.plan:
+        parser.error("--plan tells of one picture; leave --frames out, or name a picture")
+    if settings.model is None:
+        _say(settings, _announce_model())
+    if arguments.save_config:
+        write_config(arguments.save_config, settings)
+    if settings.frames is None:
+        from .footage import run_clip as run
+    else:
+        from .frames import run_frames as run
+    result = run(arguments.input, arguments.output, settings)
+    used = result.settings
+    if not settings.quiet:
+        made = "".join(f"; {film}" for film in result.films)
+        print(f"{result.path}: {result.frames} frames of {used.model}, {used.engine} on "
+              f"{result.device}, seed {used.seed}, {result.seconds:.1f} s{made}")  # fmt: skip
+    if result.interrupted:
+        _say(settings, "stopped early; the whole frames are kept: go on with --resume")
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def assemble(parser, arguments, settings):
+    """Make films of the frames in a folder."""
+    if arguments.input:
+        parser.error("--assemble takes a folder and no INPUT; leave one of them out")
+    from .assembly import assemble_folder
+
+    films = assemble_folder(arguments.assemble, settings)
+    if films is None:
+        _say(settings, "stopped; nothing was written")
+        return EXIT_INTERRUPTED
+    if not settings.quiet:
+        print("\n".join(films))
+    return 0
+
+
+def _way_on(work_folder):
+    """Say how an interrupted dream is gone on with."""
+    return f"go on with --resume --work-dir {work_folder}"
+
+
+def contact_sheet(parser, arguments, settings):
+    """Make a sheet of small dreams."""
+    unused = ["end", "layers", "guide", "guide_layer", "guide_mode"]
+    unused += [knob.name for knob in KNOBS if knob.group in ("looks", "large pictures")]
+    flags = [BY_NAME[name].flag for name in unused if hasattr(arguments, name)]
+    flags += ["--plan"] * arguments.plan + ["--save-config"] * bool(arguments.save_config)
+    if flags:
+        parser.error(
+            f"--contact-sheet makes small dreams, for which {', '.join(flags)} mean nothing"
+        )
+    if not arguments.input:
+        parser.error("an INPUT picture is missing; write it before --contact-sheet")
+    from .contact_sheet import run
+
+    if settings.model is None:
+        _say(settings, _announce_model())
+    sheet = run(arguments.input, arguments.output, arguments.contact_sheet, settings)
+    used = sheet.settings
+    if not settings.quiet:
+        print(f"{sheet.path}: {sheet.cells} small dreams of {used.model}, {used.engine}, "
+              f"seed {used.seed}, {sheet.seconds:.1f} s")  # fmt: skip
+    if sheet.interrupted:
+        _say(settings, "stopped early; the finished cells are saved")
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _announce_model():
+    """Say which model runs when the user named none, and how to get the notebook's."""
+    from .models import EMBEDDED, GOOGLENET, find_model
+
+    model = find_model(None)
+    if model.name != EMBEDDED:
+        return f"model: {model.name}"
+    fetch = find_model(GOOGLENET).fetch
+    return f"model: {EMBEDDED}; for the notebook's {GOOGLENET} run: {fetch}"
+
+
+def show_classes(settings, text):
+    """Print the model's classes by name."""
+    from .labels import find_class
+    from .models import find_model
+
+    model = find_model(settings.model)
+    found = find_class(model.read_labels(), text)
+    if not found:
+        raise DreamError(
+            f"model {model.name} has no class named {text!r}, nor one with a name like it; try "
+            "another word"
+        )
+    for index, label in found:
+        print(f"{index:4} {label}")
+    return 0
+
+
+def show_models():
+    """Print the models, and how to get them."""
+    from .models import find_model, list_models
+
+    default = find_model(None).name
+    for model in list_models():
+        mark = "*" if model.name == default else " "
+        state = f"dreams {model.end}" if model.has_weights else f"to get it: {model.fetch}"
+        print(f"{mark} {model.name:24} {state}")
+    print("* is used without --model; a folder with prototxt and caffemodel can be named as well")
+    return 0
+
+
+def show_layers(settings):
+    """Print the layers that can be dreamt."""
+    from .engines import load_layers
+    from .layers import dreamable_layers
+    from .models import find_model
+
+    model = find_model(settings.model)
+    net = load_layers(model, settings.engine)
+    height, width = net.blobs["data"].shape[2:]
+    print(f"{model.name}: layers to dream, with their size (C x H x W) at {width} x {height}")
+    for name, kind, shape in dreamable_layers(net):
+        mark = "*" if name == model.end else " "
+        print(f"{mark} {name:32} {kind:16} {' x '.join(map(str, shape[1:]))}")
+    print("* is dreamt without --end" if model.end else "choose one with --end")
+    return 0

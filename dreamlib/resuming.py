@@ -1,0 +1,78 @@
+"""What must be as it was when a dream is gone on with: its settings, and the files it is of."""
+
+from __future__ import annotations
+
+import os
+
+from . import files
+from .aims import lasting_guides, numbered_targets
+from .checkpoint import fingerprint
+from .errors import DreamError
+from .mixtures import parse_weights
+from .models import find_model, lasting_name
+from .octave_scripts import lasting_script
+
+
+def resumed(settings, folder):
+    """Return the settings that the unfinished dream was begun with; refuse others."""
+    before = folder.record["settings"]
+    now = _spelt_as_recorded(settings, before)
+    changed = [
+        f"{name} was {before.get(name, 'left open')}, is now {now[name]}"
+        for name in sorted(settings.given & set(now))
+        if now[name] != before.get(name)
+    ]
+    if changed:
+        raise DreamError(
+            f"the dream in {folder.path} was begun with other settings: {'; '.join(changed)}. "
+            "Resume it with its own (none need be given), or begin anew in another --work-dir"
+        )
+    return settings.replace(**before)
+
+
+def _spelt_as_recorded(settings, before):
+    """Return the settings that make a dream, with paths and names as a record has them."""
+    now = settings.recorded()
+    spell = {
+        "model": lasting_name,
+        "mask": os.path.abspath,
+        "script": lasting_script,
+        "guide": lasting_guides,
+        "target": lambda text: numbered_targets(text, find_model(before["model"]), before["seed"]),
+    }
+    return {name: spell[name](value) if name in spell else value for name, value in now.items()}
+
+
+def refuse_changes(folder, record):
+    """Refuse to go on with a dream whose pictures or network are not what they were."""
+    for name, now in record["files"].items():
+        before = folder.record["files"][name]
+        if now != before:
+            raise DreamError(
+                f"{name} of the dream in {folder.path} has changed since it was begun: it was "
+                f"{_described(before)}, is now {_described(now)}. Bring it back, or begin anew in "
+                "another --work-dir"
+            )
+
+
+def fingerprints(source, model, settings):
+    """Return what identifies the files that a dream is made of, by what they are to it."""
+    noise = source.startswith("noise:")
+    prints = {
+        "the input picture": source if noise else fingerprint(source),
+        "the model's weights": fingerprint(model.weights),
+    }
+    guides = parse_weights(settings.guide, "--guide") if settings.guide else []
+    pictures = [(f"the guide picture {path}", path) for path, _ in guides]
+    if settings.mask:
+        pictures.append((f"the mask {settings.mask}", settings.mask))
+    for name, path in pictures:
+        files.open_picture(path, 0, "", "strip")  # refuses what is none, before there is a folder
+        prints[name] = fingerprint(path)
+    return prints
+
+
+def _described(print_of_file):
+    if isinstance(print_of_file, str):
+        return print_of_file
+    return f"{print_of_file['bytes']} bytes with SHA-256 {print_of_file['sha256'][:12]}..."
