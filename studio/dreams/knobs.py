@@ -39,7 +39,7 @@ def offered():
 
 
 def _is_offered(knob):
-    if knob.name in WITHHELD:
+    if knob.name in WITHHELD or knob.group == "films":
         return False
     if knob.kind is not str or knob.choices or knob.form:
         return True
