@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ from django.test.utils import (  # noqa: E402
     setup_test_environment,
     teardown_test_environment,
 )
+
+#: Settings of a dream by the small network: a second.
+KNOBS = {
+    "model": "small", "end": "mixed/output", "engine": "torch", "octaves": 2, "iterations": 4,
+    "seed": 5, "schedule": "shift", "tile_size": 64, "overlap": 8,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -123,6 +130,26 @@ def add_dream(owner, **more):
         Dream.objects.filter(pk=dream.pk).update(state=state)
         dream.refresh_from_db()
     return dream
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """A folder of models, where a small network with random weights is."""
+    from tests.nets import write_random_net
+
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "small").mkdir()
+    write_random_net(folder / "small")
+    return folder
+
+
+def until(condition, seconds=30, pause=0.05):
+    """Wait for something to become true; return what it is."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "this took too long"
+        time.sleep(pause)
+    return found
 
 
 @pytest.fixture

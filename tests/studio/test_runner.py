@@ -6,7 +6,6 @@ import io
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -17,22 +16,9 @@ from studio.children import Child, ask
 from studio.dreams import queue
 from studio.dreams.models import Dream, Event, State
 from studio.dreams.runner import Runner
-from tests.nets import write_random_net
-from tests.studio.conftest import add_dream
+from tests.studio.conftest import KNOBS, add_dream, until
 
-KNOBS = {
-    "model": "small", "end": "mixed/output", "engine": "torch", "octaves": 2, "iterations": 4,
-    "seed": 5, "schedule": "shift", "tile_size": 64, "overlap": 8,
-}  # fmt: skip
 LONG = {**KNOBS, "iterations": 2000}
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    (folder / "small").mkdir()
-    write_random_net(folder / "small")
-    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -62,13 +48,6 @@ def in_the_background(dream):
     thread.start()
     until(lambda: Dream.objects.get(pk=dream.pk).phase == "dreaming")
     return thread
-
-
-def until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "this took too long"
-        time.sleep(0.05)
 
 
 def test_a_dream_is_dreamt_written_cut_into_tiles_and_told(ann, picture):
