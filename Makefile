@@ -6,8 +6,10 @@ MODEL ?= bvlc_googlenet
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+STUDIO := $(VENV)/.studio
 
-.PHONY: help setup demo test test-caffe golden lint format bench bench-films bench-giant profile fetch-model clean
+.PHONY: help setup demo serve test test-caffe golden lint format bench bench-films bench-giant profile \
+	fetch-model clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +24,16 @@ $(INSTALLED): pyproject.toml constraints.txt scripts/setup.sh
 demo: setup ## dream a generated sky with the embedded model: out/demo.png
 	scripts/demo.sh $(BIN)/python
 
-test: setup ## run the whole test suite, real Caffe's verdict included where its root can be built
+serve: setup $(STUDIO) ## the studio, a web page to dream in: http://127.0.0.1:8000
+	@exec $(BIN)/python -m studio.serve
+
+$(STUDIO): $(INSTALLED) pyproject.toml constraints.txt scripts/studio_assets.sh studio/assets/package-lock.json
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[studio]'
+	scripts/studio_assets.sh $(BIN)/python
+	@touch $@
+
+test: setup $(STUDIO) ## run the whole test suite, real Caffe's verdict included where its root can be built
 	$(BIN)/python -m pytest
 
 test-caffe: setup ## only what real Caffe judges; says why where it cannot run

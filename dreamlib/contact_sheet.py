@@ -67,6 +67,33 @@ def contact_sheet(net, pixels, items, definition=None, heading="", quiet=False, 
 
     Parameters
     ----------
+    net, pixels, items, definition, quiet, seed, **dream
+        See `small_dreams`.
+    heading : str
+
+    Returns
+    -------
+    Sheet
+        The undreamt picture is its first cell. After Ctrl-C it holds what was finished.
+
+    Raises
+    ------
+    DreamError
+        Too many items, or one that the net does not have.
+    """
+    check_number(len(items), "are asked for")
+    size = pixels.shape[:2]
+    cells = [Cell("undreamt", f"{size[1]} x {size[0]} pixels", pixels)]
+    cells += small_dreams(net, pixels, items, definition, quiet, seed, **dream)
+    grid = draw_grid(cells, size, heading)
+    return Sheet(grid, len(cells) - 1, len(cells) <= len(items))
+
+
+def small_dreams(net, pixels, items, definition=None, quiet=False, seed=0, **dream):
+    """Dream a small picture in many ways.
+
+    Parameters
+    ----------
     net : caffe.Classifier
     pixels : (H, W, 3) ndarray of uint8
         As large as a cell: see `dreamlib.files.shrunken`.
@@ -75,7 +102,6 @@ def contact_sheet(net, pixels, items, definition=None, heading="", quiet=False, 
     definition : caffe_pb2.NetParameter, optional
         The net's prototxt, which tells what layers the picture reaches. Without it our engine finds
         out by trying; real Caffe ends the process.
-    heading : str
     quiet : bool
         Show no progress.
     seed : int
@@ -83,32 +109,27 @@ def contact_sheet(net, pixels, items, definition=None, heading="", quiet=False, 
     **dream
         Other values for `DREAM`, and `clip`.
 
-    Returns
-    -------
-    Sheet
-        The undreamt picture is its first cell. A layer that the picture does not reach, or that
-        gives no gradient, has a cell that says so. After Ctrl-C it holds what was finished.
+    Yields
+    ------
+    Cell
+        One for each item, in order; those that are finished, after Ctrl-C. A layer that the picture
+        does not reach, or that gives no gradient, has a cell that says so.
 
     Raises
     ------
     DreamError
-        Too many items, or one that the net does not have.
+        An item that the net does not have.
     """
     dream = {**DREAM, **dream}
-    check_number(len(items), "are asked for")
-    size = pixels.shape[:2]
-    planned = _plan(net, items, size, definition, dream)
+    planned = _plan(net, items, pixels.shape[:2], definition, dream)
     sizes = [octave for one in planned for octave in one.sizes]
-    cells = [Cell("undreamt", f"{size[1]} x {size[0]} pixels", pixels)]
     with Progress(sizes, dream["iterations"], quiet, parts=("cell", len(planned))) as progress:
         for index, one in enumerate(planned):
             cell, finished = _dreamt(net, pixels, one, index, progress, seed, dream)
             if finished:
-                cells.append(cell)
+                yield cell
             if progress.interrupted:
                 break
-    grid = draw_grid(cells, size, heading)
-    return Sheet(grid, len(cells) - 1, progress.interrupted)
 
 
 def _plan(net, items, size, definition, dream):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from .canvas import Window
 from .dream import Step
 from .estimate import Loudness
+from .progress import LEAVE, Left
 from .pyramid import Pyramid
 from .tiles import Schedule
 
@@ -65,7 +66,8 @@ class Dreamer:
     store : dreamlib.checkpoint.InMemory or dreamlib.checkpoint.WorkFolder
         Where canvases lie and the state is kept.
     progress : dreamlib.progress.Progress
-        Called with a `Step` after every visit; where it returns True the dream ends early.
+        Called with a `Step` after every visit; where it returns True the dream ends early, and
+        where it returns `LEAVE` it is left.
     on_canvas : callable, optional
         Called with the canvas between phases, when no one changes it.
     """
@@ -95,6 +97,11 @@ class Dreamer:
         -------
         dreamlib.canvas.Canvas
             Of the picture's full size, also where the dream was ended early.
+
+        Raises
+        ------
+        Left
+            Where the dream is to be left: its state is kept.
         """
         state = self._store.load_state() or State()
         self._pyramid.drop_unfinished()
@@ -105,9 +112,11 @@ class Dreamer:
                 state = State(octave)
             self._store.save(state)
             self._pyramid.drop(octave - 1)
-            ended = self._paint_octave(state, canvas)
+            stop = self._paint_octave(state, canvas)
             self._pyramid.drop_base(octave)  # before there are larger ones
-            if ended:
+            if stop == LEAVE:
+                raise Left
+            if stop:
                 return self._pyramid.at_full_size(canvas, octave)
         return canvas
 
@@ -126,7 +135,7 @@ class Dreamer:
     # -- steps ------------------------------------------------------------------------------------
 
     def _paint_octave(self, state, canvas):
-        """Make an octave's passes; return whether the dream was ended early."""
+        """Make an octave's passes; return whether the dream is ended early, or left."""
         size = self._frames[state.octave][2:]
         schedule = octave_schedule(self._settings, size, state.octave)
         base = None
@@ -143,9 +152,10 @@ class Dreamer:
                 loudness = (None, None)  # of the visit itself
                 if not one_visit:
                     loudness = state.loudness.value(size[0] * size[1])
-                painting = (state, visits, canvas, shadow, loudness, base)
-                if not state.applying and self._paint(*painting):
-                    return True
+                if not state.applying:
+                    stop = self._paint(state, visits, canvas, shadow, loudness, base)
+                    if stop:
+                        return stop
                 self._apply(state, visits, canvas, shadow)
             state.turn, state.phase = state.turn + 1, 0
             state.loudness.end_pass()
@@ -169,7 +179,7 @@ class Dreamer:
         )
 
     def _paint(self, state, visits, canvas, shadow, loudness, base):
-        """Paint what is left of a phase; return whether the dream was ended early."""
+        """Paint what is left of a phase; return whether the dream is ended early, or left."""
         place = (state.octave, state.turn, state.phase)
         left = [index for index in range(len(visits)) if index not in state.done]
         rounding = state.octave * self._passes + state.turn
@@ -192,7 +202,7 @@ class Dreamer:
                 self._store.save(state, shadow)
             if stop:
                 painting.close()
-                return True
+                return stop
         return False
 
     def _apply(self, state, visits, canvas, shadow):

@@ -142,11 +142,16 @@ class _Part:
     def __call__(self, step):
         return self._progress(step._replace(octave=self._frame))
 
+    @property
+    def left(self):
+        """Whether the film is to be left."""
+        return self._progress.left
+
     def skip(self, pixels):
         """Do nothing: a frame begins at its beginning."""
 
 
-def run_frames(source, output, settings):
+def run_frames(source, output, settings, listener=None):
     """Dream the frames of a film from a picture, and assemble what was asked for.
 
     Parameters
@@ -157,6 +162,8 @@ def run_frames(source, output, settings):
         The folder; by default ``STEM_frames`` in the current one.
     settings : Settings
         With `frames`.
+    listener : callable, optional
+        See `dreamlib.progress.Progress`.
 
     Returns
     -------
@@ -165,6 +172,8 @@ def run_frames(source, output, settings):
     Raises
     ------
     DreamError
+    dreamlib.progress.Left
+        The listener wanted it; the whole frames are kept.
     """
     stem = "noise" if source.startswith("noise:") else Path(source).stem
     refuse_unused(settings, UNUSED, "--frames")
@@ -185,7 +194,7 @@ def run_frames(source, output, settings):
     tone = tone and Tone(*map(np.asarray, tone))
     begin, count = time.monotonic(), settings.frames
     steps = take.work(picture, number + 1)
-    with Progress(*steps, settings.quiet, parts=("frame", count)) as progress:
+    with Progress(*steps, settings.quiet, None, ("frame", count), listener) as progress:
         for frame in range(number + 1, count):
             if levels is not None:
                 chain.apply(levels, frame - 1)

@@ -6,9 +6,33 @@ import signal
 import sys
 import threading
 import time
+from typing import NamedTuple
 
 #: Seconds between log lines where the output is not a terminal.
 LOG_INTERVAL = 10
+
+#: Seconds between two reports to a listener.
+REPORT_INTERVAL = 0.5
+
+#: What `Progress` answers where its listener wants the dream left: its state is kept, and nothing
+#: is made of what there is.
+LEAVE = "leave"
+
+
+class Left(Exception):
+    """A dream was left on the way; its work folder, if it has one, can be resumed."""
+
+
+class Report(NamedTuple):
+    """How far a dream is, for who listens."""
+
+    share: float  #: of all pixel-steps, 0 to 1
+    octave: int  #: counted from 1
+    octaves: int
+    shape: tuple  #: (height, width) of the octave
+    iteration: int  #: within the octave, counted from 1
+    iterations: int
+    seconds_left: float
 
 
 class Progress:
@@ -35,6 +59,9 @@ class Progress:
     parts : (str, int), optional
         Where many dreams are made, not one: what each is called, and how many there are. Steps then
         tell their part for their octave, and there is no log line for each of them.
+    listener : callable, optional
+        Given a `Report` after the first step, the last, and those between at most every
+        `REPORT_INTERVAL` seconds. Where it returns True the dream is to be left.
 
     Attributes
     ----------
@@ -42,14 +69,16 @@ class Progress:
         Pixel-steps.
     interrupted : bool
         Whether Ctrl-C was pressed.
+    left : bool
+        Whether the listener wanted the dream to be left.
     """
 
-    def __init__(self, sizes, iterations, quiet=False, stream=None, parts=None):
+    def __init__(self, sizes, iterations, quiet=False, stream=None, parts=None, listener=None):
         self._iterations = [iterations] * len(sizes) if isinstance(iterations, int) else iterations
         steps = zip(sizes, self._iterations)
         self.total = sum(height * width * count for (height, width), count in steps)
         self.done = self._skipped = 0
-        self.interrupted = False
+        self.interrupted = self.left = False
         self._part, self._parts = parts or ("octave", len(sizes))
         self._many = bool(parts)
         self._stream = stream or sys.stderr
@@ -57,6 +86,7 @@ class Progress:
         self._on_terminal = self._stream.isatty()
         self._bar = None
         self._old_handlers = []
+        self._listener, self._last_report = listener, float("-inf")
 
     def __enter__(self):
         self._begin = time.monotonic()
@@ -97,12 +127,35 @@ class Progress:
 
         Returns
         -------
-        bool
+        bool, or `LEAVE`
         """
         self.done += step.pixels
         if not self._quiet:
             self._show(step, step.pixels)
-        return self.interrupted
+        self._report(step)
+        return LEAVE if self.left else self.interrupted
+
+    def _report(self, step):
+        """Tell the listener, if there is one and it is time, and hear what it wants."""
+        now = time.monotonic()
+        early = now - self._last_report < REPORT_INTERVAL
+        if not self._listener or (early and self.done < self.total):
+            return
+        self._last_report = now
+        self.left = bool(self._listener(
+            Report(
+                self.done / self.total, step.octave + 1, self._parts, tuple(step.shape),
+                step.iteration + 1, self._count(step), self._seconds_left(now),
+            )
+        ))  # fmt: skip
+
+    def _count(self, step):
+        """Return how many steps there are where one was taken."""
+        return self._iterations[step.octave if not self._many else 0]
+
+    def _seconds_left(self, now):
+        made = self.done - self._skipped
+        return (now - self._begin) * (self.total - self.done) / made
 
     def _show(self, step, pixels):
         label = f"{self._part} {step.octave + 1}/{self._parts}"
@@ -116,12 +169,10 @@ class Progress:
         if told and now - self._last_line < LOG_INTERVAL:
             return
         self._last_line, self._last_octave = now, step.octave
-        made = self.done - self._skipped
-        left = (now - self._begin) * (self.total - self.done) / made
+        left = self._seconds_left(now)
         height, width = step.shape
         if not self._many:
-            label += f" ({width} x {height})  step {step.iteration + 1}"
-            label += f"/{self._iterations[step.octave]}"
+            label += f" ({width} x {height})  step {step.iteration + 1}/{self._count(step)}"
         self.say(f"{100 * self.done / self.total:3.0f}%  {label}  {left:.0f} s left")
 
     def _interrupt(self, number, frame):

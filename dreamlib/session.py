@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import time
@@ -25,7 +26,7 @@ from .octaves import STRIP, Stored, strips
 from .painter import make_painter
 from .preparation import prepare
 from .preview import Preview
-from .progress import Progress
+from .progress import Left, Progress
 from .vips import RawFile
 
 #: Name of the canvas that holds the whole grey levels of a float32 dream while they are written.
@@ -49,12 +50,15 @@ def run_dream(source, output, settings):
     return run(prepare(source, output, settings))
 
 
-def run(job):
+def run(job, listener=None):
     """Dream what `dreamlib.preparation.prepare` has settled.
 
     Parameters
     ----------
     job : dreamlib.preparation.Job
+    listener : callable, optional
+        Given a `dreamlib.progress.Report` at most twice a second; where it returns True the dream
+        is left: its work folder stays, and nothing is written.
 
     Returns
     -------
@@ -64,14 +68,17 @@ def run(job):
     ------
     DreamError
         What only shows on the way: a disk that fills up, a device that fails.
+    dreamlib.progress.Left
+        The listener wanted it.
     """
     settings = job.settings
     # A drawing keeps what it needs to be gone on with by itself.
     store = job.folder if job.folder and not job.script else InMemory(settings.storage, job.wrap)
     begin = time.monotonic()
     # Progress goes on to hear Ctrl-C while the picture is written: it is not lost at the very end.
-    with Progress(*work(job), settings.quiet) as progress:
-        canvas, encoding = _dream(job, store, progress)
+    with Progress(*work(job), settings.quiet, listener=listener) as progress:
+        with _letting_go(job):
+            canvas, encoding = _dream(job, store, progress)
         seconds = time.monotonic() - begin
         interrupted = progress.interrupted
         if isinstance(store, InMemory):
@@ -89,6 +96,17 @@ def run(job):
         job.folder.remove()
     device = settings.devices or ("CPU" if settings.gpu is None else f"GPU {settings.gpu}")
     return Result(Path(job.output), settings, device, seconds, interrupted, embedded, folder)
+
+
+@contextlib.contextmanager
+def _letting_go(job):
+    """Close the work folder of a dream that is left, for whoever goes on with it."""
+    try:
+        yield
+    except Left:
+        if job.folder:
+            job.folder.close()
+        raise
 
 
 def dream_levels(job, progress):
@@ -117,6 +135,8 @@ def _dream(job, store, progress):
         canvas, encoding = drawing.draw(job, source, looks, progress)
     else:
         canvas, encoding = _paint(job, store, source, looks, progress)
+    if progress.left:  # a drawing has ended early
+        raise Left
     if looks.on_results:
         canvas = _finished(job, store, looks, encoding, canvas, source)
     return canvas, encoding

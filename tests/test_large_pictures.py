@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamlib import cli, files
+from dreamlib import cli, files, session
 from dreamlib.configuration import load_config
 from dreamlib.dreamer import Dreamer
 from dreamlib.errors import DreamError
+from dreamlib.preparation import prepare
+from dreamlib.progress import Left
+from dreamlib.settings import Settings
 from tests.nets import picture, write_random_net
 
 PROJECT = Path(__file__).parent.parent
@@ -381,3 +384,27 @@ def test_bad_input_is_refused_in_words_and_nothing_is_left(
     for part in says:
         assert part in error
     assert {path.name for path in workplace.iterdir()} == before
+
+
+@pytest.mark.parametrize("schedule", ["whole", "shift"])
+def test_a_dream_that_is_left_writes_nothing_and_is_resumed_to_the_same_picture(
+    workplace, model, schedule
+):
+    def dream(output, resume=False, listener=None):
+        own = {
+            "model": model, "end": END, "schedule": schedule, "tile_size": 96, "overlap": 8,
+            "octaves": 2, "iterations": 3, "seed": 1,
+        }  # fmt: skip
+        own = {} if resume else own
+        settings = Settings(work_dir="work", quiet=True, resume=resume, **own)
+        return session.run(prepare("sky.png", output, settings), listener)
+
+    with pytest.raises(Left):
+        dream("left.png", listener=lambda report: report.share > 0)
+    assert not Path("left.png").exists()
+    shares = []
+    dream("resumed.png", resume=True, listener=lambda report: shares.append(report.share))
+    assert shares[0] > 0
+    assert not Path("work").exists()
+    dream("at-once.png")
+    assert np.array_equal(Image.open("resumed.png"), Image.open("at-once.png"))

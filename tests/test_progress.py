@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from dreamlib.dream import Step
-from dreamlib.progress import Progress
+from dreamlib.progress import LEAVE, Progress
 
 SIZES = [(10, 20), (20, 40)]
 
@@ -94,3 +94,20 @@ def test_the_old_handler_comes_back():
     with Progress(SIZES, 2, quiet=True):
         assert signal.getsignal(signal.SIGINT) != before
     assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_a_listener_is_told_the_first_step_the_last_and_no_more_than_two_a_second():
+    told = []
+    with Progress(SIZES, 100, quiet=True, listener=told.append) as progress:
+        for step in steps(100):
+            assert not progress(step)
+    assert told[0].share == pytest.approx(200 / progress.total)
+    assert told[0][1:6] == (1, 2, (10, 20), 1, 100)
+    assert told[-1].share == 1
+    assert told[-1].seconds_left == 0
+    assert 2 <= len(told) <= 4
+
+
+def test_a_listener_may_ask_for_the_dream_to_be_left():
+    with Progress(SIZES, 2, quiet=True, listener=lambda report: True) as progress:
+        assert progress(next(steps(2))) == LEAVE

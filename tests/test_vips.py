@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
+from dreamlib.canvas import Window
 from dreamlib.errors import DreamError
 from dreamlib.images import load_picture, read_settings_text
-from dreamlib.vips import RawFile, check_size, open_picture, save_picture, writing
+from dreamlib.vips import RawFile, check_size, deep_zoom, open_picture, save_picture, writing
 from dreamlib.vips.tifftags import add_texts
 
 pyvips = pytest.importorskip("pyvips")
@@ -589,3 +590,37 @@ def test_texts_go_into_tiffs_of_either_byte_order(tmp_path):
     assert (count, tag, kind, length) == (2, 270, 2, 7)
     assert data[where : where + 7] == b"a text\0"
     assert data[first + 14 : first + 26] == struct.pack(">HHI4s", 271, 2, 2, b"b\0\0\0")
+
+
+def finest_tile(tiles):
+    level = max(int(name) for name in os.listdir(tiles) if name.isdigit())
+    return Image.open(tiles / str(level) / "0_0.jpg")
+
+
+@pytest.mark.parametrize("region", [None, Window(20, 30, 40, 50)])
+def test_a_file_or_a_part_of_it_is_cut_into_tiles_with_its_profile(tmp_path, region):
+    pixels = smooth(90, 110)
+    Image.fromarray(pixels).save(tmp_path / "in.png", icc_profile=SRGB)
+    part = pixels
+    if region:
+        part = pixels[20:60, 30:80]
+    height, width = part.shape[:2]
+    assert deep_zoom(str(tmp_path / "in.png"), str(tmp_path / "out.dzi"), region) == (width, height)
+    tile = finest_tile(tmp_path / "out_files")
+    assert tile.info["icc_profile"] == SRGB
+    assert np.abs(np.asarray(tile).astype(int) - part).mean() < 3
+
+
+def test_sixteen_bits_are_cut_into_tiles_of_eight(tmp_path):
+    pixels = smooth(40, 50, np.uint16)
+    save_picture(str(tmp_path / "in.tif"), pixels, "")
+    deep_zoom(str(tmp_path / "in.tif"), str(tmp_path / "out.dzi"))
+    tile = finest_tile(tmp_path / "out_files")
+    assert np.abs(np.asarray(tile).astype(int) - pixels / 257).mean() < 3
+
+
+def test_what_is_no_picture_is_not_cut_into_tiles(tmp_path):
+    (tmp_path / "in.png").write_bytes(b"nothing")
+    with pytest.raises(DreamError, match="is no picture"):
+        deep_zoom(str(tmp_path / "in.png"), str(tmp_path / "out.dzi"))
+    assert os.listdir(tmp_path) == ["in.png"]

@@ -9,12 +9,14 @@ from .library import limit_memory
 from .pixels import RawFile
 from .reading import LargePicture, open_picture
 from .writing import FORMATS, check_size, save_picture
+from .zoom import deep_zoom
 
 __all__ = [
     "FORMATS",
     "LargePicture",
     "RawFile",
     "check_size",
+    "deep_zoom",
     "limit_memory",
     "open_picture",
     "save_picture",

@@ -1,0 +1,127 @@
+"""A dream's page, and its files, to its owner."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from pathlib import Path
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from dreamlib.configuration import to_toml
+from dreamlib.errors import DreamError
+from dreamlib.settings import BY_NAME, Settings
+from studio.pictures.library import take_in
+
+from .files import preview_of, send
+from .models import State
+from .views import ACTIONS, last_event, own
+
+#: Outputs that play in the page, and are not zoomed into.
+FILMS = (".mp4", ".webm", ".gif")
+
+
+@require_GET
+def dream(request, pk):
+    """Show a dream: live while it is dreamt, then to be looked at closely."""
+    last = last_event()
+    dream = own(request, pk)
+    dream.actions = ACTIONS[dream.state]
+    knobs = [
+        (name.replace("_", " "), _shown(name, value), BY_NAME[name].help)
+        for name, value in dream.knobs.items()
+        if name in BY_NAME
+    ]
+    done = dream.state == State.DONE
+    return render(
+        request, "dream.html",
+        {
+            "dream": dream, "knobs": knobs, "last": last, "done": done,
+            "film": done and dream.suffix in FILMS,
+            "before": done and (dream.folder / "before.dzi").exists(),
+            "stem": Path(dream.name).stem,
+        },
+    )  # fmt: skip
+
+
+def _shown(name, value):
+    return "a picture of the library" if name in ("guide", "mask") else json.dumps(value).strip('"')
+
+
+@require_GET
+def preview(request, pk):
+    """Send the latest preview."""
+    return send(preview_of(own(request, pk)))
+
+
+@require_GET
+def thumbnail(request, pk):
+    """Send the small copy of a finished dream."""
+    return send(own(request, pk).folder / "thumbnail.jpg")
+
+
+@require_GET
+def zoom(request, pk, side):
+    """Send a Deep Zoom's description."""
+    return send(own(request, pk).folder / f"{side}.dzi", lasting=True)
+
+
+@require_GET
+def tile(request, pk, side, level, column, row):
+    """Send a tile of a Deep Zoom."""
+    folder = own(request, pk).folder / f"{side}_files" / str(level)
+    return send(folder / f"{column}_{row}.jpg", lasting=True)
+
+
+def _finished(request, pk):
+    dream = own(request, pk)
+    if dream.state != State.DONE:
+        raise Http404
+    return dream
+
+
+@require_GET
+def download(request, pk):
+    """Send the dreamt picture, at its own depth and in its own format."""
+    dream = _finished(request, pk)
+    name = f"{Path(dream.name).stem}_dream{dream.suffix}"
+    return send(dream.output, download_as=name, request=request)
+
+
+@require_GET
+def film(request, pk):
+    """Send a film, or parts of it, to be played."""
+    return send(_finished(request, pk).output, request=request)
+
+
+@require_GET
+def settings_file(request, pk):
+    """Send the settings, as the command's --config takes them; library pictures by their names."""
+    dream = own(request, pk)
+    kept = dream.folder / "settings.toml"
+    if not kept.exists():
+        knobs = {name: value for name, value in dream.knobs.items() if name in BY_NAME}
+        dream.folder.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(".part")
+        part.write_text(to_toml(Settings(**knobs)))
+        os.replace(part, kept)
+    return send(kept, download_as=f"{Path(dream.name).stem}.toml")
+
+
+@require_POST
+def again(request, pk):
+    """Take a result into the library, and begin a new dream of it with the same settings."""
+    dream = _finished(request, pk)
+    copy = dream.folder / f"again-{uuid.uuid4()}.part"
+    os.link(dream.output, copy)
+    try:
+        picture = take_in(request.user, f"{Path(dream.name).stem} dreamt{dream.suffix}", copy)
+    except DreamError as error:
+        messages.error(request, str(error))
+        return redirect("dream", pk)
+    return redirect(f"{reverse('new')}?picture={picture.pk}&like={dream.pk}")

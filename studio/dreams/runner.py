@@ -1,0 +1,201 @@
+"""One dream that a worker has claimed: its child process, its lease, what is told of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+
+from studio.children import Child, ChildDied
+
+from . import queue
+from .files import discard_work, preview_of
+from .knobs import names_for, values_for
+from .models import State
+
+log = logging.getLogger("studio.worker")
+
+#: Seconds between two looks at what people want, and that a child is given to leave by itself when
+#: the worker ends.
+TICK, FAREWELL = 1.0, 8.0
+
+#: Seconds that a database may be away.
+PATIENCE = 600
+
+#: A growth of the share that counts as getting on.
+STEP = 0.001
+
+#: Seconds between previews, and megapixels that take one second more.
+PREVIEW, PREVIEW_MEGAPIXELS = 4, 2
+
+
+class Runner:
+    """Has a child dream what was claimed, and writes down how it goes.
+
+    Parameters
+    ----------
+    dream : Dream
+        With a claim.
+    stopping : threading.Event
+        Set where the worker is to end: the dream is left, and queued again.
+    """
+
+    def __init__(self, dream, stopping):
+        self._dream, self._stopping = dream, stopping
+        self._furthest, self._deaths = dream.share, dream.deaths
+        self._seconds = dream.seconds
+        self._begin = self._held = time.monotonic()
+        self._leaving = None  # since when, and for what state
+        self._preview_seen = None
+
+    def run(self):
+        """Dream until it is done, fails, is left, or belongs to another."""
+        dream = self._dream
+        try:
+            order = self._order()
+        except FileNotFoundError:
+            patiently(
+                queue.let_go, dream, State.FAILED, message="the picture is not there any more"
+            )
+            return
+        dream.folder.mkdir(parents=True, exist_ok=True)
+        with Child(order, dream.folder / "log.txt", _number(dream.device)) as child:
+            self._attend(child)
+
+    def _order(self):
+        dream = self._dream
+        if dream.noise:
+            source, megapixels = f"noise:{dream.noise}", 1
+        elif dream.picture:
+            source, megapixels = str(dream.picture.file), dream.picture.megapixels
+        else:
+            raise FileNotFoundError
+        return {
+            "kind": "dream", "source": source, "output": str(dream.output),
+            "folder": str(dream.folder), "values": values_for(dream.owner_id, dream.knobs),
+            "names": names_for(dream.owner_id, dream.knobs),
+            "gpu": None if _number(dream.device) is None else 0,
+            "preview": (PREVIEW + megapixels / PREVIEW_MEGAPIXELS) / 60,
+        }  # fmt: skip
+
+    def _attend(self, child):
+        dream = self._dream
+        while True:
+            try:
+                said = child.hear(TICK)
+            except ChildDied as death:
+                self._died(death.args[0])
+                return
+            if said.get("done") or "refused" in said or "failed" in said:
+                child.process.wait()
+                self._ended(said)
+                return
+            changes = self._taken_in(said)
+            if changes or time.monotonic() - self._held > settings.HEARTBEAT:
+                changes["seconds"] = self._seconds + time.monotonic() - self._begin
+                if not patiently(queue.hold, dream, **changes):
+                    log.warning("dream %s is another's now", dream.pk)
+                    return
+                self._held = time.monotonic()
+                if len(changes) > 1:
+                    patiently(queue.tell, dream)
+            if not self._heeds(child):
+                return
+
+    def _taken_in(self, said):
+        """Turn what the child said, and its preview, into changes of the dream."""
+        changes = {
+            name: said[name]
+            for name in ("share", "phase", "octave", "octaves", "seconds_left")
+            if name in said
+        }
+        if changes.get("share", 0) > self._furthest + STEP:
+            self._furthest = changes["share"]
+            if self._dream.deaths:
+                changes["deaths"] = 0
+        try:
+            written = preview_of(self._dream).stat().st_mtime_ns
+        except FileNotFoundError:
+            return changes
+        if written != self._preview_seen:
+            self._preview_seen = written
+            changes["previews"] = self._dream.previews + 1
+        return changes
+
+    def _heeds(self, child):
+        """Do what people and the worker want; return False where the dream has been given up."""
+        if self._leaving:
+            since, state = self._leaving
+            if state == State.QUEUED and time.monotonic() - since > FAREWELL:
+                child.kill()  # the journal has all but the last minute
+            return True
+        if self._stopping.is_set():
+            self._leave(child, State.QUEUED)
+            return True
+        wish = patiently(queue.wish_of, self._dream)
+        if wish == "pause":
+            self._leave(child, State.PAUSED)
+        if wish == "cancel":
+            child.kill()
+            child.process.wait()
+            discard_work(self._dream)
+            patiently(queue.let_go, self._dream, State.CANCELLED)
+            return False
+        return True
+
+    def _leave(self, child, state):
+        child.say("leave")
+        self._leaving = time.monotonic(), state
+
+    def _ended(self, said):
+        dream, spent = self._dream, self._seconds + time.monotonic() - self._begin
+        if said.get("left"):
+            state = self._leaving[1] if self._leaving else State.QUEUED
+            patiently(queue.let_go, dream, state, seconds=spent)
+        elif said.get("done"):
+            discard_work(dream)
+            patiently(
+                queue.let_go, dream, State.DONE, share=1, seconds=spent, deaths=0,
+                width=said["width"], height=said["height"],
+            )  # fmt: skip
+        else:
+            message = said.get("refused") or "a defect of the program; the dream's log has it"
+            message = message.replace(str(dream.folder), "").replace(str(settings.DATA), "")
+            patiently(queue.let_go, dream, State.FAILED, seconds=spent, message=message)
+
+    def _died(self, code):
+        """Queue a dream again whose child ended without a word, unless it keeps doing so."""
+        if self._leaving:
+            patiently(queue.let_go, self._dream, self._leaving[1])
+            return
+        deaths = self._dream.deaths + 1
+        log.warning("dream %s: its process ended with code %s", self._dream.pk, code)
+        if deaths < queue.MOST_DEATHS:
+            patiently(queue.let_go, self._dream, State.QUEUED, deaths=deaths)
+            return
+        patiently(
+            queue.let_go, self._dream, State.FAILED, deaths=deaths,
+            message=f"its process died {deaths} times in a row without getting on, the last time "
+            f"with code {code}; if memory ran out, take smaller tiles, then retry",
+        )  # fmt: skip
+
+
+def _number(device):
+    """Return the number of a CUDA device as a text; None for a CPU."""
+    return device.rpartition("cuda:")[2] if "cuda:" in device else None
+
+
+def patiently(action, *arguments, **named):
+    """Do something with a database that may be away for a while."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return action(*arguments, **named)
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > deadline:
+                raise
+            log.warning("the database does not answer; trying again")
+            connection.close()
+            time.sleep(TICK)

@@ -1,0 +1,43 @@
+"""Live: events as they come, or the state of things for those who ask now and then."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
+from django.views.decorators.http import require_GET
+
+from .feed import Stream, feed
+from .models import Dream
+from .views import last_event
+
+#: Dreams that one question may be about.
+MOST = 500
+
+
+def _may_see(user):
+    number, everything = user.pk, user.is_staff
+    return lambda owner: everything or owner == number
+
+
+@require_GET
+def events(request):
+    """Stream events; 503 where there are too many streams, and asking is the way."""
+    last = request.headers.get("Last-Event-ID") or request.GET.get("last", "")
+    if not feed.join():
+        return HttpResponse("too many streams; ask for the state instead", status=503)
+    stream = Stream(_may_see(request.user), int(last) if last.isdigit() else None)
+    return StreamingHttpResponse(
+        stream, content_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )  # fmt: skip
+
+
+@require_GET
+def state(request):
+    """Tell how one's dreams are that are not over, or have changed since an event."""
+    last = request.GET.get("last", "")
+    now = last_event()
+    dreams = Dream.objects.all() if request.user.is_staff else request.user.dreams.all()
+    if last.isdigit():
+        dreams = dreams.filter(event__pk__gt=int(last)).distinct()
+    told = [dream.told() for dream in dreams.defer("knobs").order_by("-created")[:MOST]]
+    return JsonResponse({"last": now, "dreams": told})

@@ -1,0 +1,87 @@
+"""From an uploaded file to a picture of the library, and out of it again."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+
+from django.conf import settings
+
+from dreamlib.errors import DreamError
+from studio.children import ask
+
+from .models import Picture
+
+#: Seconds that looking at a file may take: a picture of a gigapixel is decoded once.
+PATIENCE = 1800
+
+
+def display_name(name):
+    """Return what a file is called, fit to be shown: no folders, nothing that cannot be printed."""
+    name = name.replace("\\", "/").rpartition("/")[2]
+    name = "".join(letter for letter in name if letter.isprintable()).strip()
+    return name[:120] or "picture"
+
+
+def take_in(owner, name, path):
+    """Make a picture of the library from a file, which is moved there; or refuse it.
+
+    Parameters
+    ----------
+    owner : User
+    name : str
+    path : Path
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    DreamError
+        It is no picture that can be dreamt; nothing of it is left.
+    """
+    path, number = Path(path), uuid.uuid4()
+    folder = settings.DATA / "pictures" / str(number)
+    order = {
+        "kind": "inspect", "path": str(path), "folder": str(folder),
+        "max_pixels": settings.MAX_PIXELS, "min_side": settings.MIN_SIDE,
+    }  # fmt: skip
+    try:
+        found = ask(order, PATIENCE)
+        picture = Picture(
+            id=number, owner=owner, name=display_name(name), bytes=path.stat().st_size,
+            width=found["width"], height=found["height"], bits=found["bits"],
+            suffix=found["suffix"],
+        )  # fmt: skip
+        path.rename(picture.file)
+        picture.save()
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        path.unlink(missing_ok=True)
+        raise
+    return picture
+
+
+def remove(picture):
+    """Take a picture out of the library.
+
+    Raises
+    ------
+    DreamError
+        A dream is still to be made of it.
+    """
+    from studio.dreams.knobs import PICTURES
+    from studio.dreams.models import ACTIVE, Dream
+
+    active = Dream.objects.filter(owner=picture.owner_id, state__in=ACTIVE)
+    number = str(picture.pk)
+    for dream in active.only("name", "picture_id", "knobs"):
+        if dream.picture_id == picture.pk or number in map(dream.knobs.get, PICTURES):
+            raise DreamError(
+                f"{picture.name} is needed for the dream {dream.name}; cancel that first"
+            )
+    folder = picture.folder  # which it has no more when it has no number
+    picture.delete()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,46 @@
+// A dream's page: live while it is dreamt; then two viewers that move as one.
+"use strict";
+
+addEventListener("DOMContentLoaded", () => {
+  const live = document.getElementById("live");
+  studio.watch(live, (told) => {
+    if (told.id !== live.dataset.dream) return;
+    if (told.state !== live.dataset.is) location.reload();
+    else studio.show(live, told);
+  });
+  const result = document.getElementById("result");
+  if (result) look(result);
+});
+
+function look(result) {
+  const viewers = document.getElementById("viewers");
+  const open = (id, address) => OpenSeadragon({
+    id, tileSources: address, showNavigationControl: false, gestureSettingsMouse: { clickToZoom: false },
+    maxZoomPixelRatio: 8, minZoomImageRatio: 0.8, preserveImageSizeOnResize: true,
+  });
+  const after = open("after", result.dataset.after);
+  if (!result.dataset.before) { viewers.className = "viewers after"; return; }
+  const before = open("before", result.dataset.before);
+
+  let leading = null;
+  const follow = (one, other) => one.addHandler("viewport-change", () => {
+    if (leading === other) return;
+    leading = one;
+    other.viewport.zoomTo(one.viewport.getZoom(), null, true);
+    other.viewport.panTo(one.viewport.getCenter(), true);
+    leading = null;
+  });
+  follow(after, before);
+  follow(before, after);
+
+  const split = document.getElementById("split");
+  const divide = () => viewers.style.setProperty("--split", `${split.value}%`);
+  split.addEventListener("input", divide);
+  divide();
+  document.querySelectorAll("[data-mode]").forEach((button) => button.addEventListener("click", () => {
+    viewers.className = `viewers ${button.dataset.mode}`;
+    document.getElementById("divider").hidden = button.dataset.mode !== "slider";
+    document.querySelectorAll("[data-mode]").forEach((other) =>
+      other.setAttribute("aria-pressed", String(other === button)));
+  }));
+}

@@ -1,0 +1,102 @@
+"""The form and the table of settings: all that is safe is offered, nothing else gets in."""
+
+from __future__ import annotations
+
+import pytest
+
+from dreamlib.settings import BY_NAME, KNOBS, Knob
+from studio.dreams import knobs
+from studio.dreams.forms import DreamForm, initial_of
+from studio.dreams.presets import presets
+from tests.studio.conftest import add_picture
+
+
+def filled(picture, **changes):
+    return {"picture": str(picture.pk), "clip": "on", "suffix": ".png", **changes}
+
+
+def test_every_knob_is_in_the_form_or_withheld():
+    offered = {knob.name for knob in knobs.offered()}
+    free = {knob.name for knob in KNOBS if knob.kind is str and not knob.choices and not knob.form}
+    assert {knob.name for knob in KNOBS} - offered - free <= knobs.WITHHELD
+    assert free & offered <= {*knobs.LISTS, *knobs.TEXTS, *knobs.PICTURES}
+
+
+def test_a_new_knob_is_offered_by_itself_unless_it_may_name_a_file(monkeypatch):
+    new = (Knob("twirl", float, 0.0, "turn"), Knob("diary", str, None, "where to write"))
+    monkeypatch.setattr(knobs, "KNOBS", KNOBS + new)
+    offered = [knob.name for knob in knobs.offered()]
+    assert "twirl" in offered
+    assert "diary" not in offered
+
+
+def test_a_field_has_its_knobs_range_default_and_help(ann):
+    field = DreamForm(ann.user).fields["iterations"]
+    assert field.initial == 10
+    assert field.widget.attrs["min"] == 1
+    assert field.widget.attrs["max"] == 100_000
+    assert "Default 10" in field.help_text
+    assert "From 1" in field.help_text or "from 1" in field.help_text
+
+
+def test_only_what_differs_from_its_default_is_kept(ann, picture):
+    form = DreamForm(ann.user, filled(picture, iterations="10", octaves="6", smooth="0.5,1"))
+    assert form.is_valid(), form.errors
+    assert form.cleaned_data["knobs"] == {"octaves": 6, "smooth": "0.5,1"}
+
+
+def test_a_switch_that_is_on_by_itself_can_be_put_off(ann, picture):
+    values = filled(picture)
+    del values["clip"]
+    form = DreamForm(ann.user, values)
+    assert form.is_valid(), form.errors
+    assert form.cleaned_data["knobs"] == {"clip": False}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("iterations", "0"), ("octave_scale", "1"), ("smooth", "soft"), ("schedule", "zigzag"),
+     ("model", "../../etc"), ("guide", "/etc/passwd"), ("strength", "nan")],
+)  # fmt: skip
+def test_wrong_values_are_refused_at_their_field(ann, picture, name, value):
+    form = DreamForm(ann.user, filled(picture, **{name: value}))
+    assert not form.is_valid()
+    assert list(form.errors) == [name]
+
+
+def test_withheld_settings_do_not_get_in_through_the_form(ann, picture):
+    form = DreamForm(ann.user, filled(picture, work_dir="/elsewhere", memory="900T"))
+    assert form.is_valid()
+    assert form.cleaned_data["knobs"] == {}
+
+
+def test_a_guide_is_a_picture_of_ones_own(ann, bob, picture):
+    theirs = add_picture(bob.user)
+    assert not DreamForm(ann.user, filled(picture, guide=str(theirs.pk))).is_valid()
+    form = DreamForm(ann.user, filled(picture, guide=str(picture.pk)))
+    assert form.is_valid(), form.errors
+    kept = form.cleaned_data["knobs"]
+    assert knobs.values_for(ann.user.pk, kept) == {"guide": str(picture.file)}
+    assert knobs.names_for(ann.user.pk, kept) == {"guide": "sky.png"}
+    with pytest.raises(FileNotFoundError):
+        knobs.values_for(bob.user.pk, kept)
+
+
+def test_a_picture_or_noise_is_needed(ann):
+    assert "picture" in DreamForm(ann.user, {"suffix": ".png"}).errors
+    assert DreamForm(ann.user, {"suffix": ".png", "noise": "64x64"}).is_valid()
+    for size in ("64", "0x64", "99999x99999", "64x64;"):
+        assert "noise" in DreamForm(ann.user, {"suffix": ".png", "noise": size}).errors
+
+
+def test_presets_are_settings_that_the_form_takes(ann, picture):
+    assert {"notebook", "panorama"} <= set(presets())
+    for values in presets().values():
+        given = {
+            name: str(value) for name, value in initial_of(values).items() if value is not None
+        }
+        switches = {name for name, value in given.items() if value == "False"}
+        form = DreamForm(ann.user, filled(picture, **{n: given[n] for n in set(given) - switches}))
+        assert form.is_valid(), form.errors
+        wanted = {n: v for n, v in values.items() if v != BY_NAME[n].default}
+        assert form.cleaned_data["knobs"] == wanted

@@ -1,0 +1,253 @@
+"""A claimed dream, dreamt by a real child with a small network."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dreamlib.configuration import load_config
+from studio.children import Child, ask
+from studio.dreams import queue
+from studio.dreams.models import Dream, Event, State
+from studio.dreams.runner import Runner
+from tests.studio.conftest import KNOBS, add_dream, until
+
+LONG = {**KNOBS, "iterations": 2000}
+
+
+@pytest.fixture(autouse=True)
+def small_model(models, monkeypatch):
+    monkeypatch.setenv("DREAM_MODELS", str(models))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def run(dream, stopping=None):
+    """Claim a dream and run it to whatever end."""
+    claimed = queue.claim_next("cpu")
+    assert claimed.pk == dream.pk
+    Runner(claimed, stopping or threading.Event()).run()
+    dream.refresh_from_db()
+    return dream
+
+
+def in_the_background(dream):
+    """Run a dream in a thread; return it, once the dream moves."""
+    from django.db import connection
+
+    def work():
+        run(Dream.objects.get(pk=dream.pk))
+        connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    until(lambda: Dream.objects.get(pk=dream.pk).phase == "dreaming")
+    return thread
+
+
+def test_a_dream_is_dreamt_written_cut_into_tiles_and_told(ann, picture):
+    dream = run(add_dream(ann.user, picture=picture, noise="", knobs=KNOBS))
+    assert (dream.state, dream.share, dream.message) == (State.DONE, 1, "")
+    assert (dream.width, dream.height) == (picture.width, picture.height)
+    assert Image.open(dream.output).size == (120, 96)
+    for name in ("before.dzi", "after.dzi", "thumbnail.jpg"):
+        assert (dream.folder / name).exists()
+    assert not (dream.folder / "work").exists()
+    assert load_config(dream.folder / "settings.toml")["octaves"] == 2
+    told = [event.data["percent"] for event in Event.objects.filter(dream=dream).order_by("pk")]
+    assert told == sorted(told)
+    assert told[-1] == 100
+    assert "dreaming" in {event.data["phase"] for event in Event.objects.filter(dream=dream)}
+
+
+def test_a_region_is_compared_with_the_same_part_of_the_picture(ann, picture):
+    region = {**KNOBS, "region": "40,16,64,64"}
+    dream = run(add_dream(ann.user, picture=picture, noise="", knobs=region))
+    assert (dream.width, dream.height) == (64, 64)
+    for side in ("before", "after"):
+        assert 'Width="64"' in (dream.folder / f"{side}.dzi").read_text()
+
+
+def test_a_guide_is_called_by_its_name_in_what_is_handed_out(ann, picture):
+    knobs = {**KNOBS, "guide": str(picture.pk)}
+    dream = run(add_dream(ann.user, noise="96x96", knobs=knobs))
+    assert dream.state == State.DONE, dream.message
+    for carrier in (dream.folder / "settings.toml", dream.output):
+        assert load_config(carrier)["guide"] == "sky.png"
+
+
+def test_what_cannot_be_dreamt_fails_in_words_without_the_servers_folders(ann):
+    dream = run(add_dream(ann.user, noise="96x96", knobs={**KNOBS, "end": "nowhere"}))
+    assert dream.state == State.FAILED
+    assert "no layer 'nowhere'" in dream.message
+    assert str(dream.folder) not in dream.message
+
+
+def test_a_picture_that_is_gone_fails_its_dream(ann):
+    dream = run(add_dream(ann.user, noise=""))
+    assert (dream.state, dream.message) == (State.FAILED, "the picture is not there any more")
+
+
+def test_a_paused_dream_goes_on_to_the_same_picture_as_one_that_was_left_alone(ann, picture):
+    knobs = {**KNOBS, "schedule": "whole", "iterations": 120}
+    alone = run(add_dream(ann.user, picture=picture, noise="", knobs=knobs))
+    dream = add_dream(ann.user, picture=picture, noise="", knobs=knobs)
+    thread = in_the_background(dream)
+    queue.pause(dream)
+    thread.join(30)
+    dream.refresh_from_db()
+    assert dream.state == State.PAUSED
+    assert (dream.folder / "work" / "journal.json").exists()
+    queue.resume(dream)
+    run(dream)
+    assert dream.state == State.DONE, dream.message
+    assert np.array_equal(Image.open(dream.output), Image.open(alone.output))
+
+
+def test_a_cancelled_dream_ends_at_once_and_leaves_no_work(ann, picture):
+    dream = add_dream(ann.user, picture=picture, noise="", knobs=LONG)
+    thread = in_the_background(dream)
+    queue.cancel(dream)
+    thread.join(10)
+    dream.refresh_from_db()
+    assert dream.state == State.CANCELLED
+    assert not (dream.folder / "work").exists()
+
+
+def test_a_worker_that_ends_leaves_its_dream_to_others(ann, picture):
+    dream = add_dream(ann.user, picture=picture, noise="", knobs=LONG)
+    stopping = threading.Event()
+    threading.Timer(2.5, stopping.set).start()
+    run(dream, stopping)
+    assert dream.state == State.QUEUED
+    assert dream.share > 0
+    assert dream.claim is None
+
+
+def test_a_dream_that_was_taken_from_a_worker_is_dropped_by_it(ann, picture, monkeypatch):
+    dream = add_dream(ann.user, picture=picture, noise="", knobs=LONG)
+    monkeypatch.setattr("studio.dreams.runner.TICK", 0.2)
+    thread = in_the_background(dream)
+    Dream.objects.filter(pk=dream.pk).update(state=State.QUEUED, claim=None)
+    thread.join(10)
+    assert not thread.is_alive()
+    dream.refresh_from_db()
+    assert dream.state == State.QUEUED
+
+
+def test_a_child_whose_parent_is_killed_ends_too(models, tmp_path):
+    order = {
+        "kind": "dream", "source": "noise:96x96", "output": str(tmp_path / "dream.png"),
+        "folder": str(tmp_path), "values": LONG, "names": {}, "gpu": None, "preview": 1,
+    }  # fmt: skip
+    script = (
+        "import sys, time\n"
+        "from studio.children import Child\n"
+        f"child = Child({order!r})\n"
+        "print(child.process.pid, flush=True)\n"
+        "while child.hear(1).get('phase') != 'dreaming': pass\n"
+        "print('dreaming', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    child = int(parent.stdout.readline())
+    assert parent.stdout.readline() == "dreaming\n"
+    parent.kill()
+    parent.wait()
+    until(lambda: _is_gone(child), 5)
+
+
+def _is_gone(number):
+    try:
+        with open(f"/proc/{number}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_a_child_that_is_killed_is_tried_again_but_not_for_ever(ann, picture, monkeypatch):
+    dream = add_dream(ann.user, picture=picture, noise="", knobs=LONG)
+    hear = Child.hear
+
+    def hear_and_kill(child, seconds):
+        child.kill()
+        return hear(child, seconds)
+
+    monkeypatch.setattr(Child, "hear", hear_and_kill)
+    states = [run(dream).state for _ in range(queue.MOST_DEATHS)]
+    assert states == [State.QUEUED, State.QUEUED, State.FAILED]
+    assert "died 3 times in a row" in dream.message
+
+
+def test_a_plan_and_a_trial_by_the_page(ann, picture):
+    form = {"picture": str(picture.pk), "clip": "on", "suffix": ".png", "try_region": "30,20,64,64",
+            **{name: str(value) for name, value in KNOBS.items()}}  # fmt: skip
+    plan = ann.post("/dreams/plan/", form).json()
+    assert "pixel-steps" in plan["plan"]
+    tried = ann.post("/dreams/try/", form)
+    assert tried.headers["Content-Type"] == "image/png"
+    assert tried.content.startswith(b"\x89PNG")
+    wrong = ann.post("/dreams/try/", {**form, "end": "nowhere"})
+    assert wrong.status_code == 422
+    assert "no layer 'nowhere'" in wrong.json()["error"]
+    assert ann.post("/dreams/plan/", {**form, "iterations": "0"}).status_code == 422
+
+
+def test_a_trial_of_a_large_picture_sees_the_regions_surroundings_alone(
+    picture, tmp_path, monkeypatch
+):
+    from studio.child import trials
+
+    order = {
+        "kind": "try", "source": str(picture.file), "values": {**KNOBS, "octave_scale": 1.01},
+        "region": [90, 60, 24, 24], "size": [120, 96], "output": str(tmp_path / "out.png"),
+        "gpu": None,
+    }  # fmt: skip
+    monkeypatch.setattr(trials, "CONTEXT", 8)
+    file, region = trials._surroundings(order, tmp_path / "part.tif")
+    assert region == "16,16,24,24"
+    whole = np.asarray(Image.open(picture.file))
+    assert np.array_equal(np.asarray(Image.open(file)), whole[44:96, 74:120])
+
+
+def test_examples_of_layers_are_made_and_listed(models, tmp_path):
+    ask({"kind": "layers", "model": "small", "folder": str(tmp_path)}, 60)
+    import json
+
+    layers = json.loads((tmp_path / "layers.json").read_text())
+    assert "mixed/output" in {layer["name"] for layer in layers}
+    shown = [number for number, layer in enumerate(layers) if layer["example"]]
+    assert shown
+    assert all((tmp_path / f"{number}.jpg").exists() for number in shown)
+    assert (tmp_path / "complete").exists()
+
+
+def test_a_class_is_drawn_once_when_somebody_looks_at_it(ann, monkeypatch):
+    from dreamlib.models import EMBEDDED
+    from studio.dreams import examples
+    from tests.embedded import prepared_model
+
+    prepared_model()
+    monkeypatch.delenv("DREAM_MODELS")
+    assert ann.get(f"/examples/{EMBEDDED}/classes.json?q=goldfish").json()["classes"] == [
+        {"number": 1, "name": "goldfish, Carassius auratus"}
+    ]
+    drawn = ann.get(f"/examples/{EMBEDDED}/classes/1.jpg").getvalue()
+    assert Image.open(io.BytesIO(drawn)).size == (128, 128)
+    monkeypatch.setattr(examples, "ask", None)
+    assert ann.get(f"/examples/{EMBEDDED}/classes/1.jpg").getvalue() == drawn
+    assert ann.get(f"/examples/{EMBEDDED}/classes/1000.jpg").status_code == 404
+
+
+def test_dreaming_again_takes_the_result_into_the_library(ann, picture):
+    dream = run(add_dream(ann.user, picture=picture, noise="", knobs=KNOBS, name="sky.png"))
+    answer = ann.post(f"/dreams/{dream.pk}/again/")
+    taken = ann.user.pictures.exclude(pk=picture.pk).get()
+    assert answer.headers["Location"] == f"/dreams/new/?picture={taken.pk}&like={dream.pk}"
+    assert taken.name == "sky dreamt.png"
+    assert dream.output.exists()

@@ -1,0 +1,168 @@
+"""Uploads: resumed, limited, and nothing but pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+import zlib
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from PIL import Image
+
+from dreamlib.clouds import clouds
+from studio.dreams.models import State
+from studio.pictures.library import display_name
+from studio.pictures.models import Picture, Upload
+from tests.studio.conftest import add_dream
+
+STREAM = "application/offset+octet-stream"
+
+
+def encoded(kind="PNG", size=(120, 96)):
+    file = io.BytesIO()
+    Image.fromarray(clouds(*size)).save(file, kind)
+    return file.getvalue()
+
+
+def begin(client, length, name="sky.png"):
+    word = base64.b64encode(name.encode()).decode()
+    return client.post("/pictures/uploads/", headers={
+        "Upload-Length": str(length), "Upload-Metadata": f"filename {word}",
+    })  # fmt: skip
+
+
+def patch(client, address, data, offset):
+    return client.patch(address, data, STREAM, headers={"Upload-Offset": str(offset)})
+
+
+def upload(client, data, name="sky.png"):
+    return patch(client, begin(client, len(data), name).headers["Location"], data, 0)
+
+
+def bomb(width, height):
+    """A PNG whose header promises more than anybody can hold."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(
+            ">I", zlib.crc32(kind + data)
+        )  # fmt: skip
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    packed = zlib.compress(bytes(1 << 16))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+    )
+
+
+def test_an_upload_that_was_cut_goes_on_where_it_was(ann):
+    data = encoded()
+    address = begin(ann, len(data)).headers["Location"]
+    assert patch(ann, address, data[:700], 0).headers["Upload-Offset"] == "700"
+    assert ann.head(address).headers["Upload-Offset"] == "700"
+    assert patch(ann, address, data[600:], 600).status_code == 409
+    done = patch(ann, address, data[700:], 700)
+    picture = Picture.objects.get(pk=done.headers["Picture"])
+    assert (picture.width, picture.height, picture.bits) == (120, 96, 8)
+    assert picture.file.read_bytes() == data
+    assert not Upload.objects.exists()
+    assert not list((settings.DATA / "uploads").iterdir())
+
+
+def test_more_than_was_announced_is_not_written(ann):
+    data = encoded()
+    done = patch(ann, begin(ann, len(data)).headers["Location"], data + b"more", 0)
+    assert Picture.objects.get(pk=done.headers["Picture"]).bytes == len(data)
+
+
+def test_an_upload_is_of_whoever_began_it(ann, bob):
+    address = begin(ann, 1000).headers["Location"]
+    assert bob.head(address).status_code == 404
+    assert patch(bob, address, b"x", 0).status_code == 404
+    assert bob.delete(address).status_code == 404
+    assert ann.delete(address).status_code == 204
+    assert ann.head(address).status_code == 404
+
+
+def test_uploads_need_the_token_against_forgery(ann):
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(ann.user)
+    assert begin(strict, 10).status_code == 403
+
+
+def test_too_large_a_file_is_refused_before_it_is_sent(ann, monkeypatch):
+    monkeypatch.setattr(settings, "MAX_UPLOAD", 1000)
+    assert begin(ann, 1001).status_code == 413
+    assert begin(ann, 0).status_code == 400
+    assert begin(ann, "-5").status_code == 400
+    assert not Upload.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "no picture"),
+        (b"<!doctype html><script>alert(1)</script>", "no picture"),
+        (b"%PDF-1.4 nothing", "no picture"),
+        (bomb(60_000, 60_000), "3600 million; at most"),
+        (encoded(size=(200, 8)), "a side of 32 is the least"),
+        (encoded()[:2000], "truncated"),
+    ],
+    ids=["svg", "html", "pdf", "bomb", "strip", "truncated"],
+)
+def test_what_is_no_picture_to_dream_is_refused_in_words_and_leaves_nothing(ann, data, said):
+    refused = upload(ann, data, "picture.png")
+    assert refused.status_code == 422
+    assert said in refused.json()["error"]
+    assert str(settings.DATA) not in refused.json()["error"]
+    assert not Picture.objects.exists()
+    assert not list((settings.DATA / "uploads").iterdir())
+    assert not list(settings.DATA.glob("pictures/*/*"))
+
+
+def test_formats_that_are_not_for_dreaming_are_refused_by_what_is_in_them(ann):
+    file = io.BytesIO()
+    Image.fromarray(clouds(64, 64)).save(file, "ICO")
+    refused = upload(ann, file.getvalue(), "innocent.png")
+    assert "this is a ICO file" in refused.json()["error"]
+
+
+def test_a_file_is_named_by_its_number_and_its_contents_alone(ann):
+    done = upload(ann, encoded("JPEG"), "../../<script>alert(1)</script>.php")
+    picture = Picture.objects.get(pk=done.headers["Picture"])
+    assert picture.name == "script>.php"
+    assert picture.file == settings.DATA / "pictures" / str(picture.pk) / "original.jpg"
+    page = ann.get("/pictures/").content.decode()
+    assert "script&gt;.php" in page
+    assert "<script>alert" not in page
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [("a/b.png", "b.png"), ("C:\\x\\b.png", "b.png"), ("\x00\n", "picture"), ("", "picture"),
+     ("é" * 300, "é" * 120)],
+)  # fmt: skip
+def test_names_are_shown_without_folders_and_signs_that_cannot_be_printed(given, shown):
+    assert display_name(given) == shown
+
+
+def test_a_picture_of_sixteen_bits_says_so(ann):
+    file = io.BytesIO()
+    pixels = clouds(64, 64)[..., 0].astype("uint16") * 257
+    Image.fromarray(pixels).save(file, "PNG")
+    done = upload(ann, file.getvalue())
+    assert Picture.objects.get(pk=done.headers["Picture"]).bits == 16
+
+
+def test_a_picture_goes_with_all_its_files_unless_it_is_still_needed(ann, picture):
+    dream = add_dream(ann.user, picture=picture, noise="")
+    ann.post(f"/pictures/{picture.pk}/delete/")
+    assert picture.file.exists()
+    dream.state = State.DONE
+    dream.save()
+    ann.post(f"/pictures/{picture.pk}/delete/")
+    assert not picture.folder.exists()
+    dream.refresh_from_db()
+    assert dream.picture is None
