@@ -20,7 +20,7 @@ from studio.pictures.models import Picture
 
 from . import examples
 from .files import send
-from .forms import DreamForm, initial_of
+from .forms import FILMS, DreamForm, initial_of, output_of
 from .knobs import values_for
 from .models import Dream
 from .presets import presets
@@ -69,18 +69,22 @@ def _initial(request):
         if dream:
             knobs = dream.knobs
             initial = {
-                "picture": dream.picture_id, "noise": dream.noise, "suffix": dream.suffix,
-                "queue": dream.queue,
+                "picture": dream.picture_id, "noise": dream.noise, "queue": dream.queue,
+                "suffix": output_of(dream.suffix, knobs),
             }  # fmt: skip
     if request.GET.get("preset") in presets():
         knobs = presets()[request.GET["preset"]]
     initial.update(initial_of(knobs))
+    if "frames" in knobs and initial.get("suffix") not in FILMS:
+        initial["suffix"] = ".mp4"
     picture = Picture.objects.filter(
         pk=_uuid(request.GET.get("picture")), owner=request.user
     ).first()
     if picture:
-        suffix = {".jpg": ".jpg", ".tif": ".tif", ".webp": ".webp"}.get(picture.suffix, ".png")
-        initial.update(picture=picture.pk, noise="", suffix=suffix)
+        initial.update(picture=picture.pk, noise="")
+        if "frames" not in knobs:
+            suffix = picture.suffix
+            initial["suffix"] = suffix if suffix in (".jpg", ".tif", ".webp") else ".png"
     return initial
 
 
