@@ -15,9 +15,8 @@ from dreamlib.frames import run_frames
 from dreamlib.progress import REPORT_INTERVAL, Left
 from dreamlib.reel import JOURNAL, OWN, Reel
 from dreamlib.settings import BY_NAME, Settings
-from studio.dreams.files import LAST_FRAME
 from studio.dreams.knobs import check_texts
-from studio.settings_text import settings_text
+from studio.films import LAST_FRAME, settings_text
 
 from .dreams import alone_in, named
 from .pictures import save_small, small_copies
@@ -49,7 +48,7 @@ def film(order, say, leave):
         work = folder / "work"
         work.mkdir(exist_ok=True)
         with alone_in(work):
-            say(phase="reading", share=0)
+            say(phase="reading")
             try:
                 _make(order, work / "frames", say, leave)
             except Left:
@@ -98,7 +97,7 @@ class _Watch:
 
     def __init__(self, order, frames, say, leave):
         self._order, self._frames, self._say, self._leave = order, frames, say, leave
-        self._shown = self._told = time.monotonic()
+        self._shown = self._told = float("-inf")
 
     def frame(self, report):
         """Hear of a step: what `dreamlib.progress.Progress` tells."""
@@ -122,7 +121,7 @@ class _Watch:
     def assembled(self, written, frames):
         """Hear of a frame that is in the film."""
         now = time.monotonic()
-        if now - self._told >= REPORT_INTERVAL or written == 1:
+        if now - self._told >= REPORT_INTERVAL:
             self._told, begun = now, READING + DREAMING
             self._say(
                 phase=f"assembling, frame {written} of {frames}", seconds_left=None,

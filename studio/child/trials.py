@@ -113,4 +113,5 @@ def _film(job, frames):
     """Say how many times a frame a film is, and what it takes on the disk until it is done."""
     pixels = job.picture.height * job.picture.width
     held = pixels * (frames * FRAME_BYTES + LAST_BYTES)
-    return f"film         {frames} frames: {frames} times that\ndisk         {held / 1e9:.2f} GB at most"
+    lines = f"{frames} frames: {frames} times that", f"{held / 1e9:.2f} GB at most"
+    return f"film         {lines[0]}\ndisk         {lines[1]}"

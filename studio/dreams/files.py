@@ -11,9 +11,6 @@ from django.http import FileResponse, Http404, HttpResponse
 #: What a browser asks for of a film: a part of the file.
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
-#: Of a film, kept when its frames are given up.
-LAST_FRAME = "last.png"
-
 TYPES = {
     ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".tif": "image/tiff",
     ".bmp": "image/bmp", ".gif": "image/gif", ".mp4": "video/mp4", ".webm": "video/webm",

@@ -31,6 +31,13 @@ from .queue import enqueue
 TRY_SECONDS, PLAN_SECONDS, LEAST_REGION, MOST_REGION = 180, 120, 64, 768
 _room = threading.BoundedSemaphore(2)
 
+#: What the form proposes for a film.
+CHAINS = (
+    "zoom:0.05", "zoom:0.03, rotate:1.5", "zoom:0.03, rotate:1.5, hue:2", "zoom:-0.03",
+    "shift:4,0", "roll:rows:sine(4,80)", "none",
+)  # fmt: skip
+VARIATIONS = ("step_size:0.5..2", "step_size:0.8~2/25", "octaves:2..5", "iterations:4~12/20")
+
 #: Classes that a search shows.
 MOST_CLASSES = 20
 
@@ -54,6 +61,7 @@ def new(request):
         request, "new.html",
         {
             "form": form, "presets": presets(), "sizes": sizes, "default_model": model,
+            "chains": CHAINS, "variations": VARIATIONS,
             "region": [LEAST_REGION, MOST_REGION], "status": 422 if form.errors else 200,
         },
         status=422 if form.errors else 200,

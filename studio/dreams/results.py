@@ -17,10 +17,10 @@ from dreamlib.assembly import FPS
 from dreamlib.errors import DreamError
 from dreamlib.ffmpeg import VIDEO
 from dreamlib.settings import BY_NAME, Settings
+from studio.films import LAST_FRAME, settings_text
 from studio.pictures.library import take_in
-from studio.settings_text import settings_text
 
-from .files import LAST_FRAME, preview_of, send
+from .files import preview_of, send
 from .models import State
 from .views import ACTIONS, last_event, own
 

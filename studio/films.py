@@ -1,4 +1,4 @@
-"""A dream's settings as a file that the command's --config takes."""
+"""What the web and the child know of films: the file that stays, the settings as a file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import tomlkit
 
 from dreamlib.configuration import to_toml
 from dreamlib.settings import BY_NAME
+
+#: The last frame, kept when the others are given up.
+LAST_FRAME = "last.png"
 
 #: Settings that make a film of the frames: where they are not its own, `to_toml` leaves them out.
 OF_FILMS = ("frames", "fps", "loop", "reverse", "boomerang", "quality")
@@ -15,7 +18,7 @@ FILES = {".gif": "gif", ".webp": "webp", ".mp4": "mp4", ".webm": "mp4"}
 
 
 def settings_text(settings, suffix):
-    """Write settings as TOML; those of a film with its number of frames, and the film itself.
+    """Write settings as TOML, as --config takes them; of a film with all that makes it one.
 
     Parameters
     ----------
