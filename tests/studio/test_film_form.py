@@ -7,7 +7,9 @@ import os
 import pytest
 from django.conf import settings
 from django.test import Client
+from PIL import Image
 
+from dreamlib.clouds import clouds
 from dreamlib.errors import DreamError
 from studio.dreams import knobs
 from studio.dreams.forms import DreamForm
@@ -127,6 +129,18 @@ def film_of(owner, suffix):
     for name in (f"dream{suffix}", "view.jpg", "thumbnail.jpg", "last.png", "settings.toml"):
         (dream.folder / name).write_bytes(b"0123456789")
     return dream
+
+
+def test_dreaming_again_goes_on_from_the_last_frame(ann):
+    dream = film_of(ann.user, ".gif")
+    Image.fromarray(clouds(96, 64)).save(dream.folder / "last.png")
+    answer = ann.post(f"/dreams/{dream.pk}/again/")
+    taken = ann.user.pictures.get()
+    assert (taken.name, taken.width, taken.height) == ("sky dreamt.png", 96, 64)
+    assert taken.file.read_bytes() == (dream.folder / "last.png").read_bytes()
+    form = ann.get(answer.headers["Location"]).context["form"]
+    assert (form["picture"].value(), form["frames"].value()) == (taken.pk, 30)
+    assert form["suffix"].value() == ".gif"
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm"])
