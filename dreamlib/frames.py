@@ -193,8 +193,9 @@ def run_frames(source, output, settings, listener=None):
     tone = reel.record.get("tone")
     tone = tone and Tone(*map(np.asarray, tone))
     begin, count = time.monotonic(), settings.frames
-    steps = take.work(picture, number + 1)
+    steps, left = take.work(picture, 0), take.work(picture, number + 1)
     with Progress(*steps, settings.quiet, None, ("frame", count), listener) as progress:
+        progress.skip(progress.total - Progress(*left).total)
         for frame in range(number + 1, count):
             if levels is not None:
                 chain.apply(levels, frame - 1)

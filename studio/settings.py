@@ -127,6 +127,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 MAX_UPLOAD = int(float(os.environ.get("DREAM_MAX_UPLOAD", 20e9)))
 MAX_PIXELS = int(float(os.environ.get("DREAM_MAX_PIXELS", 2e9)))
 MIN_SIDE = 32
+
+#: Frames of a film.
+MAX_FRAMES = int(os.environ.get("DREAM_MAX_FRAMES", 600))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # of forms; uploads are streamed to the disk
 
 #: Seconds after which a worker that has not been heard of is taken for lost, between its signs of

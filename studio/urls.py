@@ -48,6 +48,7 @@ urlpatterns = [
     path("dreams/<uuid:pk>/", results.dream, name="dream"),
     path("dreams/<uuid:pk>/preview.jpg", results.preview, name="preview"),
     path("dreams/<uuid:pk>/thumbnail.jpg", results.thumbnail, name="dream-thumbnail"),
+    path("dreams/<uuid:pk>/poster.jpg", results.poster, name="poster"),
     path("dreams/<uuid:pk>/download/", results.download, name="download"),
     path("dreams/<uuid:pk>/film/", results.film, name="film"),
     path("dreams/<uuid:pk>/settings.toml", results.settings_file, name="settings-file"),

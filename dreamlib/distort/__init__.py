@@ -7,6 +7,6 @@ Each module holds the distortions of one idea; `chain` reads them and does one a
 docs/distortions.md shows them all, and how to add one.
 """
 
-from .chain import Chain, forms, parse_chain
+from .chain import WITHOUT_CODE, Chain, forms, parse_chain
 
-__all__ = ["Chain", "forms", "parse_chain"]
+__all__ = ["WITHOUT_CODE", "Chain", "forms", "parse_chain"]

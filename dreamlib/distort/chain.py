@@ -27,6 +27,9 @@ KINDS = (
     PythonFunction,
 )
 
+#: Those that anybody may write: they run no code of the writer's.
+WITHOUT_CODE = tuple(kind for kind in KINDS if kind is not PythonFunction)
+
 #: A chain without distortions.
 NONE = "none"
 
@@ -119,7 +122,7 @@ class Chain:
             resample(picture, pending)
 
 
-def parse_chain(text, seed=0, every=1):
+def parse_chain(text, seed=0, every=1, kinds=KINDS):
     """Read a chain of distortions.
 
     Parameters
@@ -131,6 +134,8 @@ def parse_chain(text, seed=0, every=1):
         What random distortions draw by.
     every : int
         Distort every so many frames, where a distortion does not say otherwise itself.
+    kinds : tuple
+        Distortions that may be written; `WITHOUT_CODE` for texts of strangers.
 
     Returns
     -------
@@ -143,12 +148,12 @@ def parse_chain(text, seed=0, every=1):
     """
     if text.strip() == NONE:
         return Chain((), seed)
-    return Chain([_read(part, every) for part in _parts(text)], seed)
+    return Chain([_read(part, every, kinds) for part in _parts(text)], seed)
 
 
-def forms():
+def forms(kinds=KINDS):
     """Tell what can be written: a list of (name, form, help), each a str of one line."""
-    return [(kind.NAME, kind.FORM, kind.HELP) for kind in KINDS]
+    return [(kind.NAME, kind.FORM, kind.HELP) for kind in kinds]
 
 
 def _parts(text):
@@ -169,8 +174,8 @@ def _parts(text):
     return parts
 
 
-def _read(part, default_every):
-    kinds = {kind.NAME: kind for kind in KINDS}
+def _read(part, default_every, kinds):
+    kinds = {kind.NAME: kind for kind in kinds}
     name = re.match(r"[^:,\s]*", part)[0]
     if name not in kinds:
         raise DreamError(

@@ -49,6 +49,8 @@ def _work(kind):
     """Return the function of an order; heavy imports are left to those that need them."""
     if kind == "dream":
         from .dreams import dream as work
+    elif kind == "film":
+        from .films import film as work
     elif kind == "try":
         from .trials import try_region as work
     elif kind == "plan":

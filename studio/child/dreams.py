@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -46,11 +47,12 @@ def dream(order, say, leave):
     work = folder / "work"
     if not output.exists():
         work.mkdir(exist_ok=True)
-        _wait_for(work)
+        with alone_in(work):
+            pass  # the work folder has the same lock
         say(phase="reading", share=0)
         try:
             job = prepare(order["source"], output, _settings(order, work))
-            job = job._replace(recorded=_named(job.recorded, order["names"]))
+            job = job._replace(recorded=named(job.recorded, order["names"]))
             save_config(folder / "settings.toml", job.recorded)
             if leave.is_set():
                 raise Left
@@ -80,7 +82,7 @@ def _settings(order, work):
     return Settings(**order["values"], **own, gpu=order["gpu"])
 
 
-def _named(settings, names):
+def named(settings, names):
     """Return settings that call pictures of the library by their names, for those who read them."""
     changes = {}
     for knob, name in names.items():
@@ -105,16 +107,19 @@ def _listener(say, leave):
     return listener
 
 
-def _wait_for(work):
-    """Wait until nobody else is at work in a folder."""
+@contextlib.contextmanager
+def alone_in(work):
+    """Wait until nobody else is at work in a folder, and keep others out of it."""
     handle = os.open(work / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         for _ in range(PATIENCE * 2):
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
+                break
             except OSError:
                 time.sleep(0.5)
-        raise DreamError("another process is still dreaming this; wait for it, then retry")
+        else:
+            raise DreamError("another process is still dreaming this; wait for it, then retry")
+        yield
     finally:
         os.close(handle)

@@ -77,7 +77,8 @@ def _expected():
     return "a JPEG, PNG, TIFF, WebP, BMP or GIF"
 
 
-def _save_small(pixels, path, side):
+def save_small(pixels, path, side):
+    """Save a JPEG whose longer side is at most so long."""
     from PIL import Image
 
     image = Image.fromarray(pixels)
@@ -88,5 +89,5 @@ def _save_small(pixels, path, side):
 def small_copies(path, folder):
     """Save what lists (thumbnail.jpg) and pages (view.jpg) show of a picture."""
     view = files.shrunken(files.open_picture(str(path), 0, "copy.png"), VIEW)
-    _save_small(view, Path(folder) / "view.jpg", VIEW)
-    _save_small(view, Path(folder) / "thumbnail.jpg", THUMBNAIL)
+    save_small(view, Path(folder) / "view.jpg", VIEW)
+    save_small(view, Path(folder) / "thumbnail.jpg", THUMBNAIL)

@@ -11,9 +11,14 @@ from dreamlib.plan import plan
 from dreamlib.preparation import prepare
 from dreamlib.session import run
 from dreamlib.settings import BY_NAME, Settings
+from dreamlib.variation import parse_variations, settings_at
+from studio.dreams.knobs import check_texts
 
 #: Pixels from which on a trial sees only the region's surroundings, not to read all of the picture.
 CUT_FROM = 4_000_000
+
+#: Bytes a pixel of a frame, as PNG, and of the one that a film is gone on from.
+FRAME_BYTES, LAST_BYTES = 3, 12
 
 
 def try_region(order, say, leave):
@@ -35,9 +40,17 @@ def try_region(order, say, leave):
         source = order["source"]
         if order["size"][0] * order["size"][1] > CUT_FROM:
             source, values["region"] = _surroundings(order, Path(folder) / "part.tif")
-        settings = Settings(**values, quiet=True, gpu=order["gpu"])
+        settings = _picture_of(Settings(**values, quiet=True, gpu=order["gpu"]))
         result = run(prepare(source, order["output"], settings))
     return {"seconds": result.seconds}
+
+
+def _picture_of(settings):
+    """Return the settings of a film's first frame; those of a picture as they are."""
+    if not settings.frames:
+        return settings
+    check_texts({"vary": settings.vary})
+    return settings_at(settings, parse_variations(settings.vary), 0, settings.frames)
 
 
 def _surroundings(order, output):
@@ -84,6 +97,21 @@ def tell_plan(order, say, leave):
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / f"dream{order['suffix']}"
         # As the dream will be: drawings by a script know no work folder.
-        own = {} if order["values"].get("script") else {"work_dir": f"{folder}/work"}
-        settings = Settings(**order["values"], **own, quiet=True, gpu=order["gpu"])
-        return {"plan": plan(prepare(order["source"], output, settings, planning=True))}
+        frames = order["values"].get("frames")
+        own = {} if order["values"].get("script") or frames else {"work_dir": f"{folder}/work"}
+        settings = _picture_of(Settings(**order["values"], **own, quiet=True, gpu=order["gpu"]))
+        if frames:
+            output = output.with_suffix(".png")
+        job = prepare(order["source"], output, settings, planning=True)
+        told = plan(job)
+        if frames:
+            told = f"each frame:\n{told}\n\n{_film(job, frames)}"
+        return {"plan": told}
+
+
+def _film(job, frames):
+    """Say how many times a frame a film is, and what it takes on the disk until it is done."""
+    pixels = job.picture.height * job.picture.width
+    held = pixels * (frames * FRAME_BYTES + LAST_BYTES)
+    lines = f"{frames} frames: {frames} times that", f"{held / 1e9:.2f} GB at most"
+    return f"film         {lines[0]}\ndisk         {lines[1]}"

@@ -5,18 +5,31 @@ from __future__ import annotations
 import re
 
 from django import forms
+from django.conf import settings
 
+from dreamlib.assembly import FPS
+from dreamlib.distort import WITHOUT_CODE
+from dreamlib.distort import forms as distortions
 from dreamlib.errors import DreamError
+from dreamlib.films import check_film
+from dreamlib.frames import UNUSED
 from dreamlib.models import find_model
 from dreamlib.settings import BY_NAME
 from studio.pictures.models import Picture
 
 from .devices import alive
-from .knobs import LISTS, PICTURES, PLAIN, TEXTS, offered
+from .knobs import LISTS, PICTURES, PLAIN, TEXTS, Refused, check_texts, offered
 from .models import ANY
 
-#: Outputs: the suffix, and what it is called.
-OUTPUTS = ((".png", "PNG"), (".tif", "TIFF"), (".jpg", "JPEG"), (".webp", "WebP"))
+#: What the form calls a film -> its suffix; that of a WebP alone does not tell.
+FILMS = {".mp4": ".mp4", ".webm": ".webm", ".gif": ".gif", "film.webp": ".webp"}
+
+#: Outputs: what the form calls them, and what people do.
+OUTPUTS = (
+    ("A picture", ((".png", "PNG"), (".tif", "TIFF"), (".jpg", "JPEG"), (".webp", "WebP"))),
+    ("A film", ((".mp4", "MP4"), (".webm", "WebM"), (".gif", "GIF"),
+                ("film.webp", "WebP, animated"))),
+)  # fmt: skip
 NOISE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
 NOISE_PIXELS = 100_000_000
 
@@ -31,8 +44,25 @@ HELPS = {
     "mask": "A picture of how much of the dream is wanted where: white is all",
     "end": "Layer to dream: low ones give strokes, textures; high ones eyes, animals, buildings; "
     "by default the model's own choice",
+    "frames": "How many frames a film has: each is the dream of the one before, distorted",
+    "distort": "What happens to a frame before it is dreamt again, as zoom:0.05, rotate:2; by "
+    "default zoom:0.05; none for nothing",
+    "distort_every": "Distort only every so many frames",
+    "vary": "Settings that change over the frames, with commas between: step_size:1.5..0.5 runs "
+    "from one to the other, step_size:0.5~1.5/20 swings within 20 frames, end:LAYER|LAYER takes "
+    "turns",
+    "keep_tone": "Lead brightness and contrast back to the first frame's: else films turn pale or "
+    "glaring",
+    "fps": "Frames in a second; by default 12.5; a GIF has up to 50, a WebP up to 90",
+    "loop": "Times that a GIF or WebP plays; 0 is for ever",
+    "reverse": "From the last frame to the first",
+    "boomerang": "There and back",
+    "quality": "Of a JPEG, a WebP or a film",
 }
-LABELS = {"end": "Layer", "pull_mean": "Pull to the mean", "tiff": "TIFF layout"}
+LABELS = {
+    "end": "Layer", "pull_mean": "Pull to the mean", "tiff": "TIFF layout",
+    "distort_every": "Distort every", "fps": "Frames per second",
+}  # fmt: skip
 
 
 class DreamForm(forms.Form):
@@ -89,6 +119,11 @@ class DreamForm(forms.Form):
         """List the fields that everybody sees."""
         return [self[name] for name in PLAIN if name in self.fields]
 
+    @staticmethod
+    def distortions():
+        """List what a chain of distortions is made of: name, form and help of each."""
+        return distortions(WITHOUT_CODE)
+
     def clean_noise(self):
         """Take a size that makes sense."""
         noise = self.cleaned_data["noise"]
@@ -116,10 +151,48 @@ class DreamForm(forms.Form):
                 continue
             if value != knob.default:
                 knobs[knob.name] = value
+        output = cleaned.get("suffix") or ".png"
+        if output in FILMS:
+            self._check_film(knobs, FILMS[output])
+        else:
+            if knobs.get("frames"):
+                self.add_error(
+                    "suffix", "Frames make a film: choose a film's format, or leave them out."
+                )
+            knobs = {name: value for name, value in knobs.items() if not is_of_films(name)}
         cleaned["knobs"] = knobs
         cleaned["queue"] = cleaned.get("queue") or ANY
-        cleaned["suffix"] = cleaned.get("suffix") or ".png"
+        cleaned["suffix"] = FILMS.get(output, output)
         return cleaned
+
+    def _check_film(self, knobs, suffix):
+        """Refuse what cannot become a film, before hours are spent on its frames."""
+        if not knobs.get("frames") and "frames" not in self.errors:
+            self.add_error("frames", "Say how many frames the film has.")
+        if knobs.get("reverse") and knobs.get("boomerang"):
+            self.add_error("reverse", "A boomerang runs both ways already.")
+        for name in UNUSED:
+            if name in knobs:
+                self.add_error(name, "This means nothing to a film; leave it out.")
+        film = settings.DATA / f"film{suffix}"
+        try:
+            check_film(film, knobs.get("fps", FPS))
+        except DreamError as error:
+            self.add_error("fps", str(error).replace(str(film), "This film"))
+        try:
+            check_texts(knobs)
+        except Refused as error:
+            self.add_error(error.setting, str(error))
+
+
+def is_of_films(name):
+    """Tell whether a setting means nothing to a picture."""
+    return BY_NAME[name].group == "films"
+
+
+def output_of(suffix, knobs):
+    """Return what the form calls the output of a dream: its suffix, but for an animated WebP."""
+    return "film.webp" if suffix == ".webp" and "frames" in knobs else suffix
 
 
 def _is_set(field):

@@ -6,22 +6,32 @@ choice, a text of a given form. A free text has to be let in here, for it may be
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 
+from django.conf import settings
+
+from dreamlib.distort import WITHOUT_CODE, parse_chain
+from dreamlib.errors import DreamError
 from dreamlib.models import list_models
 from dreamlib.octave_scripts import preset_names
-from dreamlib.settings import KNOBS
+from dreamlib.settings import BY_NAME, KNOBS
+from dreamlib.variation import parse_variations
 
-#: What the studio itself settles: folders, devices, what is printed.
+#: What the studio itself settles: folders, devices, what is printed; and what is of clips alone.
 WITHHELD = {
     "gpu", "memory", "work_dir", "resume", "devices", "preview", "quiet", "classify",
+    "frame_format", "carry",
 }  # fmt: skip
 
 #: Knobs whose values are pictures of the library.
 PICTURES = ("guide", "mask")
 
 #: Free texts that name no file, and the list that helps to fill them in.
-TEXTS = {"end": "layers", "guide_layer": "layers", "layers": "layers", "target": "classes"}
+TEXTS = {
+    "end": "layers", "guide_layer": "layers", "layers": "layers", "target": "classes",
+    "distort": "distortions", "vary": "variations",
+}  # fmt: skip
 
 #: Free texts of which the form offers some: a function that lists them.
 LISTS = {
@@ -35,15 +45,59 @@ PLAIN = ("model", "end", "target", "guide", "iterations", "octaves", "step_size"
 
 def offered():
     """List the knobs of the form, in the order of the table."""
-    return [knob for knob in KNOBS if _is_offered(knob)]
+    return [_limited(knob) for knob in KNOBS if _is_offered(knob)]
+
+
+def _limited(knob):
+    """Return a knob with the studio's own limits."""
+    return dataclasses.replace(knob, high=settings.MAX_FRAMES) if knob.name == "frames" else knob
 
 
 def _is_offered(knob):
-    if knob.name in WITHHELD or knob.group == "films":
+    if knob.name in WITHHELD:
         return False
     if knob.kind is not str or knob.choices or knob.form:
         return True
     return knob.name in LISTS or knob.name in TEXTS or knob.name in PICTURES
+
+
+def check_texts(knobs):
+    """Refuse texts of a film that would run code or name files, and those that cannot be read.
+
+    Parameters
+    ----------
+    knobs : dict
+        Settings as they are kept, or as a dream has them.
+
+    Raises
+    ------
+    Refused
+    """
+    for name, check in (("distort", _check_distort), ("vary", _check_vary)):
+        try:
+            check(knobs.get(name))
+        except DreamError as error:
+            raise Refused(str(error).replace("--", ""), name) from error
+
+
+class Refused(DreamError):
+    """A text that is not let in; `setting` is its name."""
+
+    def __init__(self, message, setting):
+        super().__init__(message)
+        self.setting = setting
+
+
+def _check_distort(text):
+    if text:
+        parse_chain(text, kinds=WITHOUT_CODE)
+
+
+def _check_vary(text):
+    for one in parse_variations(text):
+        knob = BY_NAME[one.name]
+        if knob.kind is str and not knob.form and one.name not in TEXTS:
+            raise DreamError(f"vary: {one.name!r} may name files, and does not vary here")
 
 
 def values_for(owner_id, knobs):

@@ -87,6 +87,11 @@ class Dream(models.Model):
         return self.folder / f"dream{self.suffix}"
 
     @property
+    def is_film(self):
+        """Whether it is dreamt frame by frame."""
+        return "frames" in self.knobs
+
+    @property
     def percent(self):
         """Of all work, rounded down: 100 is done."""
         return int(100 * self.share)

@@ -20,7 +20,7 @@ from studio.pictures.models import Picture
 
 from . import examples
 from .files import send
-from .forms import DreamForm, initial_of
+from .forms import FILMS, DreamForm, initial_of, output_of
 from .knobs import values_for
 from .models import Dream
 from .presets import presets
@@ -30,6 +30,13 @@ from .queue import enqueue
 #: at once beside what the workers do.
 TRY_SECONDS, PLAN_SECONDS, LEAST_REGION, MOST_REGION = 180, 120, 64, 768
 _room = threading.BoundedSemaphore(2)
+
+#: What the form proposes for a film.
+CHAINS = (
+    "zoom:0.05", "zoom:0.03, rotate:1.5", "zoom:0.03, rotate:1.5, hue:2", "zoom:-0.03",
+    "shift:4,0", "roll:rows:sine(4,80)", "none",
+)  # fmt: skip
+VARIATIONS = ("step_size:0.5..2", "step_size:0.8~2/25", "octaves:2..5", "iterations:4~12/20")
 
 #: Classes that a search shows.
 MOST_CLASSES = 20
@@ -54,6 +61,7 @@ def new(request):
         request, "new.html",
         {
             "form": form, "presets": presets(), "sizes": sizes, "default_model": model,
+            "chains": CHAINS, "variations": VARIATIONS,
             "region": [LEAST_REGION, MOST_REGION], "status": 422 if form.errors else 200,
         },
         status=422 if form.errors else 200,
@@ -69,18 +77,22 @@ def _initial(request):
         if dream:
             knobs = dream.knobs
             initial = {
-                "picture": dream.picture_id, "noise": dream.noise, "suffix": dream.suffix,
-                "queue": dream.queue,
+                "picture": dream.picture_id, "noise": dream.noise, "queue": dream.queue,
+                "suffix": output_of(dream.suffix, knobs),
             }  # fmt: skip
     if request.GET.get("preset") in presets():
         knobs = presets()[request.GET["preset"]]
     initial.update(initial_of(knobs))
+    if "frames" in knobs and initial.get("suffix") not in FILMS:
+        initial["suffix"] = ".mp4"
     picture = Picture.objects.filter(
         pk=_uuid(request.GET.get("picture")), owner=request.user
     ).first()
     if picture:
-        suffix = {".jpg": ".jpg", ".tif": ".tif", ".webp": ".webp"}.get(picture.suffix, ".png")
-        initial.update(picture=picture.pk, noise="", suffix=suffix)
+        initial.update(picture=picture.pk, noise="")
+        if "frames" not in knobs:
+            suffix = picture.suffix
+            initial["suffix"] = suffix if suffix in (".jpg", ".tif", ".webp") else ".png"
     return initial
 
 

@@ -13,17 +13,16 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from dreamlib.configuration import to_toml
+from dreamlib.assembly import FPS
 from dreamlib.errors import DreamError
+from dreamlib.ffmpeg import VIDEO
 from dreamlib.settings import BY_NAME, Settings
+from studio.films import LAST_FRAME, settings_text
 from studio.pictures.library import take_in
 
 from .files import preview_of, send
 from .models import State
 from .views import ACTIONS, last_event, own
-
-#: Outputs that play in the page, and are not zoomed into.
-FILMS = (".mp4", ".webm", ".gif")
 
 
 @require_GET
@@ -42,7 +41,8 @@ def dream(request, pk):
         request, "dream.html",
         {
             "dream": dream, "knobs": knobs, "last": last, "done": done,
-            "film": done and dream.suffix in FILMS,
+            "film": done and dream.is_film, "plays": dream.suffix in VIDEO,
+            "fps": dream.knobs.get("fps", FPS),
             "before": done and (dream.folder / "before.dzi").exists(),
             "stem": Path(dream.name).stem,
         },
@@ -63,6 +63,12 @@ def preview(request, pk):
 def thumbnail(request, pk):
     """Send the small copy of a finished dream."""
     return send(own(request, pk).folder / "thumbnail.jpg")
+
+
+@require_GET
+def poster(request, pk):
+    """Send what is shown of a film that does not play: its last frame."""
+    return send(own(request, pk).folder / "view.jpg")
 
 
 @require_GET
@@ -108,19 +114,23 @@ def settings_file(request, pk):
         knobs = {name: value for name, value in dream.knobs.items() if name in BY_NAME}
         dream.folder.mkdir(parents=True, exist_ok=True)
         part = kept.with_suffix(".part")
-        part.write_text(to_toml(Settings(**knobs)))
+        part.write_text(settings_text(Settings(**knobs), dream.suffix))
         os.replace(part, kept)
     return send(kept, download_as=f"{Path(dream.name).stem}.toml")
 
 
 @require_POST
 def again(request, pk):
-    """Take a result into the library, and begin a new dream of it with the same settings."""
+    """Take a result into the library, and begin a new dream of it with the same settings.
+
+    Of a film that is its last frame: the new one goes on from there.
+    """
     dream = _finished(request, pk)
+    result = dream.folder / LAST_FRAME if dream.is_film else dream.output
     copy = dream.folder / f"again-{uuid.uuid4()}.part"
-    os.link(dream.output, copy)
+    os.link(result, copy)
     try:
-        picture = take_in(request.user, f"{Path(dream.name).stem} dreamt{dream.suffix}", copy)
+        picture = take_in(request.user, f"{Path(dream.name).stem} dreamt{result.suffix}", copy)
     except DreamError as error:
         messages.error(request, str(error))
         return redirect("dream", pk)

@@ -73,7 +73,8 @@ class Runner:
         else:
             raise FileNotFoundError
         return {
-            "kind": "dream", "source": source, "output": str(dream.output),
+            "kind": "film" if dream.is_film else "dream", "source": source,
+            "output": str(dream.output),
             "folder": str(dream.folder), "values": values_for(dream.owner_id, dream.knobs),
             "names": names_for(dream.owner_id, dream.knobs),
             "gpu": None if _number(dream.device) is None else 0,

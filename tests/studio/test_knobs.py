@@ -56,7 +56,7 @@ def test_a_switch_that_is_on_by_itself_can_be_put_off(ann, picture):
 @pytest.mark.parametrize(
     ("name", "value"),
     [("iterations", "0"), ("octave_scale", "1"), ("smooth", "soft"), ("schedule", "zigzag"),
-     ("model", "../../etc"), ("guide", "/etc/passwd"), ("strength", "nan")],
+     ("model", "../../etc"), ("guide", "/etc/passwd"), ("strength", "nan"), ("frames", "601")],
 )  # fmt: skip
 def test_wrong_values_are_refused_at_their_field(ann, picture, name, value):
     form = DreamForm(ann.user, filled(picture, **{name: value}))
@@ -90,13 +90,15 @@ def test_a_picture_or_noise_is_needed(ann):
 
 
 def test_presets_are_settings_that_the_form_takes(ann, picture):
-    assert {"notebook", "panorama"} <= set(presets())
+    assert {"notebook", "panorama", "endless zoom"} <= set(presets())
     for values in presets().values():
         given = {
             name: str(value) for name, value in initial_of(values).items() if value is not None
         }
         switches = {name for name, value in given.items() if value == "False"}
-        form = DreamForm(ann.user, filled(picture, **{n: given[n] for n in set(given) - switches}))
+        given = {name: given[name] for name in set(given) - switches}
+        output = ".mp4" if "frames" in values else ".png"
+        form = DreamForm(ann.user, filled(picture, suffix=output, **given))
         assert form.is_valid(), form.errors
         wanted = {n: v for n, v in values.items() if v != BY_NAME[n].default}
         assert form.cleaned_data["knobs"] == wanted

@@ -1,4 +1,4 @@
-// A dream's page: live while it is dreamt; then two viewers that move as one.
+// A dream's page: live while it is dreamt; then two viewers that move as one, or a film.
 "use strict";
 
 addEventListener("DOMContentLoaded", () => {
@@ -10,7 +10,20 @@ addEventListener("DOMContentLoaded", () => {
   });
   const result = document.getElementById("result");
   if (result) look(result);
+  const film = document.getElementById("film");
+  if (film) play(film, document.getElementById("play"));
 });
+
+// A GIF or WebP has no controls of its own: it is shown, or its last frame is.
+function play(film, button) {
+  const still = film.src;
+  const show = (moving) => {
+    film.src = moving ? film.dataset.film : still;
+    button.textContent = moving ? "Stop" : "Play";
+  };
+  button.addEventListener("click", () => show(film.src === still));
+  show(!matchMedia("(prefers-reduced-motion: reduce)").matches);
+}
 
 function look(result) {
   const viewers = document.getElementById("viewers");

@@ -7,6 +7,7 @@ addEventListener("DOMContentLoaded", () => {
   layers(form, model);
   classes(form, model);
   trial(form);
+  films(form);
 
   const planned = document.getElementById("planned"), says = document.getElementById("plan_says");
   document.getElementById("plan").addEventListener("click", async (event) => {
@@ -23,6 +24,20 @@ addEventListener("DOMContentLoaded", () => {
 
 function post(form, address) {
   return fetch(address, { method: "POST", body: new FormData(form), headers: { "X-CSRFToken": studio.token() } });
+}
+
+// Who chooses a film's format sees what there is to say of films; who gives frames gets a film.
+function films(form) {
+  const { suffix, frames } = form.elements;
+  const isFilm = () => suffix.selectedOptions[0].parentElement.label === "A film";
+  suffix.addEventListener("change", () => {
+    if (isFilm()) document.getElementById("film").open = true;
+    if (isFilm() && !frames.value) frames.value = 100;
+    if (!isFilm()) frames.value = "";
+  });
+  frames.addEventListener("change", () => {
+    if (frames.value && !isFilm()) suffix.value = ".mp4";
+  });
 }
 
 function choice(text, address, input, value) {
