@@ -47,7 +47,7 @@ def dream(order, say, leave):
     if not output.exists():
         work.mkdir(exist_ok=True)
         _wait_for(work)
-        say(phase="reading", share=0)
+        say(phase="reading")  # a dream that is gone on with has its share already
         try:
             job = prepare(order["source"], output, _settings(order, work))
             job = job._replace(recorded=_named(job.recorded, order["names"]))
