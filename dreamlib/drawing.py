@@ -19,6 +19,7 @@ from .deepdraw import Sketch, check_layers, deepdraw, drawing_sizes, grey_noise,
 from .dream import Preprocessing
 from .encoding import Encoding
 from .errors import DreamError
+from .preview import Preview
 from .settings import BY_NAME
 
 #: The presets that a class is drawn by where no script is named: from noise, into a photograph.
@@ -26,8 +27,7 @@ FROM_NOISE, INTO_PICTURE = "draw", "photograph"
 
 #: Settings of dreams by octaves, and what a script has instead or has not.
 BY_OCTAVES = ("end", "iterations", "octaves", "octave_scale", "step_size", "jitter", "tile_size",
-              "overlap", "wrap", "tile_steps", "storage", "region", "devices",
-               "preview", "pull_base")  # fmt: skip
+              "overlap", "wrap", "tile_steps", "storage", "region", "devices", "pull_base")  # fmt: skip
 
 #: Bytes that a drawing holds for each pixel: the picture and its larger self, the undreamt picture
 #: under it where that is kept sharp, and the source.
@@ -188,13 +188,26 @@ def draw(job, source, looks, progress):
 
     np.random.seed(settings.seed)
     keeper = Keeper(job.folder.path) if job.folder else None
+    preview = None
+    if settings.preview:
+        encoding = Encoding(rule, np.float32)
+        preview = Preview(job.output, settings.preview, encoding, progress.say)
     sketch = keeper and keeper.load()
     if sketch:
         progress.skip(_steps_before(job, sketch))
+
+    def on_sketch(make, last):
+        if keeper:
+            keeper(make, last)
+        if preview and preview.due():
+            octave, _, image, _ = make()
+            channels = [rule.order.index(channel) for channel in range(3)]
+            preview(Canvas.of(image[channels].transpose(1, 2, 0)), octave)
+
     drawn = deepdraw(
         job.net, undreamt, job.script, aim_of(job.net, job.model, settings),
         layer_of(settings, job.model), settings.schedule == "whole", job.keep, settings.clip,
-        progress, shape if looks.on_steps else None, sketch, keeper,
+        progress, shape if looks.on_steps else None, sketch, on_sketch,
     )  # fmt: skip
     if drawn_size != size and job.keep:
         drawn -= undreamt

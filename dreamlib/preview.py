@@ -33,9 +33,13 @@ class Preview:
         self._seconds, self._encoding, self._say = 60 * minutes, encoding, say
         self._last = time.monotonic()
 
+    def due(self):
+        """Tell whether it is time for one."""
+        return time.monotonic() - self._last >= self._seconds
+
     def __call__(self, canvas, octave):
         """Write a preview if it is time for one."""
-        if time.monotonic() - self._last < self._seconds:
+        if not self.due():
             return
         from .images import save_picture
 

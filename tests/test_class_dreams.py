@@ -264,3 +264,14 @@ def test_a_drawing_that_is_gone_on_with_is_the_same(workplace, model, monkeypatc
     assert run("sky.png", "out.png", "--work-dir", "work", "--resume") == 0
     assert np.array_equal(pixels("out.png"), whole)
     assert not (workplace / "work").exists()
+
+
+def test_a_drawing_is_previewed_in_its_colours(workplace, model):
+    (workplace / "still.toml").write_text(
+        SCRIPT.replace("size = 8", "size = 0").replace("size = 4", "size = 0")
+    )
+    Image.new("RGB", (120, 90), (200, 120, 40)).save("sky.png")
+    assert dream(model, "--target", 1, "--script", "still.toml", "--preview", 1e-6) == 0
+    preview = pixels("out.png.preview.jpg")
+    assert preview.shape == (90, 120, 3)
+    assert np.abs(preview - [200, 120, 40]).max() <= 3

@@ -49,7 +49,7 @@ def dream(order, say, leave):
         work.mkdir(exist_ok=True)
         with alone_in(work):
             pass  # the work folder has the same lock
-        say(phase="reading", share=0)
+        say(phase="reading")  # a dream that is gone on with has its share already
         try:
             job = prepare(order["source"], output, _settings(order, work))
             job = job._replace(recorded=named(job.recorded, order["names"]))
@@ -74,8 +74,6 @@ def dream(order, say, leave):
 
 def _settings(order, work):
     """Return the settings to begin with; a dream that is gone on with has its own."""
-    if order["values"].get("script"):  # drawings are short, and know no work folder
-        return Settings(**order["values"], quiet=True, gpu=order["gpu"])
     own = {"work_dir": str(work), "quiet": True, "preview": order["preview"]}
     if (work / JOURNAL).exists():
         return Settings(resume=True, **own)

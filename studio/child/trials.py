@@ -96,9 +96,8 @@ def tell_plan(order, say, leave):
     """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / f"dream{order['suffix']}"
-        # As the dream will be: drawings by a script know no work folder.
         frames = order["values"].get("frames")
-        own = {} if order["values"].get("script") or frames else {"work_dir": f"{folder}/work"}
+        own = {} if frames else {"work_dir": f"{folder}/work"}  # as the dream will be
         settings = _picture_of(Settings(**order["values"], **own, quiet=True, gpu=order["gpu"]))
         if frames:
             output = output.with_suffix(".png")

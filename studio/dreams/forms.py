@@ -36,7 +36,7 @@ NOISE_PIXELS = 100_000_000
 #: What the command's help says of files is not for a page.
 HELPS = {
     "model": "The network that dreams",
-    "script": "Draw by this octave script instead of octaves; such a dream cannot be gone on with",
+    "script": "Draw by this octave script instead of octaves",
     "target": "Dream classes: names or numbers, as goldfish, ostrich:0.5, 963; a weight below 0 "
     "avoids one; random draws one",
     "guide": "Make the picture more like this one of the library",

@@ -182,7 +182,3 @@ def test_the_poster_and_the_film_are_for_their_owner(ann, bob):
         assert Client().get(address).status_code == 302
     download = ann.get(f"/dreams/{dream.pk}/download/").headers["Content-Disposition"]
     assert download == 'attachment; filename="sky_dream.mp4"'
-
-
-def test_the_queue_says_what_begins_anew(ann):
-    assert "drawings by an octave script begin anew" in ann.get("/dreams/").content.decode()

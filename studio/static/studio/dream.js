@@ -29,7 +29,8 @@ function look(result) {
   const viewers = document.getElementById("viewers");
   const open = (id, address) => OpenSeadragon({
     id, tileSources: address, showNavigationControl: false, gestureSettingsMouse: { clickToZoom: false },
-    maxZoomPixelRatio: 8, minZoomImageRatio: 0.8, preserveImageSizeOnResize: true,
+    // Two pictures at a time are no work for a 2D canvas; WebGL is not everywhere.
+    drawer: "canvas", maxZoomPixelRatio: 8, minZoomImageRatio: 0.8, preserveImageSizeOnResize: true,
   });
   const after = open("after", result.dataset.after);
   if (!result.dataset.before) { viewers.className = "viewers after"; return; }

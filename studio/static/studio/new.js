@@ -140,8 +140,14 @@ function trial(form) {
     view.src = `/pictures/${form.elements.picture.value}/view.jpg`;
     left.max = known[0];
     top.max = known[1];
-    left.value = Math.round((known[0] - side.value) / 2);
-    top.value = Math.round((known[1] - side.value) / 2);
+    left.value = within((known[0] - side.value) / 2, 0, known[0]);
+    top.value = within((known[1] - side.value) / 2, 0, known[1]);
+    draw();
+  };
+  // What cannot be tried must not keep the form, which it is no part of, from being sent.
+  const mend = () => {
+    side.value = within(side.value, form.dataset.least, form.dataset.most);
+    [left, top].forEach((input) => { input.value = within(input.value, 0, input.max || 0); });
     draw();
   };
   const point = (event) => {
@@ -153,6 +159,7 @@ function trial(form) {
   stage.addEventListener("pointerdown", (event) => { event.preventDefault(); stage.setPointerCapture(event.pointerId); point(event); });
   stage.addEventListener("pointermove", (event) => { if (event.buttons) point(event); });
   [left, top, side].forEach((input) => input.addEventListener("input", draw));
+  [left, top, side].forEach((input) => input.addEventListener("change", mend));
   form.elements.picture.addEventListener("change", choose);
   choose();
 
