@@ -27,7 +27,8 @@ FROM_NOISE, INTO_PICTURE = "draw", "photograph"
 
 #: Settings of dreams by octaves, and what a script has instead or has not.
 BY_OCTAVES = ("end", "iterations", "octaves", "octave_scale", "step_size", "jitter", "tile_size",
-              "overlap", "wrap", "tile_steps", "storage", "region", "devices", "pull_base")  # fmt: skip
+              "overlap", "wrap", "tile_steps", "storage", "region", "devices",
+              "pull_base")  # fmt: skip
 
 #: Bytes that a drawing holds for each pixel: the picture and its larger self, the undreamt picture
 #: under it where that is kept sharp, and the source.

@@ -16,7 +16,8 @@ from studio.children import Child
 from studio.dreams import queue
 from studio.dreams.models import Dream, Event, State
 from tests.studio.conftest import add_dream
-from tests.studio.test_runner import KNOBS, models, run, small_model, until  # noqa: F401 - fixtures
+from tests.studio.conftest import KNOBS, until
+from tests.studio.test_runner import run, small_model  # noqa: F401 - a fixture
 
 FILM = {**KNOBS, "schedule": "whole", "iterations": 2, "frames": 4, "distort": "zoom:0.1"}
 LONG = {**FILM, "frames": 500}
