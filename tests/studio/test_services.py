@@ -6,7 +6,6 @@ import contextlib
 import json
 import signal
 import time
-import uuid
 
 import psutil
 import pytest
@@ -28,7 +27,7 @@ LEASE = 6
 #: A broker that sends again, within two seconds, what a worker has not said to have begun.
 HASTY = {"visibility_timeout": 1, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
 
-LONG = {**KNOBS, "iterations": 200}
+LONG = {**KNOBS, "iterations": 120, "octaves": 1}
 
 
 class Cluster:
@@ -126,7 +125,7 @@ def test_the_dream_is_queued_over_redis_kept_in_postgres_and_done_by_a_worker_el
 def test_a_message_reaches_an_idle_worker_before_it_looks_by_itself(cluster):
     cluster.worker()
     waited = []
-    for _ in range(4):
+    for _ in range(3):
         begin = time.monotonic()
         number = cluster.visitor.dream(KNOBS)
         until(lambda number=number: cluster.begun(number), 20, 0.02)
@@ -136,14 +135,13 @@ def test_a_message_reaches_an_idle_worker_before_it_looks_by_itself(cluster):
 
 
 def test_a_killed_workers_dream_is_taken_up_by_another_within_a_minute(cluster):
-    first = cluster.worker()
-    number = cluster.visitor.dream(LONG)
-    until(lambda: cluster.state(number)[1] > 0.1)
-    cluster.worker()
+    workers = [psutil.Process(cluster.worker().pid) for _ in range(2)]
+    number = cluster.visitor.dream(LONG, "64x64")
+    until(lambda: cluster.state(number)[1] > 0.1, 30, 0.02)
     claim = cluster.state(number)[2]
-    child = psutil.Process(first.pid).children()[0]
+    first = next(worker for worker in workers if worker.children())
+    [child] = first.children()
     first.send_signal(signal.SIGKILL)
-    first.wait()
     begin = time.monotonic()
     until(lambda: cluster.state(number)[2] not in (None, claim), 60)
     assert time.monotonic() - begin < 2 * LEASE
@@ -162,17 +160,12 @@ def test_a_visibility_timeout_in_the_middle_of_a_dream_has_nothing_dreamt_twice(
     """Words that wait behind a long dream are sent again; dreams are not."""
     cluster.worker()
     cluster.worker()
-    numbers = [cluster.visitor.dream(LONG) for _ in range(2)]
+    numbers = [cluster.visitor.dream(LONG, "64x64") for _ in range(2)]
     until(lambda: all(cluster.begun(number) for number in numbers))
-    numbers += [cluster.visitor.dream(KNOBS) for _ in range(3)]
+    numbers += [cluster.visitor.dream(KNOBS) for _ in range(2)]
     redelivered = cluster.calls("rpush")
     until(lambda: cluster.calls("rpush") > redelivered, 40)
     for number in numbers:
         cluster.visitor.wait_until_done(number)
-    assert [cluster.begun(number) for number in numbers] == [1] * 5
-    assert [cluster.ended(number) for number in numbers] == [1] * 5
-
-
-def test_what_postgres_does_not_know_is_not_there(cluster):
-    with pytest.raises(Exception, match="404"):
-        cluster.visitor.get(f"/dreams/{uuid.uuid4()}/")
+    assert [cluster.begun(number) for number in numbers] == [1] * 4
+    assert [cluster.ended(number) for number in numbers] == [1] * 4
