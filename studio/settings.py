@@ -5,6 +5,7 @@ docs/studio.md lists the variables.
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -107,6 +108,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = os.environ.get("DREAM_BROKER") or "filesystem://localhost"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+#: What Celery knows of a broker beside its address: Sentinel's master, a prefix of keys ...
+CELERY_BROKER_TRANSPORT_OPTIONS = json.loads(os.environ.get("DREAM_BROKER_OPTIONS") or "{}")
 if CELERY_BROKER_URL.startswith("filesystem:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(DATA / "broker" / "messages"),

@@ -47,8 +47,8 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 JUDGE = """
 const done = arguments[arguments.length - 1];
 axe.run(document, {runOnly: {type: "tag", values: arguments[0]}}).then(
-  (found) => done(found.violations.map(({id, help, nodes}) =>
-    `${id}: ${help}: ${nodes.slice(0, 4).map(({target, html}) => target + " " + html).join("; ")}`)),
+  (found) => done(found.violations.map(({id, help, nodes}) => `${id}: ${help}: ` +
+    nodes.slice(0, 4).map(({target, html}) => target + " " + html).join("; "))),
   (error) => done([String(error)]));
 """
 
