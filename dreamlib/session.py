@@ -23,6 +23,7 @@ from .errors import DreamError
 from .looks import Looks
 from .octaves import STRIP, Stored, strips
 from .painter import make_painter
+from .phases import phase
 from .preparation import prepare
 from .preview import Preview
 from .progress import Progress
@@ -72,6 +73,7 @@ def run(job):
     with Progress(*work(job), settings.quiet) as progress:
         canvas, encoding = _dream(job, store, progress)
         seconds = time.monotonic() - begin
+        phase("writing")
         interrupted = progress.interrupted
         if isinstance(store, InMemory):
             _make_room(job, store)
@@ -169,6 +171,7 @@ def _make_room(job, store):
 
 def _source(job, store, rule):
     """Put the undreamt picture where the octaves are made from it."""
+    phase("canvas")
     picture = job.picture
     size = (picture.height, picture.width)
     if isinstance(store, InMemory) and isinstance(picture, images.Picture):
