@@ -26,6 +26,7 @@ from .painter import make_painter
 from .phases import phase
 from .preparation import prepare
 from .preview import Preview
+from .profiling import profile
 from .progress import Progress
 from .vips import RawFile
 
@@ -50,6 +51,7 @@ def run_dream(source, output, settings):
     return run(prepare(source, output, settings))
 
 
+@profile
 def run(job):
     """Dream what `dreamlib.preparation.prepare` has settled.
 
@@ -169,6 +171,7 @@ def _make_room(job, store):
         job.picture.pixels = None
 
 
+@profile
 def _source(job, store, rule):
     """Put the undreamt picture where the octaves are made from it."""
     phase("canvas")
