@@ -302,7 +302,9 @@ def main(argv=None):
     parser.add_argument("--page", type=Path, default=PROJECT / "docs" / "gpu.md")
     options = parser.parse_args(argv)
     if not torch.cuda.is_available():
-        print(f"PyTorch sees no CUDA device: nothing was measured, {options.page.name} is as it was")
+        print(
+            f"PyTorch sees no CUDA device: nothing was measured, {options.page.name} is as it was"
+        )
         return
     devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     write_between(options.page, MARKER, report(devices[0], devices))

@@ -10,8 +10,8 @@ import time
 from collections import defaultdict
 
 import numpy as np
-import torch
 import random_googlenet
+import torch
 from random_googlenet import END
 from step import fill
 

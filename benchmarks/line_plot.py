@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from PIL import Image, ImageDraw, ImageFont
 
-SIZE, MARGIN, SCALE = (880, 420), (70, 20, 20, 50), 2  #: left, top, right, bottom; drawn larger
+SIZE, MARGIN = (880, 440), (70, 16, 20, 50)  #: left, top, right, bottom
+LEGEND = 20  #: height of a line's name, above the plot
+SCALE = 2  #: drawn so much larger first
 COLOURS = ("#c0392b", "#e39b2d", "#2166ac", "#4d4d4d")
 GRID, TEXT = "#dddddd", "#333333"
 
@@ -24,7 +26,8 @@ def draw(series, across, up):
     PIL.Image.Image
         With a palette of few colours.
     """
-    left, top, right, bottom = (SCALE * side for side in MARGIN)
+    left, over, right, bottom = (SCALE * side for side in MARGIN)
+    top = over + SCALE * LEGEND * len(series)
     width, height = (SCALE * side for side in SIZE)
     image = Image.new("RGB", (width, height), "white")
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(13 * SCALE)
@@ -52,15 +55,15 @@ def draw(series, across, up):
     for number, (name, line) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
         pen.line([place(point) for point in line], colour, 2 * SCALE, joint="curve")
-        x, y = width - right - 16 * SCALE, top + (14 + 20 * number) * SCALE
+        x, y = width - right, over + LEGEND * number * SCALE
         pen.line([(x - 20 * SCALE, y), (x, y)], colour, 3 * SCALE)
         pen.text((x - 28 * SCALE, y), name, TEXT, font, "rm")
-    return image.resize(SIZE, Image.LANCZOS).quantize(32, dither=Image.Dither.NONE)
+    return image.resize(SIZE, Image.LANCZOS).quantize(64, Image.Quantize.FASTOCTREE)
 
 
 def step_of(most):
     """Return a round distance of grid lines for an axis up to `most`: 1, 2 or 5 times a power."""
-    step = 10.0 ** -6
+    step = 10.0**-6
     while True:
         for factor in (1, 2, 5):
             if most / (factor * step) <= 8:

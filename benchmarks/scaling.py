@@ -84,7 +84,8 @@ def rates(model, size, tile, passes, crews, turns):
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         at_work = {
-            devices: stack.enter_context(Crew(devices, model, settings, [size])) for devices in crews
+            devices: stack.enter_context(Crew(devices, model, settings, [size]))
+            for devices in crews
         }
         for crew in at_work.values():
             dream(crew, settings.replace(iterations=1), picture, rule, folder / "work")
