@@ -2,9 +2,9 @@
 
     python benchmarks/memory_profile.py [--megapixels 4] [--page docs/memory.md]
 
-A generated sky, GoogLeNet with random weights, whole picture, inception_4c/output. The lines come
-from memory_profiler, which runs `dream.py`, and the notebook's code on the same engine, for one step
-on one octave. The curves are resident memory of processes without it, for two octaves of two steps;
+A generated sky, GoogLeNet with random weights, whole picture, inception_4c/output. The lines
+come from memory_profiler, which runs `dream.py`, and the notebook's code on the same engine, for
+one step on one octave. The curves are resident memory of processes without it, for two octaves of two steps;
 the notebook's code on real Caffe is among them where scripts/real_caffe_root.sh has a root.
 
 The page gets the table and the plot, `pictures/memory_plot.png` beside it.
@@ -89,8 +89,8 @@ def dream_words(folder, octaves, steps):
 def run(words, *options):
     """Run a script of the project by this Python; return what it printed."""
     done = subprocess.run(
-        [sys.executable, *options, *words], cwd=PROJECT, check=False, env=environment(PYTHONSAFEPATH=""),
-        capture_output=True, text=True,
+        [sys.executable, *options, *words], cwd=PROJECT, check=False,
+        env=environment(PYTHONSAFEPATH=""), capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr}")
