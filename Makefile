@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 MODEL ?= bvlc_googlenet
+FRAMES ?= 100
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -70,7 +71,7 @@ gpu-bench: setup ## equality, speed, memory, scaling on CUDA: docs/gpu.md
 	$(BIN)/python benchmarks/gpu.py
 
 reproduce: setup ## every cell of the 2015 notebook, with pictures to look at: out/reproduce/index.html
-	$(BIN)/python reproduce/reproduce.py
+	$(BIN)/python reproduce/reproduce.py --frames $(FRAMES)
 
 fetch-model: ## download the published weights of MODEL=NAME, by default bvlc_googlenet
 	scripts/fetch_model.sh $(MODEL)

@@ -4,8 +4,9 @@
 
 A generated sky, GoogLeNet with random weights, whole picture, inception_4c/output. The lines
 come from memory_profiler, which runs `dream.py`, and the notebook's code on the same engine, for
-one step on one octave. The curves are resident memory of processes without it, for two octaves of two steps;
-the notebook's code on real Caffe is among them where scripts/real_caffe_root.sh has a root.
+one step on one octave. The curves are resident memory of processes without it, for two
+octaves of two steps; the notebook's code on real Caffe is among them where
+scripts/real_caffe_root.sh has a root.
 
 The page gets the table and the plot, `pictures/memory_plot.png` beside it.
 """
