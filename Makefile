@@ -3,13 +3,14 @@
 
 PYTHON ?= python3
 MODEL ?= bvlc_googlenet
+FRAMES ?= 100
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 STUDIO := $(VENV)/.studio
 
 .PHONY: help setup demo serve test test-caffe golden lint format bench bench-films bench-giant profile \
-	fetch-model clean
+	gpu-test gpu-bench reproduce fetch-model clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,9 +71,17 @@ bench-giant: setup ## large pictures: memory, speed, seams, normalisation, worke
 	$(BIN)/python benchmarks/normalisation.py
 	$(BIN)/python benchmarks/scaling.py
 
-profile: setup ## line-by-line memory of a small dream
-	$(BIN)/python -m memory_profiler dream.py noise:640x480 out/profile.png \
-		--octaves 2 --iterations 2 --quiet
+profile: setup ## where memory goes, by line and over time: docs/memory.md
+	$(BIN)/python benchmarks/memory_profile.py
+
+gpu-test: setup ## the tests that need CUDA; skipped, with the reason, without it
+	$(BIN)/python -m pytest -m gpu
+
+gpu-bench: setup ## equality, speed, memory, scaling on CUDA: docs/gpu.md
+	$(BIN)/python benchmarks/gpu.py
+
+reproduce: setup ## every cell of the 2015 notebook, with pictures to look at: out/reproduce/index.html
+	$(BIN)/python reproduce/reproduce.py --frames $(FRAMES)
 
 fetch-model: ## download the published weights of MODEL=NAME, by default bvlc_googlenet
 	scripts/fetch_model.sh $(MODEL)

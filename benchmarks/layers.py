@@ -10,8 +10,10 @@ import time
 from collections import defaultdict
 
 import numpy as np
+import random_googlenet
 import torch
-from step import END, fill, random_googlenet
+from random_googlenet import END
+from step import fill
 
 from dreamlib import pycaffe
 
@@ -57,7 +59,7 @@ def main():
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     mean = np.float32([104, 116, 122])
-    paths = random_googlenet(pycaffe)
+    paths = random_googlenet.write(pycaffe)
     net = pycaffe.Classifier(*paths, mean=mean, precision=options.precision)
     net.keep_intermediates = False
     fill(net, height, width)

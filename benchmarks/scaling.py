@@ -52,6 +52,51 @@ def dream(crew, settings, picture, rule, folder):
     return seconds, pixels
 
 
+def rates(model, size, tile, passes, crews, turns):
+    """Measure crews on the same picture, in turns.
+
+    Parameters
+    ----------
+    model : dreamlib.models.Model
+    size : (height, width)
+    tile, passes : int
+    crews : list of str
+        Devices, as `--devices` takes them.
+    turns : int
+
+    Returns
+    -------
+    dict of str -> list of float
+        Pixel-steps per second of each crew in each turn.
+    list of ndarray
+        The pictures of all turns, (height, width, 3) uint8.
+    """
+    height, width = size
+    settings = Settings(
+        schedule="shift", tile_size=tile, overlap=32, wrap="none", jitter=32, seed=0,
+        iterations=passes, end=model.end, step_size=1.5, clip=True, storage="uint8",
+        tile_steps=1, engine="torch", precision="float32",
+    )  # fmt: skip
+    order = (2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2)
+    rule = Preprocessing(order, np.float32(model.mean), np.float32(model.input_scale))
+    picture = np.uint8(clouds(width, height))
+    found, pictures = {devices: [] for devices in crews}, []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        at_work = {
+            devices: stack.enter_context(Crew(devices, model, settings, [size]))
+            for devices in crews
+        }
+        for crew in at_work.values():
+            dream(crew, settings.replace(iterations=1), picture, rule, folder / "work")
+        for _ in range(turns):
+            for devices, crew in at_work.items():
+                taken, pixels = dream(crew, settings, picture, rule, folder / "work")
+                pictures.append(pixels)
+                found[devices].append(height * width * passes / taken)
+    return found, pictures
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="efficientnet_lite0")
@@ -63,39 +108,17 @@ def main():
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     model = find_model(options.model)
-    settings = Settings(
-        schedule="shift", tile_size=options.tile, overlap=32, wrap="none", jitter=32, seed=0,
-        iterations=options.passes, end=model.end, step_size=1.5, clip=True, storage="uint8",
-        tile_steps=1, engine="torch", precision="float32",
-    )  # fmt: skip
-    order = (2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2)
-    rule = Preprocessing(order, np.float32(model.mean), np.float32(model.input_scale))
-    picture = np.uint8(clouds(width, height))
-    seconds, pictures = {1: [], options.workers: []}, []
-    warm_up = settings.replace(iterations=1)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        crews = {
-            count: stack.enter_context(
-                Crew(",".join(["cpu"] * count), model, settings, [(height, width)])
-            )
-            for count in seconds
-        }
-        for crew in crews.values():
-            dream(crew, warm_up, picture, rule, folder / "work")
-        for _ in range(options.turns):
-            for count, crew in crews.items():
-                taken, pixels = dream(crew, settings, picture, rule, folder / "work")
-                pictures.append(pixels)
-                seconds[count].append(taken)
+    crews = ["cpu", ",".join(["cpu"] * options.workers)]
+    found, pictures = rates(
+        model, (height, width), options.tile, options.passes, crews, options.turns
+    )
     if not all(np.array_equal(pixels, pictures[0]) for pixels in pictures):
         raise SystemExit("the pictures differ")
-    steps = height * width * options.passes
     print(f"{model.name}, {model.end}, {options.size}, tiles of {options.tile}; medians of turns")
     print("| workers | pixel-steps per second |\n| ---: | ---: |")
-    for count, taken in seconds.items():
-        print(f"| {count} | {steps / statistics.median(taken):,.0f} |")
-    ratios = [one / more for one, more in zip(*seconds.values())]
+    for devices, speeds in found.items():
+        print(f"| {devices.count(',') + 1} | {statistics.median(speeds):,.0f} |")
+    ratios = [more / one for one, more in zip(*found.values())]
     print(f"\nratio: {statistics.median(ratios):.2f} (of the turns: "
           f"{', '.join(f'{ratio:.2f}' for ratio in ratios)})")  # fmt: skip
 

@@ -22,8 +22,10 @@ import sys
 import time
 from pathlib import Path
 
+import random_googlenet
+from random_googlenet import END
+
 PROJECT = Path(__file__).resolve().parent.parent
-END = "inception_4c/output"
 VARIANTS = {
     "caffe": "(a) the notebook's code, real Caffe",
     "float32": "(b) dreamlib, float32",
@@ -40,7 +42,7 @@ def notebook_step(height, width):
     from tests import notebook
 
     caffe.set_mode_cpu()
-    net = caffe.Classifier(*random_googlenet(caffe), mean=np.float32([104, 116, 122]))
+    net = caffe.Classifier(*random_googlenet.write(caffe), mean=np.float32([104, 116, 122]))
     fill(net, height, width)
     return lambda: notebook.make_step(net, end=END)
 
@@ -55,7 +57,7 @@ def dreamlib_step(precision):
         from dreamlib.dream import make_step
 
         net = pycaffe.Classifier(
-            *random_googlenet(pycaffe), mean=np.float32([104, 116, 122]), precision=precision
+            *random_googlenet.write(pycaffe), mean=np.float32([104, 116, 122]), precision=precision
         )
         net.keep_intermediates = False
         fill(net, height, width)
@@ -75,18 +77,6 @@ def plain_step(height, width):
     net = googlenet_to_4c()
     image = torch.rand(1, 3, height, width) * 255 - 120
     return lambda: gradient(net, image)
-
-
-def random_googlenet(caffe):
-    """Write a differentiable GoogLeNet and a caffemodel with random weights; return the paths."""
-    text = (PROJECT / "models/bvlc_googlenet/deploy.prototxt").read_text()
-    prototxt = PROJECT / "out" / "bench.prototxt"
-    prototxt.parent.mkdir(exist_ok=True)
-    prototxt.write_text(text + "\nforce_backward: true\n")
-    weights = prototxt.with_suffix(f".{caffe.__name__}.caffemodel")
-    if not weights.exists():
-        caffe.Net(str(prototxt), caffe.TEST).save(str(weights))
-    return str(prototxt), str(weights)
 
 
 def fill(net, height, width):

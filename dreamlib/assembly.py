@@ -7,6 +7,7 @@ from pathlib import Path
 from .dream import Step
 from .errors import DreamError
 from .films import assemble, check_film, find_frames
+from .phases import phase
 from .progress import Progress
 from .settings import BY_NAME
 
@@ -52,6 +53,7 @@ def make_films(frames, films, settings):
     order = "reverse" if settings.reverse else "boomerang" if settings.boomerang else "forward"
     shown = max(1, 2 * len(frames) - 2) if settings.boomerang else len(frames)
     for film in films:
+        phase("film")
         with writing(film, shown, settings) as progress:
             whole = assemble(
                 frames, film, settings.fps or FPS, settings.loop, order, settings.quality,

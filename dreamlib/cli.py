@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-from . import __version__, commands
+from . import __version__, commands, phases
 from .commands import EXIT_INTERRUPTED, EXIT_REFUSED
 from .configuration import load_config
 from .errors import DreamError
@@ -67,6 +67,9 @@ def build_parser():
     about = parser.add_argument_group("about")
     about.add_argument(
         "--plan", action="store_true", help="tell sizes, tiles, memory and time; dream nothing"
+    )
+    about.add_argument(
+        "--profile", action="store_true", help="tell time and peak memory of each phase"
     )
     about.add_argument(
         "--contact-sheet", nargs="?", const="", metavar="LAYER", help="a sheet of small dreams of "
@@ -162,7 +165,12 @@ def _main(argv):
     parser = build_parser()
     arguments = parser.parse_args(argv)
     try:
-        return _run(parser, arguments)
+        if not arguments.profile:
+            return _run(parser, arguments)
+        with phases.recording() as recorded:
+            status = _run(parser, arguments)
+        print(recorded.table())
+        return status
     except DreamError as error:
         print(f"dream.py: {error}", file=sys.stderr)
         return EXIT_REFUSED

@@ -21,6 +21,7 @@ from .layers import dreamable_layers
 from .models import find_model, lasting_name
 from .objectives import l2
 from .octaves import octave_sizes
+from .phases import phase
 from .progress import Progress
 from .shapes import misfit
 from .sheet_items import Item, check_number, choose_items
@@ -224,11 +225,13 @@ def run(source, output, text, settings):
     seed = settings.seed
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
+    phase("reading")
     picture = files.open_picture(source, seed, output, settings.tiff)
     if isinstance(picture, images.Noise):  # reduced it would be grey
         scale = min(1, SIDE / max(picture.height, picture.width))
         size = [max(1, round(length * scale)) for length in (picture.height, picture.width)]
         picture = images.Noise(*size, seed)
+    phase("network")
     net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
     items = choose_items(net, model, text)
     tuned = {name: value for name, value in DREAM.items() if name not in settings.given}
@@ -243,6 +246,7 @@ def run(source, output, text, settings):
         _heading(model, items, dream), settings.quiet, seed, **dream,
     )  # fmt: skip
     seconds = time.monotonic() - begin
+    phase("writing")
     early = "# ended early\n" if sheet.interrupted else ""
     words = f"# contact sheet: {sheet.cells} small dreams, longest side {SIDE} pixels\n"
     around = images.Picture(sheet.pixels, icc_profile=getattr(picture, "icc_profile", None))

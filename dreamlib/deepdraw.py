@@ -20,6 +20,7 @@ from .errors import DreamError
 from .images import Noise
 from .names import nearest
 from .octaves import as_picture, resize, shrink_in_place
+from .phases import phase
 from .profiling import profile
 
 #: What a drawing from noise begins with, in grey levels: mean of red, green and blue; deviation.
@@ -115,6 +116,7 @@ def deepdraw(
         np.random.set_state(sketch.random)
     stopped = False
     for number, (octave, size) in enumerate(zip(script[first:], sizes[first:]), first):
+        phase(f"octave {number + 1}/{len(sizes)}")
         if image.shape[1:] != size:
             if keep:
                 image -= base

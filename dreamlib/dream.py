@@ -19,6 +19,7 @@ import numpy as np
 from . import inplace
 from .objectives import Arrays, Objective, objective_L2
 from .octaves import as_picture, octave_sizes, resize, shrink_in_place
+from .phases import phase
 from .profiling import profile
 
 
@@ -229,6 +230,7 @@ def deepdream(
     stopped = False
 
     for octave, (h, w) in enumerate(sizes):
+        phase(f"octave {octave + 1}/{len(sizes)}")
         octave_base = _octave_base(net, base_img, sizes[octave:], base_buffer)
         src.reshape(1, 3, h, w)
         image = src.data[0]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from .canvas import Window
 from .dream import Step
 from .estimate import Loudness
+from .phases import phase
 from .progress import LEAVE, Left
 from .pyramid import Pyramid
 from .tiles import Schedule
@@ -107,6 +108,7 @@ class Dreamer:
         self._pyramid.drop_unfinished()
         self._progress.skip(self._steps_before(state))
         for octave in range(state.octave, len(self._frames)):
+            phase(f"octave {octave + 1}/{len(self._frames)}")
             canvas = self._pyramid.canvas(octave)
             if octave != state.octave:
                 state = State(octave)

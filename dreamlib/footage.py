@@ -19,6 +19,7 @@ from .errors import DreamError
 from .films import check_film
 from .flow import DetailCarrier
 from .frames import UNUSED, Result, Take, refuse_unused
+from .phases import phase
 from .preparation import with_seed
 from .progress import Progress
 from .reel import Reel
@@ -72,6 +73,7 @@ def run_clip(source, output, settings):
     interrupted = not _dream_frames(clip, reel, take, blank, done, count)
     if not interrupted:
         frames = reel.frames()[:count]
+        phase("film")
         with writing(output, count, settings) as progress:
             interrupted = not mux(frames, output, clip, settings.quality, counted_by(progress))
     frames = reel.whole()
@@ -94,10 +96,12 @@ def _dream_frames(clip, reel, take, blank, done, count):
         if done:
             dreamt = images.load_picture(str(reel.frames()[done - 1])).pixels
             carrier = DetailCarrier.restore(next(pictures), dreamt, settings.carry)
+        phase("motion")
         for frame, picture in enumerate(pictures, done):
             levels = take.dream(images.Picture(carrier.begin(picture)), frame, progress)
             if levels is None:
                 return False
             reel.add(frame, levels, text)
+            phase("motion")
             carrier.finish(picture, levels)
     return True

@@ -21,6 +21,7 @@ from .configuration import to_toml
 from .distort import parse_chain
 from .errors import DreamError
 from .octaves import octave_sizes
+from .phases import phase
 from .preparation import choose_way, open_network, settle, with_seed
 from .progress import Progress
 from .reel import Reel
@@ -181,6 +182,7 @@ def run_frames(source, output, settings, listener=None):
     reel = Reel(output or f"{stem}_frames", f".{settings.frame_format}", settings.resume)
     settings = with_seed(resumed(settings, reel) if reel.record else settings)
     chain = parse_chain(settings.distort or DISTORTION, settings.seed, settings.distort_every or 1)
+    phase("reading")
     picture = files.open_picture(source, settings.seed, "")
     if not isinstance(picture, images.Noise):
         profile = getattr(picture, "icc_profile", None)
@@ -198,6 +200,7 @@ def run_frames(source, output, settings, listener=None):
         progress.skip(progress.total - Progress(*left).total)
         for frame in range(number + 1, count):
             if levels is not None:
+                phase("distortion")
                 chain.apply(levels, frame - 1)
             current = picture if levels is None else images.Picture(levels)
             levels = take.dream(current, frame, progress)

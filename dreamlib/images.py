@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .atomic import written_whole
 from .errors import DreamError
 from .inplace import BLOCK
 
@@ -313,24 +313,12 @@ def save_picture(path, pixels, settings_text, like=None, quality=95):
     options = _options(kind, settings_text, like, quality)
     if "icc_profile" in options:
         image.info["icc_profile"] = options["icc_profile"]  # where Pillow 8's TIFF looks for it
-    handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, suffix=path.suffix)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with written_whole(path) as temporary, open(temporary, "wb") as file:
             image.save(file, kind, **options)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException as error:
-        os.unlink(temporary)
-        if isinstance(error, (OSError, ValueError)):
-            raise DreamError(f"{path} cannot be written: {error}") from error
-        raise
+    except ValueError as error:
+        raise DreamError(f"{path} cannot be written: {error}") from error
     return kind != "BMP"
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _to_image(pixels, alpha):

@@ -21,6 +21,7 @@ from .looks import Looks
 from .models import find_model, lasting_name
 from .octave_scripts import lasting_script, load_script
 from .octaves import octave_sizes
+from .phases import phase
 from .resuming import fingerprints, refuse_changes, resumed
 from .settings import Settings
 from .shapes import check_octaves_fit, misfit
@@ -93,6 +94,7 @@ def prepare(source, output, settings, planning=False):
             on_error.callback(folder.close)
             settings = resumed(settings, folder)
         settings = with_seed(settings)
+        phase("reading")
         picture = files.open_picture(source, settings.seed, output, settings.tiff)
         settings, picture = choose_way(settings, picture)
         network = open_network(settings)
@@ -136,6 +138,7 @@ def choose_way(settings, picture):
 
 def open_network(settings):
     """Load the network of settings that `choose_way` has seen."""
+    phase("network")
     published = find_model(settings.model)
     model = network_of(published, settings, settings.engine)
     net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)

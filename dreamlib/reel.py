@@ -11,6 +11,7 @@ import numpy as np
 from .atomic import written_whole
 from .errors import DreamError
 from .images import Picture, save_picture
+from .phases import phase
 
 #: Beside the frames: what the film is made of, and the last frame as it was before it was rounded.
 OWN, JOURNAL, LAST = ".film", "journal.json", "last.npz"
@@ -108,6 +109,7 @@ class Reel:
         quality : int
             Of JPEG and WebP.
         """
+        phase("writing")
         like = Picture(levels, icc_profile=icc_profile)
         save_picture(self._frame(number), levels, text, like, quality)
 

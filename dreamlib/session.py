@@ -24,8 +24,10 @@ from .errors import DreamError
 from .looks import Looks
 from .octaves import STRIP, Stored, strips
 from .painter import make_painter
+from .phases import phase
 from .preparation import prepare
 from .preview import Preview
+from .profiling import profile
 from .progress import Left, Progress
 from .vips import RawFile
 
@@ -50,6 +52,7 @@ def run_dream(source, output, settings):
     return run(prepare(source, output, settings))
 
 
+@profile
 def run(job, listener=None):
     """Dream what `dreamlib.preparation.prepare` has settled.
 
@@ -80,6 +83,7 @@ def run(job, listener=None):
         with _letting_go(job):
             canvas, encoding = _dream(job, store, progress)
         seconds = time.monotonic() - begin
+        phase("writing")
         interrupted = progress.interrupted
         if isinstance(store, InMemory):
             _make_room(job, store)
@@ -188,8 +192,10 @@ def _make_room(job, store):
         job.picture.pixels = None
 
 
+@profile
 def _source(job, store, rule):
     """Put the undreamt picture where the octaves are made from it."""
+    phase("canvas")
     picture = job.picture
     size = (picture.height, picture.width)
     if isinstance(store, InMemory) and isinstance(picture, images.Picture):

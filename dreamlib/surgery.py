@@ -15,9 +15,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
+from .atomic import replacing
 from .convolutional import convert_definition, convert_weights
 from .engines import load_layers, read_definition
 from .errors import DreamError, reading
@@ -100,14 +100,8 @@ def _write(made, definition, weights):
     try:
         made.prototxt.parent.mkdir(parents=True, exist_ok=True)
         for path, content in files:  # each beside its place first: others may look, or write too
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                os.replace(temporary, path)
-            except BaseException:
-                os.unlink(temporary)
-                raise
+            with replacing(path) as temporary:
+                Path(temporary).write_bytes(content)
     except OSError as error:
         raise DreamError(
             f"the fully convolutional network cannot be written to {made.prototxt.parent}: "

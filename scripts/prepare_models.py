@@ -16,9 +16,7 @@ import argparse
 import hashlib
 import importlib.resources
 import json
-import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -27,6 +25,7 @@ sys.path.insert(0, str(REPOSITORY))  # runs before dreamlib is installed, too
 
 import efficientnet_lite0  # noqa: E402 (beside this script)
 
+from dreamlib.atomic import replacing  # noqa: E402
 from dreamlib.errors import DreamError  # noqa: E402
 
 LABELLED = (
@@ -117,15 +116,8 @@ def package_file(package, name):
 
 
 def write_atomically(path, content):
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    with replacing(path) as temporary:
+        Path(temporary).write_bytes(content)
 
 
 def main(arguments=None):

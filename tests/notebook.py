@@ -76,3 +76,23 @@ def deepdream(
 
         detail = src.data[0] - octave_base
     return deprocess(net, src.data[0])
+
+
+def guide_features(net, guide, end):
+    h, w = guide.shape[:2]
+    src, dst = net.blobs["data"], net.blobs[end]
+    src.reshape(1, 3, h, w)
+    src.data[0] = preprocess(net, guide)
+    net.forward(end=end)
+    return dst.data[0].copy()
+
+
+def objective_guide(features):
+    def objective(dst):
+        x = dst.data[0].copy()
+        ch = x.shape[0]
+        x, y = x.reshape(ch, -1), features.reshape(ch, -1)
+        matches = x.T.dot(y)
+        dst.diff[0].reshape(ch, -1)[:] = y[:, matches.argmax(1)]
+
+    return objective

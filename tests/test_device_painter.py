@@ -475,7 +475,6 @@ def test_the_devices_sums_are_numpys_within_double_precision():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no CUDA device")
 class TestOnTheGpu:
     @pytest.fixture(autouse=True)
     def gpu_mode(self):

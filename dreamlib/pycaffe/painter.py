@@ -15,6 +15,7 @@ from dreamlib.dream import Preprocessing
 from dreamlib.encoding import Encoding
 from dreamlib.objectives import Objective, objective_L2
 from dreamlib.painter import blend, core_of, core_slices, strength_of
+from dreamlib.profiling import profile
 
 from .codec import DeviceEncoding
 from .device import current_device
@@ -108,6 +109,7 @@ class DevicePainter:
 
     # -- buffers ----------------------------------------------------------------------------------
 
+    @profile
     def _reserve(self, visits):
         """Allocate buffers for the largest of the visits, unless there are such."""
         pixels = max(visit.window.height * visit.window.width for visit in visits)
@@ -163,6 +165,7 @@ class DevicePainter:
         slot.arrival = self._lane.upload(parts)
         return position, visit, slot
 
+    @profile
     def _begin(self, position, visit, slot, canvas, mean_gradient, turn, deviations):
         """Let the device dream a tile that is there or on its way, and send it back."""
         strength = strength_of(self._looks, visit, canvas)
@@ -226,6 +229,7 @@ class DevicePainter:
         total = self._lane.sum_abs(core_of(gradient, visit))
         return torch.stack([total, *(square.double() for square in squares)])
 
+    @profile
     def _gradient(self, image):
         """Return the objective's gradient at a picture (3, h, w): float32, the caller's to change.
 

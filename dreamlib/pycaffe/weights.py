@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from google.protobuf.message import DecodeError
+
+from dreamlib.atomic import replacing
 
 from .errors import CaffeError
 from .proto import caffe_pb2
@@ -149,19 +149,7 @@ def write_weights(path, name, layers):
             blob.data.extend(memoryview(array.ravel()))  # thrice as fast as numpy's scalars
     path = Path(path)
     try:
-        _replace(path, net_param.SerializeToString())
+        with replacing(path) as temporary:
+            Path(temporary).write_bytes(net_param.SerializeToString())
     except OSError as error:
         raise CaffeError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
-def _replace(path, content):
-    """Write a file beside the old one, then put it in the old one's place."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

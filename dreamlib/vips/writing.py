@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
+from ..atomic import replacing
 from ..errors import DreamError
-from ..images import _KEPT_TAGS, IMAGE_DESCRIPTION, SETTINGS_KEY, _ascii, _umask
+from ..images import _KEPT_TAGS, IMAGE_DESCRIPTION, SETTINGS_KEY, _ascii
 from .library import interrupts_later, libvips, reason, to_depth
 from .pixels import load
 from .reading import MM_PER_INCH, split
@@ -128,7 +128,7 @@ def save_picture(path, pixels, settings_text, like=None, quality=95, tiff="strip
         if kind == "Deep Zoom":
             _save_tiles(image, path, quality)
         else:
-            with _whole_or_not(path) as temporary:
+            with replacing(path, path.suffix) as temporary:
                 _save(image, kind, temporary, quality, tiff)
                 if kind == "TIFF":
                     add_texts(temporary, _tiff_texts(settings_text, like))
@@ -226,20 +226,6 @@ def _save(image, kind, path, quality, tiff):
             bigtiff=with_levels > BIG_TIFF,
             **TIFF_LAYOUTS[tiff],
         )
-
-
-@contextmanager
-def _whole_or_not(path):
-    """Give the name of a file to write, which then takes the place of `path`."""
-    handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, suffix=path.suffix)
-    os.close(handle)
-    try:
-        yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def _tiles(path):

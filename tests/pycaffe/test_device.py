@@ -9,11 +9,6 @@ from dreamlib.pycaffe import device
 from tests.nets import INCEPTION
 from tests.pycaffe.nets import make_net
 
-gpu = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no CUDA device"),
-]
-
 
 @pytest.fixture(autouse=True)
 def cpu_afterwards():
@@ -103,9 +98,8 @@ def relative(value, reference):
     return np.linalg.norm(value - reference) / np.linalg.norm(reference)
 
 
+@pytest.mark.gpu
 class TestOnTheGpu:
-    pytestmark = gpu
-
     def test_forward_and_backward_equal_the_cpus(self, tmp_path):
         net = make_net(tmp_path, INCEPTION)
         expected = dream_gradient(net)

@@ -1,0 +1,314 @@
+"""Everything that only a GPU can tell: equality with the CPU, speed, memory, scaling.
+
+    python benchmarks/gpu.py [--page docs/gpu.md]
+
+GoogLeNet with random weights, inception_4c/output, dreamlib.pycaffe. Writes its tables into the
+page, with the card's name. Without a CUDA device it says so and measures nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+
+import numpy as np  # noqa: E402
+import random_googlenet  # noqa: E402
+import torch  # noqa: E402
+from pages import write_between  # noqa: E402
+from random_googlenet import END, FLOP_PER_PIXEL  # noqa: E402
+from scaling import rates  # noqa: E402
+from tile_step import MEAN_GRADIENT, tiles  # noqa: E402
+
+from dreamlib import pycaffe  # noqa: E402
+from dreamlib.canvas import Canvas  # noqa: E402
+from dreamlib.engines import load_net  # noqa: E402
+from dreamlib.models import find_model  # noqa: E402
+from dreamlib.painter import Painter  # noqa: E402
+from dreamlib.pycaffe.painter import DevicePainter  # noqa: E402
+
+MARKER = "gpu figures"
+SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
+#: Column -> (precision of the net, whether float32 is rounded to TensorFloat-32, dtype of matmuls).
+COLUMNS = {
+    "float32": ("float32", False, torch.float32),
+    "tf32": ("float32", True, torch.float32),
+    "bfloat16": ("bfloat16", False, torch.bfloat16),
+    "float16": ("float16", False, torch.float16),
+}
+
+
+class Speed(NamedTuple):
+    """A tile's turn."""
+
+    pixels: float  #: per second
+    memory: int | None  #: most that PyTorch allocated on the GPU, in bytes; None on the CPU
+
+
+def gpu_of(device):
+    """Return what `load_net` calls a device: a number, or None for the CPU."""
+    return None if device == "cpu" else torch.device(device).index or 0
+
+
+def synchronise(device):
+    """Wait until a device has done all that it was asked."""
+    if device != "cpu":
+        torch.cuda.synchronize(device)
+
+
+def set_tf32(allowed):
+    """Let float32 be rounded to 10 bits in convolutions and products, or not."""
+    torch.backends.cudnn.allow_tf32 = allowed
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+
+
+def load(model, device, column):
+    """Load the model onto a device, computing as a column says."""
+    precision, tf32, _ = COLUMNS[column]
+    net = load_net(model, "torch", gpu_of(device), precision)
+    set_tf32(tf32)  # after GPU mode, which forbids it
+    return net
+
+
+def passes(net, size):
+    """Return the layer's activations, and the gradient at the picture, for noise of one size."""
+    source = net.blobs["data"]
+    source.reshape(1, 3, size, size)
+    source.data[...] = np.random.RandomState(0).uniform(-110, 130, source.data.shape)
+    net.forward(end=END)
+    net.blobs[END].diff[...] = net.blobs[END].data
+    activations = net.blobs[END].data.copy()
+    net.backward(start=END)
+    return activations, source.diff.copy()
+
+
+def relative(found, expected):
+    """Return the L2 distance over the L2 norm of what is expected."""
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+def engine_equality(model, device, size=224):
+    """Compare a forward and a backward pass with the CPU's in float32.
+
+    Returns
+    -------
+    dict of str -> (float, float)
+        Column -> relative L2 distance of activations, of gradients.
+    """
+    expected = passes(load(model, "cpu", "float32"), size)
+    return {
+        column: tuple(map(relative, passes(load(model, device, column), size), expected))
+        for column in COLUMNS
+    }
+
+
+def step_equality(model, device, size=256, dtypes=("uint8", "uint16", "float32")):
+    """Compare a tile's turn, pixels staying on the device, with numpy's turn on the CPU.
+
+    Returns
+    -------
+    dict of str -> (float, float)
+        Type of canvas -> largest and mean difference; in grey levels.
+    """
+    found = {}
+    for dtype in dtypes:
+        canvas, visits = tiles(size, 2)
+        pixels = canvas.array()
+        if dtype == "uint16":
+            pixels = pixels.astype(np.uint16) * np.uint16(257)
+        canvas = Canvas.of(np.ascontiguousarray(pixels.astype(dtype)))
+        results = []
+        for where, painter in (("cpu", Painter), (device, DevicePainter)):
+            net = load(model, where, "float32")
+            target = Canvas(*canvas.shape[:2], np.dtype(dtype))
+            target.array()[...] = canvas.array()
+            turn = painter(net, np.dtype(dtype), END)
+            for visit in visits:
+                turn.paint(visit, canvas, target, MEAN_GRADIENT, 0)
+            results.append(np.float64(target.array()))
+        difference = np.abs(results[1] - results[0]) / (257 if dtype == "uint16" else 1)
+        found[dtype] = float(difference.max()), float(difference.mean())
+    return found
+
+
+def speed(model, device, size, column, count=16, turns=5):
+    """Time tiles of one size: a phase of `count` of them, the median of some turns.
+
+    Returns
+    -------
+    Speed
+        Pixels are those of the windows.
+    """
+    net = load(model, device, column)
+    canvas, visits = tiles(size, count)
+    target = Canvas(*canvas.shape[:2], np.uint8)
+    painter = DevicePainter(net, np.uint8, END)
+    on_gpu = device != "cpu"
+    if on_gpu:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    taken = []
+    for turn in range(turns + 1):  # the first allocates, and lets cuDNN choose
+        begin = time.perf_counter()
+        for _ in painter.paint_many(visits, canvas, target, MEAN_GRADIENT, turn):
+            pass
+        synchronise(device)
+        taken.append(time.perf_counter() - begin)
+    memory = torch.cuda.max_memory_allocated(device) if on_gpu else None
+    return Speed(count * size * size / statistics.median(taken[1:]), memory)
+
+
+def matmul_peak(device, column, side=8192, turns=10):
+    """Return the floating-point operations per second of a large square matrix product."""
+    _, tf32, dtype = COLUMNS[column]
+    set_tf32(tf32)
+    one, other = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    taken = []
+    for _ in range(turns + 2):
+        synchronise(device)
+        begin = time.perf_counter()
+        one @ other
+        synchronise(device)
+        taken.append(time.perf_counter() - begin)
+    return 2 * side**3 / statistics.median(taken[2:])
+
+
+def crews_on(devices):
+    """Return the crews to compare: one worker, two on the first device, one on each of them."""
+    crews = [devices[0], f"{devices[0]},{devices[0]}"]
+    return crews + [",".join(devices[:count]) for count in range(2, len(devices) + 1)]
+
+
+# -- tables ---------------------------------------------------------------------------------------
+
+
+def equality_tables(engine, step):
+    """Write what `engine_equality` and `step_equality` found."""
+    rows = ["| forward and backward against the CPU's float32 | activations | gradient |",
+            "| --- | ---: | ---: |"]  # fmt: skip
+    rows += [f"| {name} | {one:.1e} | {other:.1e} |" for name, (one, other) in engine.items()]
+    rows += ["", "| a tile's turn on the device against numpy's, grey levels | largest | mean |",
+             "| --- | ---: | ---: |"]  # fmt: skip
+    rows += [f"| {name} canvas | {most:.3g} | {mean:.2e} |" for name, (most, mean) in step.items()]
+    return "\n".join(rows)
+
+
+def speed_tables(peaks, speeds):
+    """Write speed, share of the roofline and memory for each tile size.
+
+    Parameters
+    ----------
+    peaks : dict of str -> float
+        Column -> FLOP/s of a matrix product.
+    speeds : dict of (int, str) -> Speed or None
+        By size and column; None where memory did not suffice.
+    """
+    sizes = list(dict.fromkeys(size for size, _ in speeds))
+    columns = list(peaks)
+    head = f"| {' | '.join(columns)} |\n| ---: |{' ---: |' * len(columns)}"
+
+    def rows(title, cell):
+        lines = [f"| {title} {head}"]
+        for size in sizes:
+            found = [(speeds[size, column], peaks[column]) for column in columns]
+            cells = ["no room" if one is None else cell(one, peak) for one, peak in found]
+            lines.append(f"| {size} | {' | '.join(cells)} |")
+        return "\n".join(lines)
+
+    def memory(one, peak):
+        return "-" if one.memory is None else f"{one.memory / 2**30:.2f}"
+
+    return "\n\n".join(
+        [
+            f"| matrix product, TFLOP/s {head}\n| | "
+            + " | ".join(f"{peak / 1e12:.3g}" for peak in peaks.values()) + " |",
+            rows("tile, million pixel-steps per second", lambda one, _: f"{one.pixels / 1e6:.3g}"),
+            rows(
+                "tile, share of the matrix product's speed",
+                lambda one, peak: f"{one.pixels * FLOP_PER_PIXEL / peak:.2f}",
+            ),
+            rows("tile, peak memory on the device, GiB", memory),
+        ]
+    )  # fmt: skip
+
+
+def scaling_table(found):
+    """Write what `rates` found."""
+    medians = {crew: statistics.median(speeds) for crew, speeds in found.items()}
+    first = next(iter(medians.values()))
+    rows = ["| one picture on | million pixel-steps per second | over the first |",
+            "| --- | ---: | ---: |"]  # fmt: skip
+    for crew, value in medians.items():
+        rows.append(f"| `{crew}` | {value / 1e6:.3g} | {value / first:.2f} |")
+    return "\n".join(rows)
+
+
+def report(device, devices, sizes=SIZES, picture=(6144, 8192), equality=224, side=8192, **timing):
+    """Measure everything, and return the page's text.
+
+    Parameters
+    ----------
+    device : str
+        ``cuda:0``; ``cpu`` shows that this works.
+    devices : list of str
+        For one picture on several.
+    sizes : sequence of int
+        Of tiles.
+    picture : (height, width)
+        Of the one on several devices.
+    equality, side : int
+        Sides of the picture to compare on, and of matrices.
+    **timing
+        `speed`'s `count` and `turns`.
+    """
+    torch.manual_seed(0)
+    random_googlenet.write(pycaffe)
+    model = find_model(str(PROJECT / "out" / "random_googlenet"))
+    name = torch.cuda.get_device_name(device) if device != "cpu" else "CPU"
+    parts = [f"{name}, PyTorch {torch.__version__}, {len(devices)} device(s)."]
+    parts.append(
+        equality_tables(
+            engine_equality(model, device, equality), step_equality(model, device, equality)
+        )
+    )
+    print(parts[-1], flush=True)
+    peaks = {column: matmul_peak(device, column, side) for column in COLUMNS}
+    speeds = {}
+    for size in sizes:
+        for column in COLUMNS:
+            try:
+                speeds[size, column] = speed(model, device, size, column, **timing)
+            except torch.cuda.OutOfMemoryError:
+                speeds[size, column] = None
+    parts.append(speed_tables(peaks, speeds))
+    print(parts[-1], flush=True)
+    set_tf32(False)
+    found, _ = rates(
+        model, picture, min(1024, min(picture)), 2, crews_on(devices), timing.get("turns", 3)
+    )
+    parts.append(scaling_table(found))
+    print(parts[-1], flush=True)
+    return "\n\n".join(parts)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--page", type=Path, default=PROJECT / "docs" / "gpu.md")
+    options = parser.parse_args(argv)
+    if not torch.cuda.is_available():
+        print(
+            f"PyTorch sees no CUDA device: nothing was measured, {options.page.name} is as it was"
+        )
+        return
+    devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    write_between(options.page, MARKER, report(devices[0], devices))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""GoogLeNet with random weights: as heavy as the published one, and nothing to download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+END = "inception_4c/output"
+#: Floating-point operations of a step to `END`, forward and backward, per pixel.
+FLOP_PER_PIXEL = 94e3
+
+
+def write(caffe, folder=PROJECT / "out" / "random_googlenet"):
+    """Write a model folder, unless it is there already.
+
+    Parameters
+    ----------
+    caffe : module
+        Whose fillers draw the weights; they are not the same in both engines.
+    folder : Path
+
+    Returns
+    -------
+    Path, Path
+        Of the prototxt, with ``force_backward``, and of the caffemodel.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    published = PROJECT / "models" / "bvlc_googlenet"
+    prototxt = folder / "deploy.prototxt"
+    prototxt.write_text((published / "deploy.prototxt").read_text() + "\nforce_backward: true\n")
+    weights = folder / f"{caffe.__name__}.caffemodel"
+    (folder / "model.toml").write_text(
+        f'weights = "{weights.name}"\nmean = [104, 116, 122]\nend = "{END}"\n'
+    )
+    if not weights.exists():
+        caffe.Net(str(prototxt), caffe.TEST).save(str(weights))
+    return prototxt, weights

@@ -1,0 +1,81 @@
+"""``--profile``: what it measures, and that it measures nothing unless it is asked for."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+
+from dreamlib import cli, phases
+from tests.nets import write_random_net
+
+MIB = 1 << 20
+
+
+def test_nothing_is_recorded_without_a_recorder(monkeypatch):
+    monkeypatch.setattr(phases, "forget_peak", lambda: pytest.fail("somebody measured"))
+    phases.phase("writing")
+
+
+def test_time_belongs_to_the_phase_in_which_it_passed():
+    with phases.recording() as recorded:
+        phases.phase("short")
+        phases.phase("long")
+        time.sleep(0.1)
+    assert list(recorded.seconds) == ["start", "short", "long"]
+    assert recorded.seconds["short"] < 0.05 < 0.1 <= recorded.seconds["long"]
+
+
+def test_a_phase_that_returns_goes_on():
+    with phases.recording() as recorded:
+        for _ in range(3):
+            phases.phase("sleep")
+            time.sleep(0.03)
+            phases.phase("between")
+    assert recorded.seconds["sleep"] >= 0.09
+    assert recorded.seconds["between"] < 0.05
+
+
+@pytest.mark.skipif(not phases.forget_peak(), reason="this kernel keeps a process's peak for good")
+def test_a_peak_belongs_to_the_phase_that_reached_it():
+    with phases.recording() as recorded:
+        phases.phase("much")
+        np.ones(100 * MIB, np.uint8)
+        phases.phase("little")
+    assert recorded.exact
+    assert 95 * MIB < recorded.peaks["much"] - recorded.peaks["start"] < 120 * MIB
+    assert recorded.peaks["little"] < recorded.peaks["much"] - 80 * MIB
+
+
+def test_where_peaks_cannot_be_forgotten_the_table_says_so(monkeypatch):
+    monkeypatch.setattr(phases, "forget_peak", lambda: False)
+    with phases.recording() as recorded:
+        phases.phase("a")
+    assert "peak since the start" in recorded.table()
+
+
+def test_an_error_ends_the_recording():
+    with pytest.raises(ZeroDivisionError), phases.recording():
+        raise ZeroDivisionError
+    phases.phase("afterwards")
+    with phases.recording() as recorded:
+        pass
+    assert list(recorded.seconds) == ["start"]
+
+
+def test_the_command_tells_each_phase_and_the_dream_is_the_same(tmp_path, capsys):
+    write_random_net(tmp_path)
+    words = ["noise:60x50", "--model", str(tmp_path), "--engine", "torch", "--end", "mixed/output",
+             "--octaves", "2", "--iterations", "1", "--seed", "1", "--quiet"]  # fmt: skip
+    assert cli.main([*words[:1], str(tmp_path / "plain.bmp"), *words[1:]]) == 0
+    assert capsys.readouterr().out == ""
+    assert cli.main([*words[:1], str(tmp_path / "told.bmp"), *words[1:], "--profile"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = [re.fullmatch(r"(\S.*?) +(\d+\.\d\d) +(\d+)", line).groups() for line in lines[1:]]
+    assert [name for name, *_ in rows] == [
+        "start", "reading", "network", "canvas", "octave 1/2", "octave 2/2", "writing", "all",
+    ]  # fmt: skip
+    seconds = [float(row[1]) for row in rows]
+    assert sum(seconds[:-1]) == pytest.approx(seconds[-1], abs=0.05)
+    assert max(int(row[2]) for row in rows[:-1]) == int(rows[-1][2])
+    assert (tmp_path / "plain.bmp").read_bytes() == (tmp_path / "told.bmp").read_bytes()
