@@ -13,21 +13,24 @@ def run(source, output=None, **settings):
     Parameters
     ----------
     source : str
-        A picture, or ``noise:WIDTHxHEIGHT``.
+        A picture, ``noise:WIDTHxHEIGHT``, or a clip.
     output : str, optional
-        Its suffix chooses the format; by default ``STEM_dream.png`` in the current folder.
+        Its suffix chooses the format; by default ``STEM_dream.png`` in the current folder. With
+        `frames`, a folder.
     **settings
         By the names in `dreamlib.settings.KNOBS`: the command's flags with underscores.
 
     Returns
     -------
-    dreamlib.session.Result
+    dreamlib.session.Result, or dreamlib.frames.Result of a film
 
     Raises
     ------
     dreamlib.errors.DreamError
     """
+    from .footage import film_of
     from .session import run_dream
     from .settings import Settings
 
-    return run_dream(source, output, Settings(**settings))
+    settings = Settings(**settings)
+    return (film_of(source, settings) or run_dream)(source, output, settings)

@@ -84,10 +84,10 @@ def dream(arguments, settings):
 
 
 def is_film(source, settings):
-    """Tell whether a film is asked for: by the number of frames, or by a clip."""
-    from .files import is_clip
+    """Tell whether a film is asked for."""
+    from .footage import film_of
 
-    return settings.frames is not None or is_clip(source)
+    return film_of(source, settings) is not None
 
 
 def film(parser, arguments, settings):
@@ -98,10 +98,9 @@ def film(parser, arguments, settings):
         _say(settings, _announce_model())
     if arguments.save_config:
         write_config(arguments.save_config, settings)
-    if settings.frames is None:
-        from .footage import run_clip as run
-    else:
-        from .frames import run_frames as run
+    from .footage import film_of
+
+    run = film_of(arguments.input, settings)
     result = run(arguments.input, arguments.output, settings)
     used = result.settings
     if not settings.quiet:

@@ -16,9 +16,10 @@ from . import images
 from .assembly import counted_by, writing
 from .configuration import to_toml
 from .errors import DreamError
+from .files import is_clip
 from .films import check_film
 from .flow import DetailCarrier
-from .frames import UNUSED, Result, Take, refuse_unused
+from .frames import UNUSED, Result, Take, refuse_unused, run_frames
 from .phases import phase
 from .preparation import with_seed
 from .progress import Progress
@@ -29,6 +30,13 @@ from .video import mux, open_clip
 #: Settings of films from pictures.
 OF_PICTURES = ("distort", "distort_every", "gif", "webp", "mp4", "loop", "reverse", "boomerang",
                "fps", "frame_format")  # fmt: skip
+
+
+def film_of(source, settings):
+    """Return what makes the film that is asked for: `run_frames`, `run_clip`; None for a picture."""
+    if settings.frames is not None:
+        return run_frames
+    return run_clip if is_clip(source) else None
 
 
 def run_clip(source, output, settings):

@@ -13,6 +13,7 @@ import pytest
 import scipy.ndimage as nd
 from PIL import Image
 
+import dreamlib
 from dreamlib import cli, pycaffe
 from dreamlib.configuration import load_config
 from dreamlib.reel import Reel
@@ -56,6 +57,14 @@ def film(model, folder="film", *more, frames=4):
 
 def pixels(path):
     return np.asarray(Image.open(path).convert("RGB")).astype(int)
+
+
+def test_python_makes_films_as_the_command_does(workplace, model):
+    film(model, frames=2)
+    settings = {"engine": "torch", "model": model, "end": END, "octaves": 2, "iterations": 2}
+    result = dreamlib.run("sky.png", "same", **settings, seed=3, frames=2, quiet=True)
+    assert result.frames == 2
+    assert np.array_equal(pixels("film/0001.png"), pixels("same/0001.png"))
 
 
 def test_frames_are_numbered_from_zero_and_differ(workplace, model):
