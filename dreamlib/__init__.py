@@ -32,5 +32,5 @@ def run(source, output=None, **settings):
     from .session import run_dream
     from .settings import Settings
 
-    settings = Settings(**settings)
+    source, settings = str(source), Settings(**settings)
     return (film_of(source, settings) or run_dream)(source, output, settings)

@@ -33,7 +33,7 @@ OF_PICTURES = ("distort", "distort_every", "gif", "webp", "mp4", "loop", "revers
 
 
 def film_of(source, settings):
-    """Return what makes the film that is asked for: `run_frames`, `run_clip`; None for a picture."""
+    """Return what makes the film that is asked for, a function; None for a picture."""
     if settings.frames is not None:
         return run_frames
     return run_clip if is_clip(source) else None
