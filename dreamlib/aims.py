@@ -162,6 +162,8 @@ def lasting_guides(text):
 
 def describe(model, settings):
     """Say in a few words what was dreamt."""
+    if settings.script and not (settings.target or settings.layers or settings.guide):
+        return f"script {os.path.basename(settings.script)} of {model.name}"
     if not settings.target:
         return f"layer {settings.end} of {model.name}"
     names = labels_of(model)

@@ -74,7 +74,7 @@ def load_config(path):
     try:
         if path.suffix == ".json":
             text = path.read_text(encoding="utf-8")
-            values = json.loads(text, object_pairs_hook=_without_duplicates)
+            values = json.loads(text, object_pairs_hook=without_duplicates)
         elif path.suffix == ".toml":
             values = _plain(tomlkit.parse(path.read_text(encoding="utf-8")))
         else:
@@ -103,7 +103,8 @@ def load_config(path):
     return checked
 
 
-def _without_duplicates(pairs):
+def without_duplicates(pairs):
+    """Make a dict of a JSON object's pairs; a ValueError where a key is there twice."""
     values = {}
     for name, value in pairs:
         if name in values:

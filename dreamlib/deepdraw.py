@@ -18,6 +18,7 @@ from . import inplace
 from .dream import Preprocessing, Step, climb, deprocess, preprocess
 from .errors import DreamError
 from .images import Noise
+from .layers import dreamable_layers
 from .names import nearest
 from .octaves import as_picture, resize, shrink_in_place
 from .phases import phase
@@ -148,11 +149,15 @@ def deepdraw(
 
 
 def check_layers(net, script, class_layer):
-    """Refuse a script with layers that a network does not have, by a `DreamError`."""
+    """Refuse a script with layers that cannot be dreamt, by a `DreamError`."""
+    names = [name for name, _, _ in dreamable_layers(net)]
     for octave in script:
         layer = octave.layer or class_layer
-        if layer not in net.blobs:
-            raise DreamError(f"the network has no layer {layer!r}{nearest(layer, net.blobs)}")
+        if layer not in names:
+            raise DreamError(
+                f"the network has no layer {layer!r} to draw (all: --list-layers)"
+                f"{nearest(layer, names)}"
+            )
 
 
 def windows_of(octave, size, window):

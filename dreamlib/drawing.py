@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .aims import aim_of
+from .aims import aim_of, targets_of
 from .atomic import written_whole
 from .budget import LARGEST_WHOLE, Demand, memory_budget, network_bytes
 from .canvas import Canvas
@@ -124,6 +124,7 @@ def prepare_drawing(net, model, definition, settings, script, size, keep, base):
     window = tuple(int(side) for side in net.crop_dims)
     size = _enlarged(size, window, 1 if keep else ROOM)
     check_layers(net, script, layer_of(settings, model))
+    _check_targets(net, script, model.class_layer, targets_of(settings))
     pixels = size[0] * size[1]
     seen = pixels if settings.schedule == "whole" else window[0] * window[1]
     demand = Demand(
@@ -137,6 +138,20 @@ def prepare_drawing(net, model, definition, settings, script, size, keep, base):
             "--schedule shift without --script"
         )
     return drawing_sizes(size, script, window), demand
+
+
+def _check_targets(net, script, class_layer, targets):
+    """Refuse targets that are no channels of an octave's layer."""
+    for number, octave in enumerate(script, 1):
+        layer = octave.layer or class_layer
+        for index, _ in targets:
+            channels = net.blobs[layer].shape[1]
+            if index >= channels:
+                raise DreamError(
+                    f"octave {number} of the script draws channels of layer {layer!r}, which are 0 "
+                    f"to {channels - 1}: there is no {index} for --target; take another number, or "
+                    "leave layer out of the script to draw classes"
+                )
 
 
 def _enlarged(size, window, room):

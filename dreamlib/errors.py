@@ -25,6 +25,8 @@ def reading():
     """
     try:
         yield
+    except FileNotFoundError as error:
+        raise DreamError(f"{error.filename}: there is no such file") from error
     except OSError as error:
         raise DreamError(
             f"{error.filename or 'a file'} cannot be read: {error.strerror}; expected what you "

@@ -73,6 +73,7 @@ class Take:
 
     def __init__(self, settings, picture, count):
         self._variations, self._count = parse_variations(settings.vary), count
+        settings = settings.replace(resume=False)  # the film is gone on with, not a frame's dream
         way, picture = choose_way(self._at(settings, 0), picture)
         self.network = open_network(way)
         job = settle(self.network, picture, way, "0000.png")

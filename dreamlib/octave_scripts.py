@@ -16,11 +16,12 @@ such files.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from .configuration import without_duplicates
 from .errors import DreamError, reading
+from .looks import MOST_SIGMA
 from .names import nearest
 
 _SUFFIXES = (".toml", ".json")
@@ -112,7 +113,8 @@ def _parse(path):
         with reading():
             text = path.read_text(encoding="utf-8")
         # Through JSON, so that tomlkit's values, which remember their spelling, become plain ones.
-        return json.loads(json.dumps(tomlkit.parse(text)) if path.suffix == ".toml" else text)
+        text = json.dumps(tomlkit.parse(text)) if path.suffix == ".toml" else text
+        return json.loads(text, object_pairs_hook=without_duplicates)
     except (ValueError, TypeError, TOMLKitError) as error:
         raise DreamError(f"octave script {path} is malformed: {error}") from error
 
@@ -162,29 +164,30 @@ def _check_octave(table, where):
     return Octave(**table)
 
 
-def _number(lowest):
+def _number(lowest, highest):
     def fits(value):
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return number and math.isfinite(value) and value >= lowest
+        return number and lowest <= value <= highest
 
-    return f"a number, at least {lowest}", fits
+    return f"a number from {lowest} to {highest}", fits
 
 
-def _whole(lowest):
+def _whole(lowest, highest):
     def fits(value):
-        return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return whole and lowest <= value <= highest
 
-    return f"a whole number, at least {lowest}", fits
+    return f"a whole number from {lowest} to {highest}", fits
 
 
 # key -> what is expected, and whether a value is that
 _KEYS = {
-    "iter_n": _whole(1),
-    "start_step_size": _number(0),
-    "end_step_size": _number(0),
-    "start_sigma": _number(0),
-    "end_sigma": _number(0),
-    "scale": _number(1),
-    "jitter": _whole(0),
+    "iter_n": _whole(1, 100_000),
+    "start_step_size": _number(0, 1000),
+    "end_step_size": _number(0, 1000),
+    "start_sigma": _number(0, MOST_SIGMA),
+    "end_sigma": _number(0, MOST_SIGMA),
+    "scale": _number(1, 100),
+    "jitter": _whole(0, 100_000),
     "layer": ("the name of a layer", lambda value: isinstance(value, str)),
 }

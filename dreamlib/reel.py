@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from .atomic import written_whole
-from .errors import DreamError
+from .errors import DreamError, reading
+from .films import is_frame
 from .images import Picture, save_picture
 from .phases import phase
 
@@ -50,13 +51,22 @@ class Reel:
             return
         if self.path.exists() and not self.path.is_dir():
             raise DreamError(f"{path} is a file; frames go into a folder: name another OUTPUT")
-        if (self.path / OWN).exists() or self._frame(0).exists():
+        there = self._pictures()
+        if there:
             raise DreamError(
-                f"{path} holds frames already; go on with them by --resume, or name another OUTPUT"
+                f"{path} holds frames already, {there[0].name} for one; go on with them by "
+                "--resume, or name another OUTPUT"
             )
         folder = self.path if self.path.exists() else self.path.absolute().parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise DreamError(f"{path}: the folder {folder} is not there or not writable")
+
+    def _pictures(self):
+        """List the pictures that are there with numbers for names, of whatever film."""
+        if not self.path.is_dir():
+            return []
+        with reading():
+            return sorted(path for path in self.path.iterdir() if is_frame(path))
 
     def _read_journal(self):
         try:
@@ -74,6 +84,7 @@ class Reel:
         """Make the folder, and note what the frames are made of: a dict for `json`."""
         try:
             (self.path / OWN).mkdir(parents=True, exist_ok=True)
+            (self.path / OWN / LAST).unlink(missing_ok=True)
         except OSError as error:
             raise DreamError(f"{self.path} cannot be made: {error.strerror}") from error
         self.note({**record, "suffix": self._suffix})
@@ -119,12 +130,24 @@ class Reel:
             np.savez(temporary, number=number, levels=levels)
 
     def last(self):
-        """Return number and levels of the frame that was kept; (-1, None) where there is none."""
+        """Return number and levels of the frame that was kept; (-1, None) where there is none.
+
+        Raises
+        ------
+        DreamError
+            A frame up to it is missing.
+        """
         path = self.path / OWN / LAST
         if not path.exists():
             return -1, None
         with np.load(path) as held:
-            return int(held["number"]), held["levels"]
+            number, levels = int(held["number"]), held["levels"]
+        if self.whole() <= number:
+            raise DreamError(
+                f"{self._frame(self.whole())} is missing, and frames up to {number} were dreamt; "
+                "bring it back, or begin anew in another folder"
+            )
+        return number, levels
 
     def _frame(self, number):
         return self.path / f"{number:04d}{self._suffix}"

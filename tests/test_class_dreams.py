@@ -81,6 +81,18 @@ def test_a_drawing_repeats_from_its_own_settings(workplace, model):
     assert load_config("out.png")["target"].endswith(", 4:0.5")
 
 
+def test_a_drawing_without_targets_repeats_from_its_own_settings(workplace, model, capsys):
+    dream(model, "--layers", "pool1[0]", "--script", "script.toml")
+    shutil.copy("out.png", "first.png")
+    assert run("sky.png", "out.png", "--config", "first.png") == 0
+    assert np.array_equal(pixels("first.png"), pixels("out.png"))
+
+
+def test_a_drawing_without_targets_is_told_by_its_script(workplace, model, capsys):
+    assert dream(model, "--script", "script.toml") == 0
+    assert "script script.toml of" in capsys.readouterr().out
+
+
 def test_noise_smaller_than_the_input_is_drawn_with_room_and_comes_in_its_size(workplace, model):
     code = run("noise:40x50", "out.png", "--model", model, "--engine", "torch", "--target", 2,
                "--script", "script.toml")  # fmt: skip
@@ -173,6 +185,8 @@ def test_a_word_without_a_class_is_refused(model, capsys):
         (["--target", "1", "--script", "drow"], "no preset 'drow'.*did you mean 'draw'"),
         (["--target", "1", "--script", "draw", "--octaves", "3"], "--octaves mean nothing"),
         (["--target", "1", "--script", "draw", "--schedule", "spiral"], "Leave --schedule out"),
+        (["--target", "9", "--script", "few.toml"], "octave 1.*'mixed/1x1'.*0 to 7: there is no 9"),
+        (["--target", "1", "--script", "data.toml"], "no layer 'data' to draw"),
         (["--script", "draw", "--mask-on", "steps"], "leave --mask-on out"),
         (["--target", "1", "--memory", "100M"], "drawing 120 x 90 pixels takes"),
         (["--target", "1", "--iterations", "1", "--tile-size", "64"], "tiles of 64.*too small"),
@@ -181,6 +195,8 @@ def test_a_word_without_a_class_is_refused(model, capsys):
 def test_what_cannot_be_drawn_is_refused_in_words(workplace, model, capsys, flags, says):
     import re
 
+    for name, layer in (("few", "mixed/1x1"), ("data", "data")):
+        (workplace / f"{name}.toml").write_text(f'{SCRIPT}layer = "{layer}"\n')
     assert dream(model, *flags) == 2
     assert re.search(says, capsys.readouterr().err, re.DOTALL)
     assert not (workplace / "out.png").exists()

@@ -147,7 +147,7 @@ def test_a_picture_smaller_than_the_input_is_refused(net):
 
 
 def test_an_unknown_layer_is_refused_before_the_first_step(net):
-    with pytest.raises(DreamError, match="no layer 'clasifier'; did you mean 'classifier'"):
+    with pytest.raises(DreamError, match=r"no layer 'clasifier' to draw.*mean 'classifier'"):
         draw(net, grey(64, 64), OCTAVE, dataclasses.replace(OCTAVE, layer="clasifier"))
 
 

@@ -210,7 +210,43 @@ def test_what_cannot_be_filmed_is_refused_and_no_folder_is_made(
 def test_a_folder_with_frames_is_refused(workplace, model, capsys):
     film(model, frames=1)
     assert film(model) == 2
-    assert "holds frames already; go on with them by --resume" in capsys.readouterr().err
+    assert (
+        "holds frames already, 0000.png for one; go on with them by --resume"
+        in capsys.readouterr().err
+    )
+
+
+def test_a_folder_with_other_numbered_pictures_is_refused(workplace, model, capsys):
+    (workplace / "film").mkdir()
+    Image.fromarray(picture(70, 90)).save("film/0002.jpg")
+    assert film(model) == 2
+    assert "holds frames already, 0002.jpg for one" in capsys.readouterr().err
+
+
+def test_a_film_that_ended_before_its_first_frame_may_begin_anew(workplace, model):
+    assert film(model, frames=1) == 0
+    (workplace / "film" / "0000.png").unlink()
+    (workplace / "film" / ".film" / "journal.json").write_text("")
+    assert film(model, frames=1) == 0
+
+
+def test_a_missing_frame_is_told_when_the_film_is_gone_on_with(workplace, model, capsys):
+    film(model, frames=3)
+    (workplace / "film" / "0001.png").unlink()
+    assert film(model, "film", "--resume", frames=4) == 2
+    assert "0001.png is missing, and frames up to 2 were dreamt" in capsys.readouterr().err
+
+
+def test_a_film_of_drawings_is_gone_on_with(workplace, model):
+    (workplace / "script.toml").write_text(
+        "[[octave]]\niter_n = 2\nstart_sigma = 1\nend_sigma = 1\nstart_step_size = 4\n"
+        "end_step_size = 4\n"
+    )
+    command = ["--engine", "torch", "--model", model, "--script", "script.toml", "--quiet"]
+    assert run("sky.png", "whole", "--frames", 2, "--seed", 3, *command) == 0
+    assert run("sky.png", "film", "--frames", 1, "--seed", 3, *command) == 0
+    assert run("sky.png", "film", "--frames", 2, "--resume", *command) == 0
+    assert np.array_equal(pixels("film/0001.png"), pixels("whole/0001.png"))
 
 
 def test_another_picture_is_no_continuation(workplace, model, capsys):

@@ -42,11 +42,12 @@ def test_step_size_and_sigma_run_evenly():
     ("change", "message"),
     [
         ({"iter_m": 3}, "octave 1: there is no key 'iter_m'; did you mean 'iter_n'"),
-        ({"iter_n": 0}, "iter_n is 0; expected a whole number, at least 1"),
+        ({"iter_n": 0}, "iter_n is 0; expected a whole number from 1 to 100000"),
         ({"iter_n": 2.5}, "iter_n is 2.5; expected a whole number"),
-        ({"start_sigma": -1}, "start_sigma is -1; expected a number, at least 0"),
+        ({"start_sigma": -1}, "start_sigma is -1; expected a number from 0 to 100"),
         ({"end_step_size": float("nan")}, "end_step_size is nan; expected a number"),
-        ({"scale": 0.9}, "scale is 0.9; expected a number, at least 1"),
+        ({"start_sigma": 1e9}, "start_sigma is 1000000000.0; expected a number from 0 to 100"),
+        ({"scale": 0.9}, "scale is 0.9; expected a number from 1 to 100"),
         ({"scale": True}, "scale is True"),
         ({"layer": 3}, "layer is 3; expected the name of a layer"),
     ],
@@ -73,7 +74,7 @@ def test_an_unknown_preset_is_refused_with_the_presets():
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(DreamError, match="cannot be read"):
+    with pytest.raises(DreamError, match=r"no\.toml: there is no such file"):
         load_script(str(tmp_path / "no.toml"))
 
 
@@ -82,3 +83,9 @@ def test_a_malformed_file_is_told(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     with pytest.raises(DreamError, match=f"{name} is malformed"):
         load_script(str(tmp_path / name))
+
+
+def test_a_key_that_is_there_twice_is_told(tmp_path):
+    (tmp_path / "a.json").write_text('[{"iter_n": 2, "iter_n": 3}]')
+    with pytest.raises(DreamError, match="key 'iter_n' is there twice"):
+        load_script(str(tmp_path / "a.json"))

@@ -26,6 +26,12 @@ ORDERS = ("forward", "reverse", "boomerang")
 FPS_RANGE = (0.01, 240)
 
 
+def is_frame(path):
+    """Tell by its name whether a `Path` is a frame: a number and a picture's suffix."""
+    number = path.stem.isascii() and path.stem.isdigit()
+    return number and path.suffix.lower() in images.FORMATS
+
+
 @reading()
 def find_frames(folder):
     """Find a folder's numbered frames: ``0000.png`` and so on, any number of digits.
@@ -49,9 +55,7 @@ def find_frames(folder):
         raise DreamError(f"{folder} is no folder; name the one that has the frames")
     numbered = {}
     for path in sorted(folder.iterdir()):
-        if not (path.stem.isascii() and path.stem.isdigit()):
-            continue
-        if path.suffix.lower() not in images.FORMATS:
+        if not is_frame(path):
             continue
         other = numbered.setdefault(int(path.stem), path)
         if other != path:
