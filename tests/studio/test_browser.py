@@ -18,8 +18,8 @@ from PIL import Image
 from dreamlib.clouds import clouds
 from dreamlib.configuration import load_config
 from tests.embedded import prepared_model
-from tests.studio.conftest import until
 from tests.studio.live import REPOSITORY, Studio
+from tests.studio.waiting import until
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 

@@ -1,0 +1,58 @@
+"""What watching costs a dream: the same dream with nobody and with fifty browsers at it, by turns.
+
+    python benchmarks/studio_load.py [--clients 50] [--rounds 3] [--size 320x240] [--iterations 40]
+
+Starts a studio of its own on a free port, dreams with the embedded model, and prints the seconds of
+each dream, their ratio, and whether each client heard every event once and in order. Clients are on
+the same machine as all else, so they take their share of its cores: the ratio is an upper bound of
+what the studio itself costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.studio.live import Studio, Visitor
+from tests.studio.watchers import Watchers, told_in_database
+
+
+def main(argv=None):
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--size", default="320x240")
+    parser.add_argument("--iterations", type=int, default=40)
+    options = parser.parse_args(argv)
+    knobs = {"octaves": 3, "iterations": options.iterations, "seed": 1}
+    alone, watched, dropped = [], [], 0
+    with tempfile.TemporaryDirectory() as folder, Studio(Path(folder) / "studio") as studio:
+        visitor = Visitor(studio)
+        visitor.wait_until_done(visitor.dream(knobs, options.size), 600)  # warm
+        for number in range(options.rounds):
+            turns = [(0, alone), (options.clients, watched)]
+            for clients, seconds in turns if number % 2 == 0 else reversed(turns):
+                with Watchers(visitor, clients) as watchers:
+                    dream = visitor.dream(knobs, options.size)
+                    visitor.wait_until_done(dream, 600, pause=2)
+                    seconds.append(told_in_database(studio, dream).seconds)
+                    if clients:
+                        wanted = told_in_database(studio, dream).events
+                        dropped += watchers.missing(dream, wanted)
+                print(f"{clients:3d} clients: {seconds[-1]:6.2f} s", flush=True)
+    ratio = statistics.median(watched) / statistics.median(alone)
+    print(f"{os.cpu_count()} cores, {options.size}, 3 octaves of {options.iterations} steps: "
+          f"{statistics.median(alone):.2f} s alone, {statistics.median(watched):.2f} s watched by "
+          f"{options.clients}: ratio {ratio:.3f}; events dropped: {dropped}")  # fmt: skip
+    return 0 if dropped == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
