@@ -5,14 +5,13 @@
 Starts a studio of its own on a free port, dreams with the embedded model, and prints the seconds of
 each dream, their ratio, and whether each client heard every event once and in order. Clients are on
 the same machine as all else, so they take their share of its cores: the ratio is an upper bound of
-what the studio itself costs.
+what the studio itself costs. The quickest of each counts: what else a machine does only adds.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -47,9 +46,9 @@ def main(argv=None):
                         wanted = told_in_database(studio, dream).events
                         dropped += watchers.missing(dream, wanted)
                 print(f"{clients:3d} clients: {seconds[-1]:6.2f} s", flush=True)
-    ratio = statistics.median(watched) / statistics.median(alone)
+    ratio = min(watched) / min(alone)
     print(f"{os.cpu_count()} cores, {options.size}, 3 octaves of {options.iterations} steps: "
-          f"{statistics.median(alone):.2f} s alone, {statistics.median(watched):.2f} s watched by "
+          f"{min(alone):.2f} s alone, {min(watched):.2f} s watched by "
           f"{options.clients}: ratio {ratio:.3f}; events dropped: {dropped}")  # fmt: skip
     return 0 if dropped == 0 else 1
 

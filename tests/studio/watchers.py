@@ -12,8 +12,6 @@ import threading
 import time
 import uuid
 
-from tests.studio.waiting import until
-
 Told = collections.namedtuple("Told", "seconds events")
 
 
@@ -38,9 +36,12 @@ class Watchers:
     visitor : Visitor
         Whose browsers they are.
     count : int
+    wait : bool
+        Whether to begin with all of them listening.
     """
 
-    def __init__(self, visitor, count):
+    def __init__(self, visitor, count, wait=True):
+        self._wait = wait
         host, port = visitor.address.removeprefix("http://").split(":")
         request = (
             f"GET /dreams/events/ HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: text/event-stream\r\n"
@@ -56,9 +57,19 @@ class Watchers:
 
     def __enter__(self):
         self._thread.start()
-        # Each has joined once it has been told how soon to come back.
-        until(lambda: all(b"retry:" in heard for heard in self._heard), 30)
+        if self._wait:
+            assert self.joined(30) == len(self._sockets), "not all of them were let in"
         return self
+
+    def joined(self, seconds):
+        """Return how many have been let in or, after so many seconds, how many so far."""
+        end = time.monotonic() + seconds
+        while True:
+            # Who has joined has been told how soon to come back.
+            count = sum(b"retry:" in heard for heard in self._heard)
+            if count == len(self._sockets) or time.monotonic() > end:
+                return count
+            time.sleep(0.05)
 
     def __exit__(self, *exception):
         self._end.set()
