@@ -133,6 +133,15 @@ class Studio:
                     return child
         return None
 
+    def web_seconds(self):
+        """Return the seconds of CPU that the web server has taken so far."""
+        spent = 0.0
+        for child in psutil.Process(self._serve.pid).children():
+            if "gunicorn" in child.cmdline():
+                for process in (child, *child.children(recursive=True)):
+                    spent += sum(process.cpu_times()[:2])
+        return spent
+
     def kill_worker(self):
         """Kill the worker as a lack of memory would; return what of it is gone, and its pid."""
         worker = self.worker()
