@@ -8,9 +8,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 STUDIO := $(VENV)/.studio
+SERVICES := $(VENV)/.services
 
-.PHONY: help setup demo serve test test-caffe golden lint format bench bench-films bench-giant profile \
-	gpu-test gpu-bench reproduce fetch-model clean
+.PHONY: help setup demo serve test test-caffe golden lint format bench bench-films bench-studio bench-giant \
+	profile gpu-test gpu-bench reproduce fetch-model clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +35,11 @@ $(STUDIO): $(INSTALLED) pyproject.toml constraints.txt scripts/studio_assets.sh 
 	scripts/studio_assets.sh $(BIN)/python
 	@touch $@
 
-test: setup $(STUDIO) ## run the whole test suite, real Caffe's verdict included where its root can be built
+$(SERVICES): $(STUDIO) scripts/test_services.sh
+	scripts/test_services.sh $(BIN)/python
+	@touch $@
+
+test: setup $(STUDIO) $(SERVICES) ## run the whole test suite, real Caffe's verdict included where its root can be built
 	$(BIN)/python -m pytest
 
 test-caffe: setup ## only what real Caffe judges; says why where it cannot run
@@ -57,6 +62,9 @@ bench: setup ## seconds and memory of a step: the notebook on real Caffe, ours, 
 	$(BIN)/python benchmarks/layers.py
 	$(BIN)/python benchmarks/roll.py
 	$(BIN)/python benchmarks/distort.py
+
+bench-studio: setup $(STUDIO) ## what fifty watching browsers cost a dream
+	$(BIN)/python benchmarks/studio_load.py
 
 bench-films: setup ## films: time and memory of each format, optical flow, overhead of a frame
 	$(BIN)/python benchmarks/films.py

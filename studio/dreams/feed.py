@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from datetime import timedelta
+from socket import MSG_DONTWAIT, MSG_PEEK
 
 from django.db import DatabaseError, connection
 from django.utils import timezone
@@ -31,6 +32,9 @@ MOST_STREAMS = 64
 #: Seconds after which a stream says something even if there is nothing to say, and after which it
 #: ends, for the browser to begin another.
 SILENCE, LIFETIME = 15, 600
+
+#: Seconds between two looks whether a browser is still there: who turned a page must make room.
+LOOK = 2
 
 
 class Feed:
@@ -136,10 +140,12 @@ class Stream:
         Given an owner's number: whether this is for the one who listens.
     last : int, optional
         The last event that the browser has.
+    is_gone : callable, optional
+        Whether who listens has hung up.
     """
 
-    def __init__(self, may_see, last=None):
-        self._may_see, self._last = may_see, last
+    def __init__(self, may_see, last=None, is_gone=lambda: False):
+        self._may_see, self._last, self._is_gone = may_see, last, is_gone
         self._lines = self._generate(feed.place())
 
     def __iter__(self):
@@ -161,13 +167,28 @@ class Stream:
                 told.add(event[0])
                 yield _lines(event)
         connection.close()  # a stream asks no more
-        while time.monotonic() < end:
-            events, place = feed.after(place, SILENCE)
+        said = time.monotonic()
+        while time.monotonic() < end and not self._is_gone():
+            events, place = feed.after(place, min(LOOK, SILENCE))
             for event in events:
                 if self._may_see(event[1]) and event[0] not in told:
+                    said = time.monotonic()
                     yield _lines(event)
-            if not events:
+            if time.monotonic() - said >= SILENCE:
+                said = time.monotonic()
                 yield ": still here\n\n"
+
+
+def hung_up(socket):
+    """Tell whether the other end of a connection has been closed; None is no connection."""
+    if socket is None:
+        return False
+    try:
+        return socket.recv(1, MSG_PEEK | MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _lines(event):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
-from .feed import Stream, feed
+from .feed import Stream, feed, hung_up
 from .models import Dream
 from .views import last_event
 
@@ -24,7 +24,10 @@ def events(request):
     last = request.headers.get("Last-Event-ID") or request.GET.get("last", "")
     if not feed.join():
         return HttpResponse("too many streams; ask for the state instead", status=503)
-    stream = Stream(_may_see(request.user), int(last) if last.isdigit() else None)
+    connection = request.META.get("gunicorn.socket")
+    stream = Stream(
+        _may_see(request.user), int(last) if last.isdigit() else None, lambda: hung_up(connection)
+    )
     return StreamingHttpResponse(
         stream, content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},

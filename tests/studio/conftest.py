@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -141,15 +140,6 @@ def models(tmp_path_factory):
     (folder / "small").mkdir()
     write_random_net(folder / "small")
     return folder
-
-
-def until(condition, seconds=30, pause=0.05):
-    """Wait for something to become true; return what it is."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "this took too long"
-        time.sleep(pause)
-    return found
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.studio.conftest import until
+from tests.studio.waiting import until
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -133,6 +133,15 @@ class Studio:
                     return child
         return None
 
+    def web_seconds(self):
+        """Return the seconds of CPU that the web server has taken so far."""
+        spent = 0.0
+        for child in psutil.Process(self._serve.pid).children():
+            if "gunicorn" in child.cmdline():
+                for process in (child, *child.children(recursive=True)):
+                    spent += sum(process.cpu_times()[:2])
+        return spent
+
     def kill_worker(self):
         """Kill the worker as a lack of memory would; return what of it is gone, and its pid."""
         worker = self.worker()
@@ -195,9 +204,9 @@ class Visitor:
         told = json.loads(self.get("/dreams/state/"))["dreams"]
         return next(dream for dream in told if dream["id"] == number)
 
-    def wait_until_done(self, number, seconds=60):
+    def wait_until_done(self, number, seconds=60, pause=0.2):
         """Wait for a dream's end; return what is told of it then."""
-        until(lambda: self.told(number)["state"] not in ("queued", "running"), seconds, 0.2)
+        until(lambda: self.told(number)["state"] not in ("queued", "running"), seconds, pause)
         told = self.told(number)
         assert told["state"] == "done", told
         return told

@@ -18,8 +18,8 @@ from PIL import Image
 from dreamlib.clouds import clouds
 from dreamlib.configuration import load_config
 from tests.embedded import prepared_model
-from tests.studio.conftest import until
 from tests.studio.live import REPOSITORY, Studio
+from tests.studio.waiting import until
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 
@@ -329,6 +329,13 @@ PAGES = {
 }  # fmt: skip
 
 
+#: Which of them docs/studio.md shows.
+PICTURED = [
+    ("library", DESKTOP), ("new", DESKTOP), ("result", DESKTOP), ("devices", DESKTOP),
+    ("queue", PHONE), ("new", PHONE),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_are_accessible_and_silent(desk, picture, dream, page, size, tmp_path):
@@ -349,7 +356,8 @@ def test_pages_are_accessible_and_silent(desk, picture, dream, page, size, tmp_p
     assert found == []
     assert said == []
     assert wide <= 0, "the page is wider than the screen"
-    _keep(shot, f"studio_{page}{'_phone' if size == PHONE else ''}")
+    if (page, size) in PICTURED:
+        _keep(shot, f"studio_{page}{'_phone' if size == PHONE else ''}")
     assert len(np.unique(np.asarray(shot).reshape(-1, 3), axis=0)) > 20
 
 

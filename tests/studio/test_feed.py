@@ -167,3 +167,20 @@ def test_an_event_that_shows_late_is_not_lost(ann, quick):
     assert [data["percent"] for _, data in events_of(stream, 1)] == [7]
     stream.close()
     assert Dream.objects.count() == 1
+
+
+def test_a_stream_ends_soon_after_its_browser_has_hung_up(quick, monkeypatch):
+    import socket
+
+    monkeypatch.setattr(feeds, "LOOK", 0.05)
+    ours, theirs = socket.socketpair()
+    quick.join()
+    stream = feeds.Stream(everything, is_gone=lambda: feeds.hung_up(ours))
+    lines = iter(stream)
+    assert next(lines).startswith("retry:")
+    assert next(lines) == ": still here\n\n"
+    theirs.close()
+    assert list(lines) == []
+    ours.close()
+    stream.close()
+    assert quick.streams == 0

@@ -53,6 +53,42 @@ def test_not_even_an_administrator_looks_into_others_dreams(done):
     assert boss.get(f"/dreams/{done.pk}/download/").status_code == 404
 
 
+def addresses_with_a_number():
+    """List the names of all addresses that name a picture, a dream or an upload."""
+    from studio.urls import urlpatterns
+
+    return [one.name for one in urlpatterns if "<uuid:pk>" in str(one.pattern)]
+
+
+@pytest.mark.parametrize("name", addresses_with_a_number())
+def test_no_address_answers_to_whoever_has_anothers_number(ann, bob, done, picture, name):
+    from django.urls import resolve, reverse
+
+    from studio.pictures.models import Upload
+
+    upload = Upload.objects.create(owner=ann.user, name="x", bytes=9)
+    of = picture if name.startswith("picture") else upload if name == "upload" else done
+    rest = {"act": {"action": "delete"}, "tile": {"level": 9, "column": 0, "row": 0}}
+    address = reverse(name, kwargs={"pk": of.pk, **rest.get(name.partition("-")[0], {})})
+    assert resolve(address).url_name == name
+    for method in (bob.get, bob.post, bob.head, bob.delete, bob.patch):
+        assert method(address).status_code in (404, 405)
+    answers = {bob.get(address).status_code, bob.post(address).status_code,
+               bob.head(address).status_code}  # fmt: skip
+    assert 404 in answers
+    of.refresh_from_db()
+
+
+def test_another_persons_picture_is_not_to_be_chosen(bob, picture):
+    number = str(picture.pk)
+    for field in ({"picture": number}, {"noise": "96x96", "guide": number},
+                  {"noise": "96x96", "mask": number}):  # fmt: skip
+        assert bob.post("/dreams/new/", field).status_code == 422
+        assert bob.post("/dreams/plan/", field).status_code == 422
+        assert bob.post("/dreams/try/", field).status_code == 422
+    assert not Dream.objects.exists()
+
+
 @pytest.mark.parametrize("action", ["pause", "cancel", "delete", "retry", "sooner", "again"])
 def test_nobody_acts_on_anothers_dream(ann, bob, action):
     dream = add_dream(ann.user)

@@ -16,7 +16,8 @@ from studio.children import Child, ask
 from studio.dreams import queue
 from studio.dreams.models import Dream, Event, State
 from studio.dreams.runner import Runner
-from tests.studio.conftest import KNOBS, add_dream, until
+from tests.studio.conftest import KNOBS, add_dream
+from tests.studio.waiting import until
 
 LONG = {**KNOBS, "iterations": 2000}
 

@@ -11,8 +11,9 @@ import psutil
 import pytest
 
 from tests.studio import servers
-from tests.studio.conftest import KNOBS, until
+from tests.studio.conftest import KNOBS
 from tests.studio.live import Studio, Visitor
+from tests.studio.waiting import until
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 redis = pytest.importorskip("redis", reason="redis (of PyPI) is not installed")

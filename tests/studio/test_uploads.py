@@ -57,6 +57,10 @@ def bomb(width, height):
     )
 
 
+#: What makes a GIF's header one of a picture.
+GIF_FRAME = b"," + bytes(4) + b"\xff\xff" * 2 + b"\0\2\2D\1\0;"
+
+
 def test_an_upload_that_was_cut_goes_on_where_it_was(ann):
     data = encoded()
     address = begin(ann, len(data)).headers["Location"]
@@ -106,11 +110,32 @@ def test_too_large_a_file_is_refused_before_it_is_sent(ann, monkeypatch):
         (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "no picture"),
         (b"<!doctype html><script>alert(1)</script>", "no picture"),
         (b"%PDF-1.4 nothing", "no picture"),
+        (b"\x7fELF\x02\x01\x01" + bytes(500), "no picture"),
+        (b"MZ" + bytes(500), "no picture"),
+        (b"\x89PNG\r\n\x1a\n", "no picture"),
+        (bytes(4096), "no picture"),
         (bomb(60_000, 60_000), "3600 million; at most"),
+        (bomb(2**31 - 1, 2**31 - 1), "million; at most"),
+        (b"GIF89a" + b"\xff\xff" * 2 + bytes(3) + GIF_FRAME, "4295 million; at most"),
+        (encoded(size=(10_000, 1)), "a side of 32 is the least"),
         (encoded(size=(200, 8)), "a side of 32 is the least"),
         (encoded()[:2000], "truncated"),
     ],
-    ids=["svg", "html", "pdf", "bomb", "strip", "truncated"],
+    ids=[
+        "svg",
+        "html",
+        "pdf",
+        "elf",
+        "exe",
+        "signature",
+        "zeros",
+        "bomb",
+        "bomb of bombs",
+        "gif bomb",
+        "line",
+        "strip",
+        "truncated",
+    ],
 )
 def test_what_is_no_picture_to_dream_is_refused_in_words_and_leaves_nothing(ann, data, said):
     refused = upload(ann, data, "picture.png")
@@ -137,6 +162,58 @@ def test_a_file_is_named_by_its_number_and_its_contents_alone(ann):
     page = ann.get("/pictures/").content.decode()
     assert "script&gt;.php" in page
     assert "<script>alert" not in page
+
+
+def test_a_bomb_in_a_pictures_text_takes_no_memory_of_the_server(ann):
+    import resource
+
+    text = zlib.compress(bytes(300 << 20))
+    chunk = b"zTXtbomb\0\0" + text
+    whole = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    data = encoded()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    answer = upload(ann, data[:33] + whole + data[33:])
+    assert answer.status_code in (204, 422)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(before, 250_000)
+    assert Picture.objects.count() == (answer.status_code == 204)
+
+
+def test_a_bomb_within_the_limit_of_bytes_meets_the_limit_of_pixels(ann, monkeypatch):
+    monkeypatch.setattr(settings, "MAX_PIXELS", 10_000)
+    refused = upload(ann, encoded(size=(120, 96)))
+    assert refused.status_code == 422
+    assert "120 x 96 pixels" in refused.json()["error"]
+
+
+def test_a_body_that_is_longer_than_all_that_is_taken_is_not_read(ann, monkeypatch):
+    monkeypatch.setattr(settings, "MAX_UPLOAD", 1000)
+    address = begin(ann, 1000).headers["Location"]
+    assert patch(ann, address, bytes(5000), 0).status_code == 422
+    assert begin(ann, 5000).status_code == 413
+    assert not list((settings.DATA / "uploads").iterdir())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["<script>alert(1)</script>.png", "../../../etc/passwd", "a\x00b\r\nSet-Cookie: x=1.png",
+     "\u202egnp.exe", "'\";--.png", "{{ 7*7 }}{% now %}.png", "con .png", "\\\\host\\share\\x.png"],
+)  # fmt: skip
+def test_whatever_a_file_is_called_pages_and_downloads_are_sound(ann, name):
+    done = upload(ann, encoded(), name)
+    picture = Picture.objects.get(pk=done.headers["Picture"])
+    assert picture.file.parent == settings.DATA / "pictures" / str(picture.pk)
+    assert sorted(path.name for path in settings.DATA.iterdir()) == ["pictures", "uploads"]
+    for page in ("/pictures/", f"/dreams/new/?picture={picture.pk}"):
+        text = ann.get(page).content.decode()
+        assert "<script>alert" not in text
+        assert "\x00" not in text
+        assert "\u202e" not in text
+    answer = ann.get(f"/pictures/{picture.pk}/original/")
+    answer.close()
+    said = answer.headers["Content-Disposition"]
+    assert said.startswith("attachment; filename")
+    assert not set("\r\n\x00/") & set(said)
+    assert "Set-Cookie" not in answer.headers
 
 
 @pytest.mark.parametrize(

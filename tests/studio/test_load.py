@@ -1,0 +1,41 @@
+"""Fifty browsers that watch one dream, over real sockets from a real web server."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.studio.conftest import KNOBS
+from tests.studio.live import Studio, Visitor
+from tests.studio.waiting import until
+from tests.studio.watchers import Watchers, told_in_database
+
+CLIENTS = 50
+
+
+@pytest.fixture(scope="module")
+def studio(models, tmp_path_factory):
+    with Studio(tmp_path_factory.mktemp("load"), DREAM_MODELS=str(models)) as studio:
+        yield studio
+
+
+def test_fifty_clients_hear_every_event_of_a_dream_once_and_in_order(studio):
+    visitor = Visitor(studio)
+    with Watchers(visitor, CLIENTS) as watchers:
+        number = visitor.dream({**KNOBS, "iterations": 60}, "64x64")
+        visitor.wait_until_done(number)
+        told = told_in_database(studio, number).events
+        assert len(told) >= 5
+        assert told[-1][1]["state"] == "done"
+        assert watchers.missing(number, told) == 0
+        assert "Log out" in visitor.get("/dreams/")  # pages are served beside the streams
+
+
+def test_browsers_that_leave_make_room_for_others_though_nothing_is_told(studio):
+    visitor = Visitor(studio)
+    for _ in range(2):
+        until(lambda: _all_join(visitor), 10, 0.5)
+
+
+def _all_join(visitor):
+    with Watchers(visitor, CLIENTS, wait=False) as watchers:
+        return watchers.joined(3) == CLIENTS
