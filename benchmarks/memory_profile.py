@@ -206,7 +206,8 @@ def report(megapixels, lines, series, pixels):
     ]
     parts = [
         f"`make profile`, {megapixels:.2f} megapixels, GoogLeNet with random weights to "
-        f"`{random_googlenet.END}`. Two octaves of two steps, whole processes from start to end:",
+        f"`{random_googlenet.END}`. Two octaves of two steps, whole processes from start "
+        "to end:",
         "![resident memory over time](pictures/memory_plot.png)",
         "\n".join(["| process | peak, MiB | seconds |", "| --- | ---: | ---: |", *peaks]),
         f"Line by line, one step on one octave, all lines that keep or give back {SHOWN} bytes per "

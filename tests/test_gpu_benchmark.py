@@ -119,6 +119,7 @@ def test_a_tile_on_the_gpu_is_the_cpus(gpu):
     prototxt, _ = gpu.random_googlenet.write(pycaffe)
     found = gpu.step_equality(find_model(str(prototxt.parent)), "cuda:0", 128)
     pycaffe.set_mode_cpu()
-    assert found["uint8"][0] <= 1
-    assert found["float32"][1] < 1e-2
+    assert found["uint8"][0] <= 2
+    assert found["uint8"][1] < 0.1
+    assert found["float32"][1] < 0.05
     assert np.isfinite(found["uint16"]).all()
