@@ -270,7 +270,7 @@ def report(device, devices, sizes=SIZES, picture=(6144, 8192), equality=224, sid
     """
     torch.manual_seed(0)
     random_googlenet.write(pycaffe)
-    model = find_model(str(PROJECT / "out" / "random_googlenet"))
+    model = find_model(str(random_googlenet.FOLDER))
     name = torch.cuda.get_device_name(device) if device != "cpu" else "CPU"
     build = f"PyTorch {torch.__version__}, CUDA {torch.version.cuda}"
     parts = [f"{name}, {build}, {len(devices)} device(s)."]
