@@ -11,16 +11,21 @@ first line is the notebook's own call, which makes a new picture.
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
+import sys
 import time
-import tracemalloc
 import warnings
+from pathlib import Path
 
 import numpy as np
 import scipy.ndimage as nd
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from dreamlib.clouds import clouds
 from dreamlib.distort import parse_chain
+from tests.memory import traced_peak
 
 NOTEBOOK = "the notebook's zoom"
 
@@ -70,19 +75,6 @@ def milliseconds(action, pictures, turn):
     return times
 
 
-def scratch(action, picture):
-    """Return the bytes of numpy arrays that an action held at most."""
-    own = picture.copy()
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        action(own, 0)
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="1024x575", metavar="WIDTHxHEIGHT")
@@ -94,7 +86,10 @@ def main():
         np.random.RandomState(0).uniform(0, 255, (height, width, 3)).astype(np.float32),
     ]
     actions = {NOTEBOOK: notebook_zoom, **{text: parse_chain(text).apply for text in CHAINS}}
-    held = {name: scratch(action, pictures[0]) for name, action in actions.items()}
+    held = {
+        name: traced_peak(functools.partial(action, pictures[0].copy(), 0))
+        for name, action in actions.items()
+    }
     times = {name: [] for name in actions}
     for turn in range(options.turns):
         for name, action in actions.items():

@@ -130,7 +130,7 @@ def step_equality(model, device, size=256, dtypes=("uint8", "uint16", "float32")
             target.array()[...] = canvas.array()
             turn = painter(net, np.dtype(dtype), END)
             for visit in visits:
-                turn.paint(visit, canvas, target, MEAN_GRADIENT, 0)
+                turn.paint(visit, canvas, target, None, 0)  # steps of 1.5 levels
             results.append(np.float64(target.array()))
         difference = np.abs(results[1] - results[0]) / (257 if dtype == "uint16" else 1)
         found[dtype] = float(difference.max()), float(difference.mean())
@@ -151,6 +151,7 @@ def speed(model, device, size, column, count=16, turns=5):
     painter = DevicePainter(net, np.uint8, END)
     on_gpu = device != "cpu"
     if on_gpu:
+        torch.cuda.init()  # there are no statistics before
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     taken = []
@@ -269,9 +270,10 @@ def report(device, devices, sizes=SIZES, picture=(6144, 8192), equality=224, sid
     """
     torch.manual_seed(0)
     random_googlenet.write(pycaffe)
-    model = find_model(str(PROJECT / "out" / "random_googlenet"))
+    model = find_model(str(random_googlenet.FOLDER))
     name = torch.cuda.get_device_name(device) if device != "cpu" else "CPU"
-    parts = [f"{name}, PyTorch {torch.__version__}, {len(devices)} device(s)."]
+    build = f"PyTorch {torch.__version__}, CUDA {torch.version.cuda}"
+    parts = [f"{name}, {build}, {len(devices)} device(s)."]
     parts.append(
         equality_tables(
             engine_equality(model, device, equality), step_equality(model, device, equality)
@@ -289,9 +291,10 @@ def report(device, devices, sizes=SIZES, picture=(6144, 8192), equality=224, sid
     parts.append(speed_tables(peaks, speeds))
     print(parts[-1], flush=True)
     set_tf32(False)
-    found, _ = rates(
-        model, picture, min(1024, min(picture)), 2, crews_on(devices), timing.get("turns", 3)
-    )
+    if device != "cpu":
+        torch.cuda.empty_cache()  # for the workers
+    tile, turns = min(1024, *picture), timing.get("turns", 3)
+    found, _ = rates(model, picture, tile, 4, crews_on(devices), turns)
     parts.append(scaling_table(found))
     print(parts[-1], flush=True)
     return "\n\n".join(parts)

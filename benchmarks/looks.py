@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
-import tracemalloc
+from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from dreamlib.canvas import Window
 from dreamlib.dream import Preprocessing, make_step
@@ -22,6 +25,7 @@ from dreamlib.engines import load_net
 from dreamlib.looks import Looks
 from dreamlib.masks import Mask
 from dreamlib.models import find_model
+from tests.memory import traced_peak
 
 RULE = Preprocessing((2, 1, 0), np.float32([127, 127, 127]), np.float32(1))
 
@@ -69,18 +73,6 @@ def network_step(height, width):
     return lambda: make_step(net, end=model.end)
 
 
-def scratch(action):
-    """Return the bytes of numpy arrays that an action held at most."""
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        action()
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="1024x1024", metavar="WIDTHxHEIGHT")
@@ -91,7 +83,7 @@ def main():
     found = actions(height, width)
     if not options.without_network:
         found["the network's step"] = network_step(height, width)
-    planes = {name: scratch(action) / (4 * height * width) for name, action in found.items()}
+    planes = {name: traced_peak(action) / (4 * height * width) for name, action in found.items()}
     seconds = {name: [] for name in found}
     for _ in range(options.turns):
         for name, action in found.items():

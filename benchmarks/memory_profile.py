@@ -63,7 +63,7 @@ def notebook_worker(engine, picture, octaves, steps):
 
     caffe.set_mode_cpu()
     prototxt, weights = random_googlenet.write(caffe)
-    net = caffe.Classifier(str(prototxt), str(weights), mean=np.float32([104, 116, 122]))
+    net = caffe.Classifier(prototxt, weights, mean=np.float32([104, 116, 122]))
     notebook.make_step = profile(notebook.make_step)
     notebook.deepdream = profile(notebook.deepdream)
     image = np.float32(load_picture(picture).pixels)
@@ -82,7 +82,7 @@ def dream_words(folder, octaves, steps):
     """Return dream.py's command line for the same dream, without the interpreter."""
     return [
         "dream.py", str(folder / "sky.png"), str(folder / "dream.png"), "--engine", "torch",
-        "--model", str(random_googlenet.PROJECT / "out" / "random_googlenet"), "--schedule",
+        "--model", str(random_googlenet.FOLDER), "--schedule",
         "whole", "--octaves", str(octaves), "--iterations", str(steps), "--seed", "1", "--quiet",
     ]  # fmt: skip
 
@@ -206,7 +206,8 @@ def report(megapixels, lines, series, pixels):
     ]
     parts = [
         f"`make profile`, {megapixels:.2f} megapixels, GoogLeNet with random weights to "
-        f"`{random_googlenet.END}`. Two octaves of two steps, whole processes from start to end:",
+        f"`{random_googlenet.END}`. Two octaves of two steps, whole processes from start "
+        "to end:",
         "![resident memory over time](pictures/memory_plot.png)",
         "\n".join(["| process | peak, MiB | seconds |", "| --- | ---: | ---: |", *peaks]),
         f"Line by line, one step on one octave, all lines that keep or give back {SHOWN} bytes per "

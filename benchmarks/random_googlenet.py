@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+FOLDER = PROJECT / "out" / "random_googlenet"
 END = "inception_4c/output"
 #: Floating-point operations of a step to `END`, forward and backward, per pixel.
 FLOP_PER_PIXEL = 94e3
 
 
-def write(caffe, folder=PROJECT / "out" / "random_googlenet"):
+def write(caffe, folder=FOLDER):
     """Write a model folder, unless it is there already.
 
     Parameters
@@ -21,8 +22,8 @@ def write(caffe, folder=PROJECT / "out" / "random_googlenet"):
 
     Returns
     -------
-    Path, Path
-        Of the prototxt, with ``force_backward``, and of the caffemodel.
+    str, str
+        Paths of the prototxt, with ``force_backward``, and of the caffemodel, as Caffe takes them.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,4 +36,4 @@ def write(caffe, folder=PROJECT / "out" / "random_googlenet"):
     )
     if not weights.exists():
         caffe.Net(str(prototxt), caffe.TEST).save(str(weights))
-    return prototxt, weights
+    return str(prototxt), str(weights)

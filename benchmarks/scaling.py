@@ -79,7 +79,9 @@ def rates(model, size, tile, passes, crews, turns):
     )  # fmt: skip
     order = (2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2)
     rule = Preprocessing(order, np.float32(model.mean), np.float32(model.input_scale))
-    picture = np.uint8(clouds(width, height))
+    sky = clouds(min(width, 2048), min(height, 2048))
+    repeats = -(-height // sky.shape[0]), -(-width // sky.shape[1]), 1
+    picture = np.ascontiguousarray(np.tile(sky, repeats)[:height, :width])
     found, pictures = {devices: [] for devices in crews}, []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

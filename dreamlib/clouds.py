@@ -76,18 +76,35 @@ def fractal(random, height, width, slope):
     return noise / noise.std()
 
 
-def main(argv=None):
-    """Write a sky to a file."""
+def command(make, module, size, argv=None):
+    """Write a made picture to a file: the command of this module and its like.
+
+    Parameters
+    ----------
+    make : callable
+        Of width, height and seed.
+    module : str
+        Whose command it is.
+    size : str
+        The default, WIDTHxHEIGHT.
+    argv : list of str, optional
+    """
     from .images import check_output, save_picture
 
-    parser = argparse.ArgumentParser(prog="python -m dreamlib.clouds", description=__doc__)
+    about = make.__doc__.splitlines()[0]
+    parser = argparse.ArgumentParser(prog=f"python -m dreamlib.{module}", description=about)
     parser.add_argument("output")
-    parser.add_argument("--size", default="1024x576", metavar="WIDTHxHEIGHT")
+    parser.add_argument("--size", default=size, metavar="WIDTHxHEIGHT")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
     width, height = (int(side) for side in arguments.size.split("x"))
     check_output(arguments.output)
-    save_picture(arguments.output, clouds(width, height, arguments.seed), "")
+    save_picture(arguments.output, make(width, height, arguments.seed), "")
+
+
+def main(argv=None):
+    """Write a sky to a file."""
+    command(clouds, "clouds", "1024x576", argv)
 
 
 if __name__ == "__main__":

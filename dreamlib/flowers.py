@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
 
-from .clouds import fractal, mix, smoothstep
+from .clouds import command, fractal, mix, smoothstep
 
 #: Colours of petals, outside and towards the middle.
 PETALS = (
@@ -67,16 +65,7 @@ def _lay(picture, colour, cover):
 
 def main(argv=None):
     """Write a meadow to a file."""
-    from .images import check_output, save_picture
-
-    parser = argparse.ArgumentParser(prog="python -m dreamlib.flowers", description=__doc__)
-    parser.add_argument("output")
-    parser.add_argument("--size", default="640x480", metavar="WIDTHxHEIGHT")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args(argv)
-    width, height = (int(side) for side in arguments.size.split("x"))
-    check_output(arguments.output)
-    save_picture(arguments.output, flowers(width, height, arguments.seed), "")
+    command(flowers, "flowers", "640x480", argv)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class Recorder:
     peaks : dict of str -> int
         Most resident memory in bytes.
     gpu_peaks : dict of str -> int
-        Most memory allocated by PyTorch on the GPU in use; 0 for all without one.
+        Most memory allocated by PyTorch on GPUs; 0 for all without one.
     exact : bool
         Whether peaks are those of the phases; else of all until then.
     """
@@ -66,22 +66,21 @@ class Recorder:
         self.end()
         self._name, self._since = name, time.perf_counter()
         self.exact = forget_peak() and self.exact
-        cuda = _cuda()
-        if cuda:
-            cuda.reset_peak_memory_stats()
+        for cuda, gpu in _gpus():
+            cuda.reset_peak_memory_stats(gpu)
 
     def end(self):
         """End the phase that is under way, if there is one."""
         if self._name is None:
             return
-        cuda = _cuda()
-        if cuda:
-            cuda.synchronize()  # what was asked of the GPU belongs to the phase that asked
+        on_gpu = 0
+        for cuda, gpu in _gpus():
+            cuda.synchronize(gpu)  # what was asked of it belongs to the phase that asked
+            on_gpu += cuda.max_memory_allocated(gpu)
         name, self._name = self._name, None
         taken = time.perf_counter() - self._since
         self.seconds[name] = self.seconds.get(name, 0) + taken
         self.peaks[name] = max(self.peaks.get(name, 0), peak_memory())
-        on_gpu = cuda.max_memory_allocated() if cuda else 0
         self.gpu_peaks[name] = max(self.gpu_peaks.get(name, 0), on_gpu)
 
     def table(self):
@@ -124,7 +123,10 @@ def peak_memory():
         return most if sys.platform == "darwin" else most * 1024
 
 
-def _cuda():
-    """Return PyTorch's module of that name where a GPU is in use, else None."""
+def _gpus():
+    """List the GPUs in use, as (PyTorch's module for them, number)."""
     torch = sys.modules.get("torch")
-    return torch.cuda if torch is not None and torch.cuda.is_initialized() else None
+    if torch is None or not torch.cuda.is_initialized():
+        return []
+    cuda = torch.cuda
+    return [(cuda, gpu) for gpu in range(cuda.device_count()) if cuda.memory_reserved(gpu)]

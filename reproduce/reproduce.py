@@ -147,7 +147,7 @@ def sections(cell, model, picture, guide_picture, layers, count, compared):
     yield Section("The picture", "", [cell.save("picture.png", picture)])
     for title, name, layer in (("A dream", "dream", end), ("Another layer", "strokes", low)):
         yield Section(
-            title, f"deepdream(net, img, end={layer!r}), {words}",
+            title, f"deepdream(net, img, end={layer!r}, {words})",
             [f"{name}.png", f"{name}_notebook.png"], [cell.twice(name, picture, layer)],
         )  # fmt: skip
     yield Section(
@@ -157,7 +157,7 @@ def sections(cell, model, picture, guide_picture, layers, count, compared):
     if count:
         names, comparisons = fall(cell, picture, end, count, compared)
         yield Section(
-            "Falling into it", f"{count} frames of deepdream(net, frame, end={end!r}), {words}, "
+            "Falling into it", f"{count} frames of deepdream(net, frame, end={end!r}, {words}), "
             f"each {CLOSER:.0%} closer. Below: the frame that the notebook shows, or the last; "
             "then all.",
             [names[min(SHOWN_FRAME, count - 1)]], comparisons, names,
@@ -166,7 +166,7 @@ def sections(cell, model, picture, guide_picture, layers, count, compared):
     ours = guide(guided, features(cell.net, guided, guide_picture))
     theirs = notebook.objective_guide(notebook.guide_features(cell.net, guide_picture, guided))
     yield Section(
-        "Guided", f"deepdream(net, img, end={guided!r}, objective=objective_guide), {words}",
+        "Guided", f"deepdream(net, img, end={guided!r}, objective=objective_guide, {words})",
         ["guided.png", "guided_notebook.png"],
         [cell.twice("guided", picture, guided, (ours, theirs))],
     )  # fmt: skip

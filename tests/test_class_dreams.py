@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamlib import cli
 from dreamlib.aims import describe, settle_aims
 from dreamlib.configuration import load_config
 from dreamlib.drawing import FROM_NOISE, INTO_PICTURE, settle_script
@@ -16,6 +15,7 @@ from dreamlib.errors import DreamError
 from dreamlib.models import find_model
 from dreamlib.progress import Progress
 from dreamlib.settings import Settings
+from tests.command import pixels, run
 from tests.embedded import prepared_model
 from tests.nets import INCEPTION, picture, write_random_net
 
@@ -52,19 +52,8 @@ def workplace(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(*arguments):
-    try:
-        return cli.main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return end.code
-
-
 def dream(model, *more):
     return run("sky.png", "out.png", "--engine", "torch", "--model", model, "--seed", 5, *more)
-
-
-def pixels(path):
-    return np.asarray(Image.open(path)).astype(int)
 
 
 def test_a_class_is_drawn_into_a_picture_and_told(workplace, model, capsys):
@@ -208,9 +197,9 @@ def test_a_photograph_smaller_than_the_input_is_drawn_on_and_stays_sharp(workpla
         SCRIPT.replace("size = 8", "size = 0").replace("= 4", "= 0")
     )
     assert dream(model, "--target", 1, "--script", "still.toml") == 0
-    assert np.abs(pixels("out.png") - pixels("sky.png")[..., None]).max() <= 1
+    assert np.abs(pixels("out.png") - pixels("sky.png")).max() <= 1
     dream(model, "--target", 1, "--script", "script.toml")
-    assert np.abs(pixels("out.png") - pixels("sky.png")[..., None]).mean() > 0.5
+    assert np.abs(pixels("out.png") - pixels("sky.png")).mean() > 0.5
 
 
 def test_deep_zoom_cannot_be_classified(workplace, model, capsys):

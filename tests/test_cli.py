@@ -14,6 +14,7 @@ from PIL import Image
 from dreamlib import cli
 from dreamlib.configuration import load_config
 from dreamlib.settings import KNOBS, Settings
+from tests.command import pixels, run
 from tests.nets import picture, write_random_net
 
 PROJECT = Path(__file__).parent.parent
@@ -34,18 +35,6 @@ def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(picture(90, 120)).save("sky.png")
     return tmp_path
-
-
-def run(*arguments):
-    """Run the command in this process; return its exit code, whichever way it ends."""
-    try:
-        return cli.main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return end.code
-
-
-def pixels(path):
-    return np.asarray(Image.open(path).convert("RGB")).astype(int)
 
 
 def small(model, *more):

@@ -14,10 +14,11 @@ import scipy.ndimage as nd
 from PIL import Image
 
 import dreamlib
-from dreamlib import cli, pycaffe
+from dreamlib import pycaffe
 from dreamlib.configuration import load_config
 from dreamlib.reel import Reel
 from tests import notebook
+from tests.command import pixels, run
 from tests.nets import MEAN, picture, write_random_net
 from tests.test_video import PICTURES, SOUND, make_clip, sound_of
 
@@ -39,13 +40,6 @@ def workplace(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(*arguments):
-    try:
-        return cli.main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return end.code
-
-
 def flags(model, *more):
     return ["--engine", "torch", "--model", model, "--end", END, "--octaves", 2, "--iterations", 2,
             "--seed", 3, "--quiet", *more]  # fmt: skip
@@ -53,10 +47,6 @@ def flags(model, *more):
 
 def film(model, folder="film", *more, frames=4):
     return run("sky.png", folder, *flags(model, "--frames", frames, *more))
-
-
-def pixels(path):
-    return np.asarray(Image.open(path).convert("RGB")).astype(int)
 
 
 def test_python_makes_films_as_the_command_does(workplace, model):

@@ -60,8 +60,8 @@ def test_low_precision_differs_from_full_and_by_little(gpu):
     from dreamlib import pycaffe
     from dreamlib.models import find_model
 
-    prototxt, _ = gpu.random_googlenet.write(pycaffe)
-    found = gpu.engine_equality(find_model(str(prototxt.parent)), "cpu", 96)
+    gpu.random_googlenet.write(pycaffe)
+    found = gpu.engine_equality(find_model(str(gpu.random_googlenet.FOLDER)), "cpu", 96)
     assert found["float32"] == (0, 0)
     # Random weights do not damp what rounding changes in the choices of 10 poolings.
     for distance, bound in zip(found["bfloat16"], (0.1, 0.5)):
@@ -116,9 +116,10 @@ def test_a_tile_on_the_gpu_is_the_cpus(gpu):
     from dreamlib import pycaffe
     from dreamlib.models import find_model
 
-    prototxt, _ = gpu.random_googlenet.write(pycaffe)
-    found = gpu.step_equality(find_model(str(prototxt.parent)), "cuda:0", 128)
+    gpu.random_googlenet.write(pycaffe)
+    found = gpu.step_equality(find_model(str(gpu.random_googlenet.FOLDER)), "cuda:0", 128)
     pycaffe.set_mode_cpu()
-    assert found["uint8"][0] <= 1
-    assert found["float32"][1] < 1e-2
+    assert found["uint8"][0] <= 2
+    assert found["uint8"][1] < 0.1
+    assert found["float32"][1] < 0.05
     assert np.isfinite(found["uint16"]).all()

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamlib import cli, files, session
+from dreamlib import files, session
 from dreamlib.configuration import load_config
 from dreamlib.dreamer import Dreamer
 from dreamlib.errors import DreamError
 from dreamlib.preparation import prepare
 from dreamlib.progress import Left
 from dreamlib.settings import Settings
+from tests.command import pixels, run
 from tests.nets import picture, write_random_net
 
 PROJECT = Path(__file__).parent.parent
@@ -46,18 +47,6 @@ def flags(model, *more):
              "--schedule", "shift", "--tile-size", 64, "--overlap", 16, "--seed", 4,
              *more]  # fmt: skip
     return [str(flag) for flag in given]
-
-
-def run(*arguments):
-    """Run the command in this process; return its exit code, whichever way it ends."""
-    try:
-        return cli.main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return end.code
-
-
-def pixels(path):
-    return np.asarray(Image.open(path).convert("RGB")).astype(int)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,9 @@
 """``--profile``: what it measures, and that it measures nothing unless it is asked for."""
 
 import re
+import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -52,6 +54,39 @@ def test_where_peaks_cannot_be_forgotten_the_table_says_so(monkeypatch):
     with phases.recording() as recorded:
         phases.phase("a")
     assert "peak since the start" in recorded.table()
+
+
+def test_a_gpus_peak_belongs_to_the_phase_that_reached_it(monkeypatch):
+    """By a stand-in for PyTorch, which counts what is asked of it."""
+    calls = []
+
+    class Cuda:
+        peak = 0
+        is_initialized = staticmethod(lambda: True)
+        device_count = staticmethod(lambda: 2)
+        memory_reserved = staticmethod(lambda gpu: gpu)  # the second alone is in use
+        synchronize = staticmethod(lambda gpu: calls.append(("synchronize", gpu)))
+
+        @classmethod
+        def max_memory_allocated(cls, gpu):
+            assert gpu == 1
+            return cls.peak
+
+        @classmethod
+        def reset_peak_memory_stats(cls, gpu):
+            assert gpu == 1
+            cls.peak = 0
+
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=Cuda))
+    with phases.recording() as recorded:
+        phases.phase("much")
+        Cuda.peak = 3 * MIB
+        phases.phase("little")
+    assert recorded.gpu_peaks == {"start": 0, "much": 3 * MIB, "little": 0}
+    assert calls == [("synchronize", 1)] * 3
+    head, *_, total = recorded.table().splitlines()
+    assert head.endswith("GPU peak, MiB")
+    assert total.split()[-1] == "3"
 
 
 def test_an_error_ends_the_recording():
