@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreamlib.distort import forms, parse_chain
+from dreamlib.distort import WITHOUT_CODE, forms, parse_chain
 from dreamlib.errors import DreamError
 
 numbers = st.one_of(st.integers(-50, 50), st.floats(-50, 50), st.floats(-1e-9, 1e-9)).map(repr)
@@ -34,6 +34,14 @@ def test_a_chain_is_written_so_that_it_reads_the_same(texts):
     assert str(again) == str(chain)
     assert again.parts == chain.parts
     assert len(again.parts) == len(texts)
+
+
+@pytest.mark.parametrize("text", ["python:os:getcwd", "zoom:0.1, python:os:getcwd:every=3"])
+def test_a_stranger_may_write_all_but_code(text):
+    parse_chain(text)
+    with pytest.raises(DreamError, match="there is no distortion 'python'"):
+        parse_chain(text, kinds=WITHOUT_CODE)
+    assert {name for name, *_ in forms()} - {name for name, *_ in forms(WITHOUT_CODE)} == {"python"}
 
 
 def test_a_chain_is_written_canonically():

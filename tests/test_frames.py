@@ -16,7 +16,9 @@ from PIL import Image
 import dreamlib
 from dreamlib import pycaffe
 from dreamlib.configuration import load_config
+from dreamlib.frames import run_frames
 from dreamlib.reel import Reel
+from dreamlib.settings import Settings
 from tests import notebook
 from tests.command import pixels, run
 from tests.nets import MEAN, picture, write_random_net
@@ -108,6 +110,16 @@ def test_a_killed_film_is_gone_on_with_to_the_same_frames(workplace, model):
     assert film(model, "killed", "--resume", frames=8) == 0
     for number in range(8):
         assert np.array_equal(pixels(f"whole/{number:04}.png"), pixels(f"killed/{number:04}.png"))
+
+
+def test_what_is_told_of_a_film_that_is_gone_on_with_counts_what_was_there(workplace, model):
+    film(model, "film", frames=3)
+    told = []
+    settings = Settings(frames=4, resume=True, quiet=True)
+    run_frames("sky.png", "film", settings, told.append)
+    assert told[0].share > 3 / 4
+    assert told[0].octave == told[0].octaves == 4
+    assert told[-1].share == 1
 
 
 def test_ctrl_c_keeps_the_whole_frames(workplace, model):

@@ -112,5 +112,5 @@ def _film(job, frames):
     """Say how many times a frame a film is, and what it takes on the disk until it is done."""
     pixels = job.picture.height * job.picture.width
     held = pixels * (frames * FRAME_BYTES + LAST_BYTES)
-    lines = f"{frames} frames: {frames} times that", f"{held / 1e9:.2f} GB at most"
+    lines = f"{frames} frames: {frames} times that", f"{held / 1e6:.0f} MB at most, for the frames"
     return f"film         {lines[0]}\ndisk         {lines[1]}"

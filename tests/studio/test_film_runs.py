@@ -238,7 +238,7 @@ def test_a_plan_of_a_film_counts_its_frames_and_its_disk(tmp_path):
     told = trials.tell_plan(order, unheard, None)["plan"]
     assert "each frame:" in told
     assert "4 frames: 4 times that" in told
-    assert "0.01 GB at most" in told
+    assert "12 MB at most" in told
 
 
 def test_a_trial_of_a_film_is_of_its_first_frame(picture, tmp_path):
