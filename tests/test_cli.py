@@ -397,7 +397,11 @@ def test_looks_change_the_dream_and_bring_the_picture_back(workplace, model):
     [
         (["--layers", "mixed/outputs"], "'mixed/output'"),
         (["--layers", "mixed/output[99]"], "channels 0 to 35"),
+        (["--layers", "mixed/output:0"], "'mixed/output:0': the weight is 0; expected a number"),
+        (["--layers", "mixed/output:1e999"], "the weight is inf"),
         (["--guide", "none.jpg"], "none.jpg"),
+        (["--guide", "sky.png:0"], "'sky.png:0': the weight is 0; expected a number other than 0"),
+        (["--guide", "sky.png:nan"], "the weight is nan"),
         (["--guide", "sky.png", "--guide-layer", "nowhere"], "--guide-layer"),
         (["--smooth", "much"], "sigmas"),
         (["--mask", "none.png"], "none.png"),
