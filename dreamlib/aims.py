@@ -11,7 +11,7 @@ from .errors import DreamError
 from .files import open_picture, shrunken
 from .labels import parse_targets
 from .layers import dreamable_layers
-from .mixtures import parse_layers, parse_weights
+from .mixtures import lasting_guides, parse_layers, parse_weights
 from .names import nearest
 from .objectives import Objective, channel_guide, class_scores, guide, l2, objective_L2
 
@@ -152,12 +152,6 @@ def numbered_targets(text, model, seed):
     """Write targets as numbers and weights; a random one is drawn by the seed."""
     targets = parse_targets(text, labels_of(model), np.random.RandomState(seed))
     return ", ".join(str(i) if weight == 1 else f"{i}:{weight:.9g}" for i, weight in targets)
-
-
-def lasting_guides(text):
-    """Write guide pictures by their absolute paths."""
-    guides = parse_weights(text, "--guide")
-    return ", ".join(f"{os.path.abspath(path)}:{weight:g}" for path, weight in guides)
 
 
 def describe(model, settings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 
 from .errors import DreamError
@@ -67,6 +68,12 @@ def parse_weights(text, what):
     if not found:
         raise DreamError(f"{what} is empty; expected NAME or NAME:WEIGHT, with commas between them")
     return found
+
+
+def lasting_guides(text):
+    """Write guide pictures by their absolute paths."""
+    guides = parse_weights(text, "--guide")
+    return ", ".join(f"{os.path.abspath(path)}:{weight:g}" for path, weight in guides)
 
 
 def _parts(text):

@@ -54,6 +54,11 @@ def film(model, folder="film", *more, frames=4):
     return run("sky.png", folder, *flags(model, "--frames", frames, *more))
 
 
+def write_script(path, steps):
+    script = f"[[octave]]\niter_n = {steps}\nstart_sigma = 1\nend_sigma = 1\n"
+    Path(path).write_text(script + "start_step_size = 4\nend_step_size = 4\n")
+
+
 def pixels(path):
     return np.asarray(Image.open(path).convert("RGB")).astype(int)
 
@@ -226,10 +231,7 @@ def test_a_missing_frame_is_told_when_the_film_is_gone_on_with(workplace, model,
 
 
 def test_a_film_of_drawings_is_gone_on_with(workplace, model):
-    (workplace / "script.toml").write_text(
-        "[[octave]]\niter_n = 2\nstart_sigma = 1\nend_sigma = 1\nstart_step_size = 4\n"
-        "end_step_size = 4\n"
-    )
+    write_script("script.toml", steps=2)
     command = ["--engine", "torch", "--model", model, "--script", "script.toml", "--layers", END,
                "--quiet"]  # fmt: skip
     assert run("sky.png", "whole", "--frames", 2, "--seed", 3, *command) == 0
@@ -243,6 +245,26 @@ def test_another_picture_is_no_continuation(workplace, model, capsys):
     Image.fromarray(picture(70, 90, seed=9)).save("sky.png")
     assert film(model, "film", "--resume", frames=2) == 2
     assert "the input picture" in capsys.readouterr().err
+
+
+def test_another_script_is_no_continuation(workplace, model, capsys):
+    write_script("script.toml", steps=2)
+    command = ["--engine", "torch", "--model", model, "--script", "script.toml", "--layers", END]
+    assert run("sky.png", "film", "--frames", 1, *command) == 0
+    write_script("script.toml", steps=3)
+    assert run("sky.png", "film", "--frames", 2, "--resume", *command) == 2
+    assert "the octave script of the dream in film has changed" in capsys.readouterr().err
+
+
+def test_another_guide_by_turns_is_no_continuation(workplace, model, capsys):
+    for name in ("a", "b"):
+        Image.fromarray(picture(60, 70, seed=1)).save(f"{name}.png")
+    more = ["--vary", "guide:a.png|b.png"]
+    assert film(model, "film", *more, frames=1) == 0
+    assert film(model, "film", *more, "--resume", frames=2) == 0
+    Image.fromarray(picture(60, 70, seed=9)).save("b.png")
+    assert film(model, "film", "--resume", frames=3) == 2
+    assert f"the guide picture {workplace}/b.png" in capsys.readouterr().err
 
 
 def test_a_ramp_needs_as_many_frames_as_it_began_with(workplace, model, capsys):
