@@ -280,6 +280,25 @@ def test_a_damaged_journal_is_an_error_in_words(workplace, model, capsys):
     assert "cannot be read" in capsys.readouterr().err
 
 
+def test_what_is_for_dreams_is_refused_of_frames_that_are_there(workplace, model, capsys):
+    film(model, frames=1)
+    assert run("--assemble", "film", "--gif", "a.gif", "--frames", 3, "--iterations", 2) == 2
+    assert "--iterations, --frames mean nothing" in capsys.readouterr().err
+    assert not (workplace / "a.gif").exists()
+
+
+def test_what_is_for_films_is_refused_of_one_picture(workplace, model, capsys):
+    assert run("sky.png", "out.png", *flags(model), "--gif", "a.gif") == 2
+    assert "--frames N makes a film), for which --gif mean nothing" in capsys.readouterr().err
+    assert not (workplace / "out.png").exists()
+
+
+def test_a_frames_settings_dream_a_picture(workplace, model):
+    film(model, "film", "--distort", "hue:4", frames=1)
+    assert run("sky.png", "one.png", "--config", "film/0000.png", "--quiet") == 0
+    assert np.array_equal(pixels("film/0000.png"), pixels("one.png"))
+
+
 def test_nothing_to_assemble_is_refused(workplace, model, capsys):
     film(model, frames=1)
     assert run("--assemble", "film") == 2
@@ -336,6 +355,11 @@ def test_an_unreadable_clip_is_refused(workplace, model, capsys):
 def test_a_clip_does_not_overwrite_itself(workplace, model, clip, capsys):
     assert dream_clip(model, clip, clip) == 2
     assert "is the input" in capsys.readouterr().err
+
+
+def test_a_clip_has_its_own_frames(workplace, model, clip, capsys):
+    assert dream_clip(model, clip, "out.mp4", "--frames", 3) == 2
+    assert "is a clip, which has its own frames; leave --frames out" in capsys.readouterr().err
 
 
 def test_what_is_for_pictures_is_refused_of_a_clip(workplace, model, clip, capsys):
