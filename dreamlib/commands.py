@@ -34,13 +34,17 @@ def _say(settings, text):
 FILMS = ("gif", "webp", "mp4", "fps", "loop", "reverse", "boomerang")
 
 
-def _refuse_flags(arguments, names, what):
-    """Refuse flags that were given and mean nothing to what is asked for."""
+def _refuse_flags(arguments, names, what, more=()):
+    """Refuse flags that were given and mean nothing to what is asked for: of settings, and more."""
     flags = [knob.flag for knob in KNOBS if knob.name in names and hasattr(arguments, knob.name)]
-    if "plan" in names:
-        flags += ["--plan"] * arguments.plan + ["--save-config"] * bool(arguments.save_config)
+    flags += more
     if flags:
         raise DreamError(f"{what}, for which {', '.join(flags)} mean nothing; leave them out")
+
+
+def _of_one_dream(arguments):
+    """List those flags that were given which are no settings and mean one dream."""
+    return ["--plan"] * arguments.plan + ["--save-config"] * bool(arguments.save_config)
 
 
 def _in_groups(*groups):
@@ -146,8 +150,9 @@ def assemble(parser, arguments, settings):
     from .assembly import assemble_folder
 
     unused = _in_groups("network", "dream", "looks", "large pictures", "films").difference(FILMS)
-    unused |= {"tiff", "classify", "plan"}
-    _refuse_flags(arguments, unused, "--assemble takes frames as they are")
+    unused |= {"tiff", "classify"}
+    what = "--assemble takes frames as they are"
+    _refuse_flags(arguments, unused, what, _of_one_dream(arguments))
     films = assemble_folder(arguments.assemble, settings)
     if films is None:
         _say(settings, "stopped; nothing was written")
@@ -165,8 +170,9 @@ def _way_on(work_folder):
 def contact_sheet(parser, arguments, settings):
     """Make a sheet of small dreams."""
     unused = {"end", "layers", "target", "script", "guide", "guide_layer", "guide_mode", "classify"}
-    unused |= _in_groups("looks", "large pictures", "films") | {"plan"}
-    _refuse_flags(arguments, unused, "--contact-sheet makes small dreams")
+    unused |= _in_groups("looks", "large pictures", "films")
+    what = "--contact-sheet makes small dreams"
+    _refuse_flags(arguments, unused, what, _of_one_dream(arguments))
     if not arguments.input:
         parser.error("an INPUT picture is missing; write it before --contact-sheet")
     from .contact_sheet import run
