@@ -15,6 +15,7 @@ from PIL import Image
 
 from dreamlib import cli, pycaffe
 from dreamlib.configuration import load_config
+from dreamlib.errors import DreamError
 from dreamlib.reel import Reel
 from tests import notebook
 from tests.nets import MEAN, picture, write_random_net
@@ -221,6 +222,15 @@ def test_a_film_that_ended_before_its_first_frame_may_begin_anew(workplace, mode
     (workplace / "film" / "0000.png").unlink()
     (workplace / "film" / ".film" / "journal.json").write_text("")
     assert film(model, frames=1) == 0
+
+
+def test_a_full_disk_tells_how_to_go_on(workplace, model, capsys, monkeypatch):
+    def full(path, *_):
+        raise DreamError(f"{path} cannot be written: No space left on device")
+
+    monkeypatch.setattr("dreamlib.reel.save_picture", full)
+    assert film(model) == 2
+    assert "No space left on device; mend that, then go on with --resume" in capsys.readouterr().err
 
 
 def test_a_missing_frame_is_told_when_the_film_is_gone_on_with(workplace, model, capsys):
