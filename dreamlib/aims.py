@@ -8,12 +8,13 @@ import numpy as np
 
 from .dream import preprocess
 from .errors import DreamError
-from .files import open_picture, shrunken
+from .files import open_picture, shrunken, shrunken_size
 from .labels import parse_targets
 from .layers import dreamable_layers
-from .mixtures import parse_layers, parse_weights
+from .mixtures import lasting_guides, parse_layers, parse_weights
 from .names import nearest
 from .objectives import Objective, channel_guide, class_scores, guide, l2, objective_L2
+from .shapes import misfit
 
 #: Pixels to which a guide picture is scaled down: the network sees all of it at once.
 GUIDE_PIXELS = 1 << 20
@@ -154,12 +155,6 @@ def numbered_targets(text, model, seed):
     return ", ".join(str(i) if weight == 1 else f"{i}:{weight:.9g}" for i, weight in targets)
 
 
-def lasting_guides(text):
-    """Write guide pictures by their absolute paths."""
-    guides = parse_weights(text, "--guide")
-    return ", ".join(f"{os.path.abspath(path)}:{weight:g}" for path, weight in guides)
-
-
 def describe(model, settings):
     """Say in a few words what was dreamt."""
     if settings.script and not (settings.target or settings.layers or settings.guide):
@@ -192,12 +187,42 @@ def _guides(net, settings):
     ]
 
 
+def check_guides(definition, settings):
+    """Refuse guide pictures that do not reach their layer.
+
+    Parameters
+    ----------
+    definition : caffe_pb2.NetParameter
+    settings : Settings
+        As `settle_aims` returns them.
+
+    Raises
+    ------
+    DreamError
+        Names the picture and its size.
+    """
+    for path, _ in parse_weights(settings.guide, "--guide"):
+        picture = open_picture(path, None, "")
+        size = shrunken_size(picture, _guide_side(picture))
+        fault = misfit(definition, settings.guide_layer, *size)
+        if fault:
+            raise DreamError(
+                f"the guide picture {path} is {size[1]} x {size[0]} pixels as it is seen; layer "
+                f"{settings.guide_layer!r} {fault}. Take a larger one, or a --guide-layer nearer "
+                "to the input"
+            )
+
+
 def _guide_pixels(path):
     """Read a guide picture, no larger than `GUIDE_PIXELS`: (h, w, 3) uint8."""
     picture = open_picture(path, None, "")
-    scale = (GUIDE_PIXELS / (picture.height * picture.width)) ** 0.5
-    longest = max(picture.height, picture.width)
-    return shrunken(picture, longest if scale >= 1 else int(longest * scale))
+    return shrunken(picture, _guide_side(picture))
+
+
+def _guide_side(picture):
+    """Return the longest side to which a guide picture is reduced."""
+    scale = min(1, (GUIDE_PIXELS / (picture.height * picture.width)) ** 0.5)
+    return max(1, int(max(picture.height, picture.width) * scale))
 
 
 def features(net, layer, pixels):

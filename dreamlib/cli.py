@@ -163,7 +163,7 @@ def _discard(*streams):
 
 def _main(argv):
     parser = build_parser()
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     try:
         if not arguments.profile:
             return _run(parser, arguments)

@@ -9,7 +9,7 @@ import sys
 
 from .configuration import save_config
 from .errors import DreamError
-from .settings import BY_NAME, KNOBS
+from .settings import KNOBS
 
 EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
 
@@ -30,6 +30,27 @@ def _say(settings, text):
         print(text, file=sys.stderr)
 
 
+#: Settings of the films that are made of frames.
+FILMS = ("gif", "webp", "mp4", "fps", "loop", "reverse", "boomerang")
+
+
+def _refuse_flags(arguments, names, what, more=()):
+    """Refuse flags that were given and mean nothing to what is asked for: of settings, and more."""
+    flags = [knob.flag for knob in KNOBS if knob.name in names and hasattr(arguments, knob.name)]
+    flags += more
+    if flags:
+        raise DreamError(f"{what}, for which {', '.join(flags)} mean nothing; leave them out")
+
+
+def _of_one_dream(arguments):
+    """List those flags that were given which are no settings and mean one dream."""
+    return ["--plan"] * arguments.plan + ["--save-config"] * bool(arguments.save_config)
+
+
+def _in_groups(*groups):
+    return {knob.name for knob in KNOBS if knob.group in groups}
+
+
 def dream(arguments, settings):
     """Dream one picture."""
     from .aims import describe  # these are not for --help: scipy takes its time
@@ -38,6 +59,7 @@ def dream(arguments, settings):
     from .preparation import prepare
     from .session import run
 
+    _refuse_flags(arguments, _in_groups("films"), "one picture is dreamt (--frames N makes a film)")
     job = prepare(arguments.input, arguments.output, settings, planning=arguments.plan)
     if settings.model is None:
         _say(settings, _announce_model())
@@ -92,6 +114,13 @@ def is_film(source, settings):
 
 def film(parser, arguments, settings):
     """Dream a film: frames from a picture, or a clip."""
+    from .files import is_clip
+
+    if settings.frames is not None and is_clip(arguments.input):
+        raise DreamError(
+            f"{arguments.input} is a clip, which has its own frames; leave --frames out, or name a "
+            "picture"
+        )
     if arguments.plan:
         parser.error("--plan tells of one picture; leave --frames out, or name a picture")
     if settings.model is None:
@@ -119,6 +148,10 @@ def assemble(parser, arguments, settings):
         parser.error("--assemble takes a folder and no INPUT; leave one of them out")
     from .assembly import assemble_folder
 
+    unused = _in_groups("network", "dream", "looks", "large pictures", "films").difference(FILMS)
+    unused |= {"tiff", "classify"}
+    what = "--assemble takes frames as they are"
+    _refuse_flags(arguments, unused, what, _of_one_dream(arguments))
     films = assemble_folder(arguments.assemble, settings)
     if films is None:
         _say(settings, "stopped; nothing was written")
@@ -135,14 +168,10 @@ def _way_on(work_folder):
 
 def contact_sheet(parser, arguments, settings):
     """Make a sheet of small dreams."""
-    unused = ["end", "layers", "guide", "guide_layer", "guide_mode"]
-    unused += [knob.name for knob in KNOBS if knob.group in ("looks", "large pictures")]
-    flags = [BY_NAME[name].flag for name in unused if hasattr(arguments, name)]
-    flags += ["--plan"] * arguments.plan + ["--save-config"] * bool(arguments.save_config)
-    if flags:
-        parser.error(
-            f"--contact-sheet makes small dreams, for which {', '.join(flags)} mean nothing"
-        )
+    unused = {"end", "layers", "target", "script", "guide", "guide_layer", "guide_mode", "classify"}
+    unused |= _in_groups("looks", "large pictures", "films")
+    what = "--contact-sheet makes small dreams"
+    _refuse_flags(arguments, unused, what, _of_one_dream(arguments))
     if not arguments.input:
         parser.error("an INPUT picture is missing; write it before --contact-sheet")
     from .contact_sheet import run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from .atomic import written_whole
 from .errors import DreamError
 from .settings import BY_NAME, meant
 
@@ -40,12 +41,8 @@ def save_config(path, settings):
         text = to_toml(settings)
     else:
         text = json.dumps(settings.recorded(), indent=2) + "\n"
-    temporary = path.with_name(path.name + ".part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise DreamError(f"{path} cannot be written: {error.strerror}") from error
+    with written_whole(path) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
 
 
 def load_config(path):

@@ -90,6 +90,12 @@ def settle_script(settings, noise, pixels):
     return settings
 
 
+def octave_flags(settings):
+    """List the flags that were given and by which a class is dreamt by octaves."""
+    names = [name for name in (*BY_OCTAVES, "schedule") if name in settings.given]
+    return [BY_NAME[name].flag for name in names]
+
+
 def layer_of(settings, model):
     """Return the layer of octaves that name none."""
     return model.class_layer if settings.target else settings.end

@@ -164,9 +164,14 @@ def shrunken(picture, side):
     if picture.dtype == np.uint16:
         small /= 257
     image = Image.fromarray(np.uint8(np.rint(np.clip(small, 0, 255))))
-    scale = min(1, side / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    size = shrunken_size(picture, side)[::-1]
     return np.asarray(image if image.size == size else image.resize(size, Image.LANCZOS))
+
+
+def shrunken_size(picture, side):
+    """Return the (height, width) that `shrunken` gives a picture."""
+    scale = min(1, side / max(picture.height, picture.width))
+    return tuple(max(1, round(length * scale)) for length in (picture.height, picture.width))
 
 
 def _whole_levels(pixels, deep):

@@ -28,7 +28,7 @@ from .reel import Reel
 from .resuming import fingerprints, refuse_changes, resumed
 from .session import dream_levels, work
 from .settings import BY_NAME
-from .variation import parse_variations, settings_at
+from .variation import lasting_variations, parse_variations, settings_at
 
 #: The notebook's.
 DISTORTION = "zoom:0.05"
@@ -89,6 +89,8 @@ class Take:
         if not job.script:
             chosen += ["schedule", "tile_size", "overlap"]
         kept = {name: getattr(job.recorded, name) for name in chosen}
+        if settings.vary:
+            kept["vary"] = lasting_variations(settings.vary)
         self.settings = settings.replace(**kept)
         for frame in range(1, count):
             if self._turns(frame):

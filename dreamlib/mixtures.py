@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
 
 from .errors import DreamError
@@ -12,6 +14,8 @@ FORMS = (
     "LAYER, LAYER:0.5, LAYER[12,47-50]:2, mean(LAYER), LAYER[12]@COLUMNxROW, with commas between "
     "them; a negative weight suppresses"
 )
+
+WEIGHTS = "a number other than 0 that is finite"
 
 _TERM = re.compile(
     r"(?P<mean>mean\()?(?P<layer>[^\s\[\]@():,]+)(\[(?P<channels>[\d,\s-]+)\])?"
@@ -58,10 +62,18 @@ def parse_weights(text, what):
     for part in _parts(text):
         name, colon, weight = part.rpartition(":")
         number = _number(weight) if colon else None
+        if number == 0 or (number and not math.isfinite(number)):
+            raise DreamError(f"{what}: {part!r}: the weight is {weight}; expected {WEIGHTS}")
         found.append((part, 1.0) if number is None else (name.strip(), number))
     if not found:
         raise DreamError(f"{what} is empty; expected NAME or NAME:WEIGHT, with commas between them")
     return found
+
+
+def lasting_guides(text):
+    """Write guide pictures by their absolute paths."""
+    guides = parse_weights(text, "--guide")
+    return ", ".join(f"{os.path.abspath(path)}:{weight:g}" for path, weight in guides)
 
 
 def _parts(text):
@@ -82,6 +94,8 @@ def _term(part, shapes):
     weight = _number(match["weight"] or "1") if match else None
     if weight is None:
         raise DreamError(f"--layers: {part!r} cannot be read; expected {FORMS}")
+    if weight == 0 or not math.isfinite(weight):
+        raise DreamError(f"--layers: {part!r}: the weight is {weight:g}; expected {WEIGHTS}")
     layer = match["layer"]
     if layer not in shapes:
         raise DreamError(

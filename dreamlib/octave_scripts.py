@@ -84,7 +84,7 @@ def load_script(name_or_path):
         There is no such preset or file, or it holds something else than a script.
     """
     path = Path(name_or_path)
-    if path.suffix not in _SUFFIXES:
+    if not is_file(path):
         path = PRESETS / f"{name_or_path}.toml"
         if not path.is_file():
             raise DreamError(
@@ -96,8 +96,12 @@ def load_script(name_or_path):
 
 def lasting_script(name_or_path):
     """The same script, spelt so that a file can repeat it anywhere: a path becomes absolute."""
-    path = Path(name_or_path)
-    return str(path.absolute()) if path.suffix in _SUFFIXES else str(name_or_path)
+    return str(Path(name_or_path).absolute()) if is_file(name_or_path) else str(name_or_path)
+
+
+def is_file(name_or_path):
+    """Tell whether a script is named by a path, not as a preset."""
+    return Path(name_or_path).suffix in _SUFFIXES
 
 
 def preset_names():

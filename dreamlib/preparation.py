@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import budget, drawing, engines, files, images
-from .aims import network_of, settle_aims
+from .aims import check_guides, network_of, settle_aims
 from .canvas import WRAPS, Window
 from .checkpoint import WorkFolder
 from .crew import parse_devices
@@ -176,6 +176,8 @@ def settle(network, picture, settings, output):
     )
     settings = settle_aims(net, model, settings)
     check_layer(net, settings.end, model)
+    if settings.guide:
+        check_guides(network.definition, settings)
     Looks.of(settings)  # refuses a mask that cannot be read
     job = (_drawn if settings.script else _by_octaves)(network, picture, settings, output)
     written = job.region or job.frames[-1]
@@ -208,7 +210,16 @@ def _by_octaves(network, picture, settings, output):
     sizes = octave_sizes(*size, settings.octaves, settings.octave_scale)
     region = _region(settings.region, size)
     frames = region_frames(sizes, region) if region else whole_frames(sizes)
-    check_octaves_fit(definition, settings.end, [frame[2:] for frame in frames])
+    try:
+        check_octaves_fit(definition, settings.end, [frame[2:] for frame in frames])
+    except DreamError as error:
+        flags = drawing.octave_flags(settings)
+        if not settings.target or not flags:
+            raise
+        raise DreamError(
+            f"{error}; or leave out {', '.join(flags)}: then the class is drawn by an octave "
+            "script, which takes pictures of any size"
+        ) from error
     workers = parse_devices(settings.devices) if settings.devices else []
     gpus = [gpu for gpu in [*workers, settings.gpu] if gpu is not None]
     free = [engines.free_gpu_memory(settings.engine, gpu) for gpu in gpus]

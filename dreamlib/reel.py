@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -122,11 +123,12 @@ class Reel:
         """
         phase("writing")
         like = Picture(levels, icc_profile=icc_profile)
-        save_picture(self._frame(number), levels, text, like, quality)
+        with _telling_the_way_on():
+            save_picture(self._frame(number), levels, text, like, quality)
 
     def keep(self, number, levels):
         """Keep a frame as it is, with more than 8 bits, to go on from."""
-        with written_whole(self.path / OWN / LAST) as temporary:
+        with _telling_the_way_on(), written_whole(self.path / OWN / LAST) as temporary:
             np.savez(temporary, number=number, levels=levels)
 
     def last(self):
@@ -151,3 +153,12 @@ class Reel:
 
     def _frame(self, number):
         return self.path / f"{number:04d}{self._suffix}"
+
+
+@contextlib.contextmanager
+def _telling_the_way_on():
+    """Add to an error that the frames before it are kept."""
+    try:
+        yield
+    except DreamError as error:
+        raise DreamError(f"{error}; mend that, then go on with --resume") from error

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 from . import files
-from .aims import lasting_guides, numbered_targets
+from .aims import numbered_targets
 from .checkpoint import fingerprint
 from .errors import DreamError
-from .mixtures import parse_weights
+from .mixtures import lasting_guides, parse_weights
 from .models import find_model, lasting_name
-from .octave_scripts import lasting_script
+from .octave_scripts import is_file, lasting_script
+from .variation import lasting_variations, parse_variations
 
 
 def resumed(settings, folder):
@@ -38,6 +39,7 @@ def _spelt_as_recorded(settings, before):
         "mask": os.path.abspath,
         "script": lasting_script,
         "guide": lasting_guides,
+        "vary": lasting_variations,
         "target": lambda text: numbered_targets(text, find_model(before["model"]), before["seed"]),
     }
     return {name: spell[name](value) if name in spell else value for name, value in now.items()}
@@ -62,10 +64,18 @@ def fingerprints(source, model, settings):
         "the input picture": source if noise else fingerprint(source),
         "the model's weights": fingerprint(model.weights),
     }
-    guides = parse_weights(settings.guide, "--guide") if settings.guide else []
-    pictures = [(f"the guide picture {path}", path) for path, _ in guides]
+    guides = [settings.guide] if settings.guide else []
+    for one in parse_variations(settings.vary):
+        guides += one.text.split("|") if one.name == "guide" else []
+    pictures = [
+        (f"the guide picture {path}", path)
+        for text in guides
+        for path, _ in parse_weights(text, "--guide")
+    ]
     if settings.mask:
         pictures.append((f"the mask {settings.mask}", settings.mask))
+    if settings.script and is_file(settings.script):
+        prints["the octave script"] = fingerprint(settings.script)
     for name, path in pictures:
         files.open_picture(path, 0, "", "strip")  # refuses what is none, before there is a folder
         prints[name] = fingerprint(path)

@@ -12,6 +12,7 @@ import re
 from typing import Callable, NamedTuple
 
 from .errors import DreamError
+from .mixtures import lasting_guides
 from .names import nearest
 from .settings import BY_NAME
 
@@ -53,6 +54,16 @@ def parse_variations(text):
     names = "|".join(varying())
     parts = re.split(rf",\s*(?=(?:{names}|{names.replace('_', '-')})\s*:)", text)
     return [_variation(part.strip()) for part in parts]
+
+
+def lasting_variations(text):
+    """Write variations so that a file repeats them anywhere: guide pictures by absolute paths."""
+    return ", ".join(
+        f"{one.name}:{'|'.join(map(lasting_guides, one.text.split('|')))}"
+        if one.name == "guide"
+        else f"{one.name}:{one.text}"
+        for one in parse_variations(text)
+    )
 
 
 def settings_at(settings, variations, frame, frames):

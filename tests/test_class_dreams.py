@@ -173,6 +173,7 @@ def test_a_word_without_a_class_is_refused(model, capsys):
         (["--target", "1:x"], "CLASS or CLASS:WEIGHT"),
         (["--target", "1", "--script", "drow"], "no preset 'drow'.*did you mean 'draw'"),
         (["--target", "1", "--script", "draw", "--octaves", "3"], "--octaves mean nothing"),
+        (["--target", "1", "--octaves", "9"], "octaves.*or leave out --octaves: then the class"),
         (["--target", "1", "--script", "draw", "--schedule", "spiral"], "Leave --schedule out"),
         (["--target", "9", "--script", "few.toml"], "octave 1.*'mixed/1x1'.*0 to 7: there is no 9"),
         (["--target", "1", "--script", "data.toml"], "no layer 'data' to draw"),

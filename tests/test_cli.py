@@ -168,6 +168,11 @@ def test_a_model_without_a_default_layer_asks_for_one(workplace, model, capsys):
     assert [path.name for path in workplace.iterdir()] == ["sky.png"]
 
 
+def test_the_output_may_come_after_a_flag(workplace, model):
+    assert run("sky.png", *small(model), "later.png") == 0
+    assert (workplace / "later.png").exists()
+
+
 def test_no_input_is_refused(workplace, capsys):
     assert run() == 2
     assert "INPUT" in capsys.readouterr().err
@@ -386,15 +391,21 @@ def test_looks_change_the_dream_and_bring_the_picture_back(workplace, model):
     [
         (["--layers", "mixed/outputs"], "'mixed/output'"),
         (["--layers", "mixed/output[99]"], "channels 0 to 35"),
+        (["--layers", "mixed/output:0"], "'mixed/output:0': the weight is 0; expected a number"),
+        (["--layers", "mixed/output:1e999"], "the weight is inf"),
         (["--guide", "none.jpg"], "none.jpg"),
+        (["--guide", "sky.png:0"], "'sky.png:0': the weight is 0; expected a number other than 0"),
+        (["--guide", "sky.png:nan"], "the weight is nan"),
         (["--guide", "sky.png", "--guide-layer", "nowhere"], "--guide-layer"),
+        (["--guide", "tiny.png"], "tiny.png is 1 x 1 pixels as it is seen; layer"),
         (["--smooth", "much"], "sigmas"),
         (["--mask", "none.png"], "none.png"),
     ],
 )
 def test_what_a_lucid_dream_cannot_have_is_refused(workplace, model, capsys, flags, says):
+    Image.fromarray(picture(1, 1)).save("tiny.png")
     assert run("sky.png", "out.png", *small(model), *flags) == 2
     error = capsys.readouterr().err
     assert says in error
     assert "Traceback" not in error
-    assert [path.name for path in workplace.iterdir()] == ["sky.png"]
+    assert sorted(path.name for path in workplace.iterdir()) == ["sky.png", "tiny.png"]

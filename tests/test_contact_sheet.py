@@ -286,6 +286,7 @@ def test_the_command_makes_a_sheet_of_channels_from_noise(workplace, folder, cap
             ["sky.png", "--contact-sheet", "--end", "conv1", "--region", "0,0,9,9"],
             "--end, --region",
         ),
+        (["sky.png", "--contact-sheet", "--target", "1", "--gif", "a.gif"], "--target, --gif mean"),
         (["sky.png", "sky.png", "--contact-sheet"], "is the input"),
     ],
 )

@@ -16,6 +16,7 @@ from PIL import Image
 import dreamlib
 from dreamlib import pycaffe
 from dreamlib.configuration import load_config
+from dreamlib.errors import DreamError
 from dreamlib.frames import run_frames
 from dreamlib.reel import Reel
 from dreamlib.settings import Settings
@@ -49,6 +50,11 @@ def flags(model, *more):
 
 def film(model, folder="film", *more, frames=4):
     return run("sky.png", folder, *flags(model, "--frames", frames, *more))
+
+
+def write_script(path, steps):
+    script = f"[[octave]]\niter_n = {steps}\nstart_sigma = 1\nend_sigma = 1\n"
+    Path(path).write_text(script + "start_step_size = 4\nend_step_size = 4\n")
 
 
 def test_python_makes_films_as_the_command_does(workplace, model):
@@ -212,10 +218,7 @@ def test_what_cannot_be_filmed_is_refused_and_no_folder_is_made(
 def test_a_folder_with_frames_is_refused(workplace, model, capsys):
     film(model, frames=1)
     assert film(model) == 2
-    assert (
-        "holds frames already, 0000.png for one; go on with them by --resume"
-        in capsys.readouterr().err
-    )
+    assert "holds frames already, 0000.png for one; go on with them" in capsys.readouterr().err
 
 
 def test_a_folder_with_other_numbered_pictures_is_refused(workplace, model, capsys):
@@ -232,6 +235,15 @@ def test_a_film_that_ended_before_its_first_frame_may_begin_anew(workplace, mode
     assert film(model, frames=1) == 0
 
 
+def test_a_full_disk_tells_how_to_go_on(workplace, model, capsys, monkeypatch):
+    def full(path, *_):
+        raise DreamError(f"{path} cannot be written: No space left on device")
+
+    monkeypatch.setattr("dreamlib.reel.save_picture", full)
+    assert film(model) == 2
+    assert "No space left on device; mend that, then go on with --resume" in capsys.readouterr().err
+
+
 def test_a_missing_frame_is_told_when_the_film_is_gone_on_with(workplace, model, capsys):
     film(model, frames=3)
     (workplace / "film" / "0001.png").unlink()
@@ -240,11 +252,9 @@ def test_a_missing_frame_is_told_when_the_film_is_gone_on_with(workplace, model,
 
 
 def test_a_film_of_drawings_is_gone_on_with(workplace, model):
-    (workplace / "script.toml").write_text(
-        "[[octave]]\niter_n = 2\nstart_sigma = 1\nend_sigma = 1\nstart_step_size = 4\n"
-        "end_step_size = 4\n"
-    )
-    command = ["--engine", "torch", "--model", model, "--script", "script.toml", "--quiet"]
+    write_script("script.toml", steps=2)
+    command = ["--engine", "torch", "--model", model, "--script", "script.toml", "--layers", END,
+               "--quiet"]  # fmt: skip
     assert run("sky.png", "whole", "--frames", 2, "--seed", 3, *command) == 0
     assert run("sky.png", "film", "--frames", 1, "--seed", 3, *command) == 0
     assert run("sky.png", "film", "--frames", 2, "--resume", *command) == 0
@@ -258,6 +268,26 @@ def test_another_picture_is_no_continuation(workplace, model, capsys):
     assert "the input picture" in capsys.readouterr().err
 
 
+def test_another_script_is_no_continuation(workplace, model, capsys):
+    write_script("script.toml", steps=2)
+    command = ["--engine", "torch", "--model", model, "--script", "script.toml", "--layers", END]
+    assert run("sky.png", "film", "--frames", 1, *command) == 0
+    write_script("script.toml", steps=3)
+    assert run("sky.png", "film", "--frames", 2, "--resume", *command) == 2
+    assert "the octave script of the dream in film has changed" in capsys.readouterr().err
+
+
+def test_another_guide_by_turns_is_no_continuation(workplace, model, capsys):
+    for name in ("a", "b"):
+        Image.fromarray(picture(60, 70, seed=1)).save(f"{name}.png")
+    more = ["--vary", "guide:a.png|b.png"]
+    assert film(model, "film", *more, frames=1) == 0
+    assert film(model, "film", *more, "--resume", frames=2) == 0
+    Image.fromarray(picture(60, 70, seed=9)).save("b.png")
+    assert film(model, "film", "--resume", frames=3) == 2
+    assert f"the guide picture {workplace}/b.png" in capsys.readouterr().err
+
+
 def test_a_ramp_needs_as_many_frames_as_it_began_with(workplace, model, capsys):
     film(model, "film", "--vary", "step_size:1..2", frames=2)
     assert film(model, "film", "--vary", "step_size:1..2", "--resume", frames=3) == 2
@@ -269,6 +299,25 @@ def test_a_damaged_journal_is_an_error_in_words(workplace, model, capsys):
     (workplace / "film" / ".film" / "journal.json").write_text("{")
     assert film(model, "film", "--resume") == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_what_is_for_dreams_is_refused_of_frames_that_are_there(workplace, model, capsys):
+    film(model, frames=1)
+    assert run("--assemble", "film", "--gif", "a.gif", "--frames", 3, "--iterations", 2) == 2
+    assert "--iterations, --frames mean nothing" in capsys.readouterr().err
+    assert not (workplace / "a.gif").exists()
+
+
+def test_what_is_for_films_is_refused_of_one_picture(workplace, model, capsys):
+    assert run("sky.png", "out.png", *flags(model), "--gif", "a.gif") == 2
+    assert "--frames N makes a film), for which --gif mean nothing" in capsys.readouterr().err
+    assert not (workplace / "out.png").exists()
+
+
+def test_a_frames_settings_dream_a_picture(workplace, model):
+    film(model, "film", "--distort", "hue:4", frames=1)
+    assert run("sky.png", "one.png", "--config", "film/0000.png", "--quiet") == 0
+    assert np.array_equal(pixels("film/0000.png"), pixels("one.png"))
 
 
 def test_nothing_to_assemble_is_refused(workplace, model, capsys):
@@ -327,6 +376,11 @@ def test_an_unreadable_clip_is_refused(workplace, model, capsys):
 def test_a_clip_does_not_overwrite_itself(workplace, model, clip, capsys):
     assert dream_clip(model, clip, clip) == 2
     assert "is the input" in capsys.readouterr().err
+
+
+def test_a_clip_has_its_own_frames(workplace, model, clip, capsys):
+    assert dream_clip(model, clip, "out.mp4", "--frames", 3) == 2
+    assert "is a clip, which has its own frames; leave --frames out" in capsys.readouterr().err
 
 
 def test_what_is_for_pictures_is_refused_of_a_clip(workplace, model, clip, capsys):

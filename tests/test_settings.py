@@ -1,6 +1,9 @@
 """The table of settings: checked values, and files that keep them."""
 
+import errno
 import json
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -169,3 +172,14 @@ def test_another_suffix_to_save_is_refused(tmp_path):
 def test_a_place_that_cannot_be_written_is_refused(tmp_path):
     with pytest.raises(DreamError, match="cannot be written"):
         save_config(tmp_path / "nowhere" / "settings.toml", Settings())
+
+
+def test_a_configuration_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.replace", full)
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(DreamError, match="No space left"):
+        save_config(tmp_path / "settings.toml", Settings())
+    assert list(tmp_path.iterdir()) == []

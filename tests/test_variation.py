@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dreamlib.errors import DreamError
 from dreamlib.settings import Settings
-from dreamlib.variation import parse_variations, settings_at
+from dreamlib.variation import lasting_variations, parse_variations, settings_at
 
 
 def values(text, name, frames):
@@ -42,6 +42,13 @@ def test_several_settings_vary_and_their_values_may_have_commas():
     assert values(text, "layers", 2) == ["a:2, b", "c"]
     assert values(text, "step_size", 2) == [1, 2]
     assert values(text, "jitter", 2) == [8, 16]
+
+
+def test_variations_last_with_guides_by_absolute_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert lasting_variations("step-size:1..2, guide:a.png|b.png:2,c.png") == (
+        f"step_size:1..2, guide:{tmp_path}/a.png:1|{tmp_path}/b.png:2, {tmp_path}/c.png:1"
+    )
 
 
 def test_nothing_varies_by_default():
