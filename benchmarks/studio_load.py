@@ -2,11 +2,11 @@
 
     python benchmarks/studio_load.py [--clients 50] [--rounds 3] [--size 320x240] [--iterations 40]
 
-Starts a studio of its own on a free port, dreams with the embedded model, and prints the seconds of
-each dream, their ratio, what CPU the web server took, and whether each client heard every event once
-and in order. Clients are on the same machine as all else and take their share of its cores: the ratio
-is an upper bound of what the studio itself costs. The quickest of each counts: what else a machine
-does only adds.
+Starts a studio of its own on a free port, dreams with the embedded model, and prints the seconds
+of each dream, their ratio, what CPU the web server took, and whether each client heard every
+event once and in order. Clients are on the same machine as all else and take their share of its
+cores: the ratio is an upper bound of what the studio itself costs. The quickest of each counts:
+what else a machine does only adds.
 """
 
 from __future__ import annotations
