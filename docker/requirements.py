@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Print what pyproject.toml requires, a line each, with the extras that are named: EXTRA ...
 
+An extra that is made of others is taken apart.
+
 An image installs that before dreamlib is copied into it, so that a change of dreamlib does not
 install PyTorch again.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -19,8 +22,15 @@ def main(extras):
     if unknown:
         there = ", ".join(project["optional-dependencies"])
         return f"requirements.py: no extra {', '.join(sorted(unknown))}; there are {there}"
-    lines = [project["dependencies"], *(project["optional-dependencies"][name] for name in extras)]
-    print("\n".join(line for group in lines for line in group))
+    lines, wanted = list(project["dependencies"]), list(extras)
+    for name in wanted:
+        for line in project["optional-dependencies"][name]:
+            others = re.fullmatch(r"dreamlib\[(.+)\]", line)
+            if others:
+                wanted += [other for other in others[1].split(",") if other not in wanted]
+            else:
+                lines.append(line)
+    print("\n".join(lines))
     return 0
 
 

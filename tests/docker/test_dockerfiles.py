@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.docker import dockerfile, test_torch_image
+from tests.docker import dockerfile, test_studio_image, test_torch_image
 from tests.docker.dockerfile import DOCKERFILES, PROJECT
 
 COMPOSE = PROJECT / "docker" / "compose.yaml"
 HADOLINT = Path(sys.executable).with_name("hadolint")
+STUDIO = PROJECT / "docker" / "studio"
 every_dockerfile = pytest.mark.parametrize(
     "path", DOCKERFILES, ids=[path.parent.name for path in DOCKERFILES]
 )
@@ -29,8 +30,10 @@ def scripts_of(path):
     return [PROJECT / words[0].replace("/opt/dreamlib/", "") for words in words_of(path, "RUN")]
 
 
-def test_there_is_an_image_for_each_engine():
-    assert [path.parent.name for path in DOCKERFILES] == ["caffe-cpu", "caffe-cuda", "torch"]
+def test_there_is_an_image_for_each_engine_and_one_for_the_studio():
+    assert [path.parent.name for path in DOCKERFILES] == [
+        "caffe-cpu", "caffe-cuda", "studio", "torch",
+    ]  # fmt: skip
 
 
 @pytest.mark.skipif(not HADOLINT.exists(), reason="hadolint has no wheel for this machine")
@@ -73,9 +76,10 @@ def test_a_run_line_calls_one_script_that_was_copied_before_it(path):
 
 def test_every_script_that_images_run_is_run_by_a_test():
     # tests/real_caffe/test_containers.py carries out the Dockerfiles of caffe-cpu and caffe-cuda.
-    *by_caffe, torch = map(scripts_of, DOCKERFILES)
-    others = set(torch) - {script for scripts in by_caffe for script in scripts}
-    assert others == {PROJECT / test_torch_image.PROVISION, PROJECT / test_torch_image.PREPARE}
+    *by_caffe, studio, torch = map(scripts_of, DOCKERFILES)
+    others = {*studio, *torch} - {script for scripts in by_caffe for script in scripts}
+    run = (test_torch_image.PROVISION, test_torch_image.PREPARE, test_studio_image.ASSETS)
+    assert others == {PROJECT / script for script in run}
 
 
 @every_dockerfile
@@ -86,8 +90,10 @@ def test_dreams_run_as_a_user_without_power(path):
 
 
 @every_dockerfile
-def test_the_entrypoint_is_the_command(path):
-    assert words_of(path, "ENTRYPOINT") == [["python3", "/opt/dreamlib/dream.py"]]
+def test_the_entrypoint_is_the_command_or_the_studios_modules(path):
+    studio = path.parent == STUDIO
+    words = ["python3", "-m"] if studio else ["python3", "/opt/dreamlib/dream.py"]
+    assert words_of(path, "ENTRYPOINT") == [words]
     assert words_of(path, "WORKDIR") == [["/pictures"]]
     assert Path("dream.py") in dockerfile.context()
 
@@ -145,9 +151,21 @@ def test_the_compose_file_builds_the_images_that_are_there(services):
         known = {words[0].split("=")[0]: words[0].split("=")[1] for words in words_of(path, "ARG")}
         for argument, value in build.get("args", {}).items():
             assert default(value) == known[argument], (name, argument)
-    assert {PROJECT / service["build"]["dockerfile"] for service in services.values()} == set(
-        DOCKERFILES
-    )
+    built = {PROJECT / service["build"]["dockerfile"] for service in services.values()}
+    assert built == {path for path in DOCKERFILES if path.parent != STUDIO}
+
+
+def test_the_studios_compose_file_starts_its_image_and_keeps_its_pictures():
+    services = yaml.safe_load((STUDIO / "compose.yaml").read_text())["services"]
+    (environment,) = words_of(STUDIO / "Dockerfile", "ENV")
+    folder = dict(word.split("=", 1) for word in environment)["DREAM_DATA"]
+    for name in ("web", "worker"):
+        build = services[name]["build"]
+        assert (STUDIO / build["context"]).resolve() == PROJECT
+        assert PROJECT / build["dockerfile"] == STUDIO / "Dockerfile"
+        assert services[name]["volumes"] == [f"pictures:{folder}"]
+        module = services[name]["command"][0].replace(".", "/")
+        assert (PROJECT / f"{module}.py").is_file() or (PROJECT / module / "__main__.py").is_file()
 
 
 def test_an_image_of_one_name_is_built_in_one_way(services):

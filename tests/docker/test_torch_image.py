@@ -52,17 +52,17 @@ def python(tmp_path):
     return tmp_path / "python" / "bin" / "python", packages
 
 
-def provision(project, python, packages, *index):
+def provision(project, python, packages, *arguments):
     # pip finds the pinned versions among the packages that are there, so that it need not download.
     # What the machine says about where packages come from is left out.
     return run(
-        [project / PROVISION, *index],
+        [project / PROVISION, *arguments],
         PYTHON=str(python),
         PYTHONPATH=str(packages),
         PIP_CONFIG_FILE=os.devnull,
         PIP_FIND_LINKS="",
         PIP_EXTRA_INDEX_URL="",
-        PIP_NO_INDEX="" if index else "1",
+        PIP_NO_INDEX="" if any(arguments) else "1",
     )
 
 

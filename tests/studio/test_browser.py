@@ -331,7 +331,7 @@ PAGES = {
 
 #: Which of them docs/studio.md shows.
 PICTURED = [
-    ("library", DESKTOP), ("new", DESKTOP), ("result", DESKTOP), ("devices", DESKTOP),
+    ("library", DESKTOP), ("new", DESKTOP), ("result", DESKTOP),
     ("queue", PHONE), ("new", PHONE),
 ]  # fmt: skip
 
