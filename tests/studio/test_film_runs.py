@@ -15,8 +15,9 @@ from studio.child import films, trials
 from studio.children import Child
 from studio.dreams import queue
 from studio.dreams.models import Dream, Event, State
-from tests.studio.conftest import KNOBS, add_dream, until
+from tests.studio.conftest import KNOBS, add_dream
 from tests.studio.test_runner import run, small_model  # noqa: F401 - a fixture
+from tests.studio.waiting import until
 
 FILM = {**KNOBS, "schedule": "whole", "iterations": 2, "frames": 4, "distort": "zoom:0.1"}
 LONG = {**FILM, "frames": 500}
