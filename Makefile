@@ -64,6 +64,7 @@ bench: setup ## seconds and memory of a step: the notebook on real Caffe, ours, 
 	$(BIN)/python benchmarks/distort.py
 
 bench-studio: setup $(STUDIO) ## what fifty watching browsers cost a dream
+	$(BIN)/python benchmarks/studio_page.py
 	$(BIN)/python benchmarks/studio_load.py
 
 bench-films: setup ## films: time and memory of each format, optical flow, overhead of a frame
