@@ -47,6 +47,7 @@ def measure(dreams, turns):
 
     from studio.dreams.models import Dream, State
 
+    call_command("collectstatic", interactive=False, verbosity=0)
     call_command("migrate", verbosity=0)
     owner, client = User.objects.create_user("ann"), Client()
     client.force_login(owner)
