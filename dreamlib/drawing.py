@@ -26,7 +26,7 @@ from .settings import BY_NAME
 FROM_NOISE, INTO_PICTURE = "draw", "photograph"
 
 #: Settings of dreams by octaves, and what a script has instead or has not.
-BY_OCTAVES = ("end", "iterations", "octaves", "octave_scale", "step_size", "jitter", "tile_size",
+BY_OCTAVES = ("iterations", "octaves", "octave_scale", "step_size", "jitter", "tile_size",
               "overlap", "wrap", "tile_steps", "storage", "region", "devices",
               "pull_base")  # fmt: skip
 
@@ -77,8 +77,6 @@ def settle_script(settings, noise, pixels):
             f"--script draws by random windows, or with --schedule whole; it was asked for by "
             f"{settings.schedule}. Leave --schedule out, or dream by octaves without --script"
         )
-    if settings.target and "end" in changed:
-        changed.remove("end")  # follows from the target
     if changed:
         flags = ", ".join(BY_NAME[name].flag for name in changed)
         raise DreamError(

@@ -193,10 +193,9 @@ def _drawn(network, picture, settings, output):
         network.net, network.model, network.definition, settings, script, size, keep,
         budget.resident_memory(),
     )  # fmt: skip
-    # A script refuses --end, which follows from the rest here.
     return Job(
         output, picture, picture.dtype == np.uint16, network.model, network.net,
-        settings.replace(storage="float32", wrap="none"), settings.replace(end=None), sizes,
+        settings.replace(storage="float32", wrap="none"), settings, sizes,
         whole_frames([size]),
         None, "none", WRAPS["none"], demand, script, keep, None,
     )  # fmt: skip

@@ -281,3 +281,14 @@ def test_a_drawing_is_previewed_in_its_colours(workplace, model):
     preview = pixels("out.png.preview.jpg")
     assert preview.shape == (90, 120, 3)
     assert np.abs(preview - [200, 120, 40]).max() <= 3
+
+
+def test_a_script_without_a_target_dreams_the_layer_that_is_named(workplace, model):
+    command = ["--script", "script.toml", "--end"]
+    assert dream(model, *command, "pool1") == 0
+    assert load_config("out.png")["end"] == "pool1"
+    low = pixels("out.png")
+    assert run("sky.png", "again.png", "--config", "out.png") == 0
+    assert np.array_equal(pixels("again.png"), low)
+    dream(model, *command, "mixed/output")
+    assert np.abs(pixels("out.png") - low).mean() > 0.5
