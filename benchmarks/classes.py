@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dreamlib.classify import class_probabilities, classify
-from dreamlib.deepdraw import deepdraw, grey_noise
-from dreamlib.engines import load_net
-from dreamlib.images import save_picture
-from dreamlib.models import find_model
-from dreamlib.objectives import class_scores
-from dreamlib.octave_scripts import load_script, preset_names
+from dreamlib.ascent.objectives import class_scores
+from dreamlib.ascent.octave_script import load_script, preset_names
+from dreamlib.imaging.images import save_picture
+from dreamlib.models.classify import class_probabilities, classify
+from dreamlib.models.engines import load_net
+from dreamlib.models.zoo import find_model
+from dreamlib.tiling.deepdraw import deepdraw, grey_noise
 
 ENOUGH = 0.9
 

@@ -23,8 +23,8 @@ import scipy.ndimage as nd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dreamlib.clouds import clouds
-from dreamlib.distort import parse_chain
+from dreamlib.imaging.samples import clouds
+from dreamlib.video.distort import parse_chain
 from tests.memory import traced_peak
 
 NOTEBOOK = "the notebook's zoom"

@@ -23,9 +23,9 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from dreamlib.brightness import keep_tone, measure_tone  # noqa: E402
-from dreamlib.clouds import clouds  # noqa: E402
-from dreamlib.flow import DetailCarrier, luminance, optical_flow  # noqa: E402
+from dreamlib.imaging.brightness import keep_tone, measure_tone  # noqa: E402
+from dreamlib.imaging.samples import clouds  # noqa: E402
+from dreamlib.video.optical_flow import DetailCarrier, luminance, optical_flow  # noqa: E402
 
 ASSEMBLE = """
 import re, sys, time
@@ -93,8 +93,8 @@ def flow(side=1024):
 def dream(frames, side, keep, end):
     """Dream a moving clip with the embedded model; print how brightness and contrast go."""
     from dreamlib.dream import deepdream
-    from dreamlib.engines import load_net
-    from dreamlib.models import find_model
+    from dreamlib.models.engines import load_net
+    from dreamlib.models.zoo import find_model
 
     model = find_model("efficientnet_lite0")
     net = load_net(model)
@@ -125,8 +125,8 @@ def zoom_dream(frames, side, end):
     from scipy.ndimage import affine_transform
 
     from dreamlib.dream import deepdream
-    from dreamlib.engines import load_net
-    from dreamlib.models import find_model
+    from dreamlib.models.engines import load_net
+    from dreamlib.models.zoo import find_model
 
     model = find_model("efficientnet_lite0")
     net, shrink = load_net(model), 0.05
@@ -155,7 +155,7 @@ def overhead(frames=5):
     """Print the share of a film's time that is not spent in dreams: zoom, tone, files."""
     from PIL import Image
 
-    from dreamlib import frames as film
+    from dreamlib.jobs import frames as film
     from dreamlib.settings import Settings
 
     dreaming = []

@@ -30,7 +30,7 @@ def make_picture(path, megapixels):
     """Write a picture of so many megapixels, three by two; return its width and height."""
     import pyvips
 
-    from dreamlib.clouds import clouds
+    from dreamlib.imaging.samples import clouds
 
     width, height = round((megapixels * 1.5e6) ** 0.5), round((megapixels / 1.5e-6) ** 0.5)
     tile = pyvips.Image.new_from_array(clouds(1500, 1000)).copy(interpretation="srgb")

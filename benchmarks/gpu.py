@@ -27,11 +27,11 @@ from scaling import rates  # noqa: E402
 from tile_step import MEAN_GRADIENT, tiles  # noqa: E402
 
 from dreamlib import pycaffe  # noqa: E402
-from dreamlib.canvas import Canvas  # noqa: E402
-from dreamlib.engines import load_net  # noqa: E402
-from dreamlib.models import find_model  # noqa: E402
-from dreamlib.painter import Painter  # noqa: E402
-from dreamlib.pycaffe.painter import DevicePainter  # noqa: E402
+from dreamlib.models.engines import load_net  # noqa: E402
+from dreamlib.models.zoo import find_model  # noqa: E402
+from dreamlib.tiling.canvas import Canvas  # noqa: E402
+from dreamlib.tiling.device_stepper import DevicePainter  # noqa: E402
+from dreamlib.tiling.stepper import Painter  # noqa: E402
 
 MARKER = "gpu figures"
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)

@@ -42,11 +42,11 @@ def measure(options):
     """Return bytes and seconds of the steps of one objective."""
     import numpy as np
 
-    from dreamlib.aims import features
+    from dreamlib.ascent.objective_builder import features
+    from dreamlib.ascent.objectives import channel_guide, guide, l2
     from dreamlib.dream import make_step
-    from dreamlib.engines import load_net
-    from dreamlib.models import find_model
-    from dreamlib.objectives import channel_guide, guide, l2
+    from dreamlib.models.engines import load_net
+    from dreamlib.models.zoo import find_model
 
     model = find_model(options.model)
     end = options.end or model.end

@@ -13,11 +13,12 @@ import time
 
 import numpy as np
 
-from dreamlib.clouds import clouds
-from dreamlib.dream import deepdream, preprocess
-from dreamlib.engines import load_net
-from dreamlib.models import find_model
-from dreamlib.objectives import objective_L2
+from dreamlib.ascent.objectives import objective_L2
+from dreamlib.dream import deepdream
+from dreamlib.imaging.samples import clouds
+from dreamlib.models.engines import load_net
+from dreamlib.models.preprocessing import preprocess
+from dreamlib.models.zoo import find_model
 
 STRIDE = 32
 

@@ -19,12 +19,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dreamlib.canvas import Window
-from dreamlib.dream import Preprocessing, make_step
-from dreamlib.engines import load_net
-from dreamlib.looks import Looks
-from dreamlib.masks import Mask
-from dreamlib.models import find_model
+from dreamlib.ascent.mask import Mask
+from dreamlib.ascent.regularizers import Looks
+from dreamlib.dream import make_step
+from dreamlib.imaging.window import Window
+from dreamlib.models.engines import load_net
+from dreamlib.models.preprocessing import Preprocessing
+from dreamlib.models.zoo import find_model
 from tests.memory import traced_peak
 
 RULE = Preprocessing((2, 1, 0), np.float32([127, 127, 127]), np.float32(1))

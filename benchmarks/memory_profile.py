@@ -31,9 +31,9 @@ import numpy as np  # noqa: E402
 import random_googlenet  # noqa: E402
 from pages import write_between  # noqa: E402
 
-from dreamlib.clouds import clouds  # noqa: E402
-from dreamlib.images import load_picture, save_picture  # noqa: E402
-from dreamlib.processes import environment  # noqa: E402
+from dreamlib.imaging.images import load_picture, save_picture  # noqa: E402
+from dreamlib.imaging.samples import clouds  # noqa: E402
+from dreamlib.util.subprocesses import environment  # noqa: E402
 
 MARKER = "memory profile"
 INTERVAL = 0.02  #: seconds between two looks at a process's memory
@@ -58,7 +58,7 @@ def notebook_worker(engine, picture, octaves, steps):
         import caffe
     else:
         import dreamlib.pycaffe as caffe
-    from dreamlib.profiling import profile
+    from dreamlib.util.profiling import profile
     from tests import notebook
 
     caffe.set_mode_cpu()

@@ -16,19 +16,20 @@ import argparse
 
 import numpy as np
 
-from dreamlib.canvas import Canvas, Window
-from dreamlib.checkpoint import InMemory
-from dreamlib.clouds import clouds
-from dreamlib.crew import Alone
-from dreamlib.dreamer import Dreamer, whole_frames
-from dreamlib.encoding import Encoding
-from dreamlib.engines import load_net
-from dreamlib.models import find_model
-from dreamlib.octaves import Stored, octave_sizes
-from dreamlib.painter import make_painter
-from dreamlib.progress import Progress
+from dreamlib.imaging.resample import Stored, octave_sizes
+from dreamlib.imaging.samples import clouds
+from dreamlib.imaging.window import Window
+from dreamlib.models.engines import load_net
+from dreamlib.models.zoo import find_model
 from dreamlib.settings import Settings
-from dreamlib.tiles import Visit
+from dreamlib.tiling.canvas import Canvas
+from dreamlib.tiling.octave_loop import Dreamer, whole_frames
+from dreamlib.tiling.quantize import Encoding
+from dreamlib.tiling.schedule import Visit
+from dreamlib.tiling.stepper import make_painter
+from dreamlib.tiling.work_folder import InMemory
+from dreamlib.tiling.workers import Alone
+from dreamlib.util.progress import Progress
 
 
 class Watcher(Alone):

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from dreamlib import inplace
+from dreamlib.imaging import inplace
 
 
 def main():

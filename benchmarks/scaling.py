@@ -19,17 +19,17 @@ from pathlib import Path
 
 import numpy as np
 
-from dreamlib.canvas import Canvas
-from dreamlib.checkpoint import WorkFolder
-from dreamlib.clouds import clouds
-from dreamlib.crew import Crew
-from dreamlib.dream import Preprocessing
-from dreamlib.dreamer import Dreamer, whole_frames
-from dreamlib.encoding import Encoding
-from dreamlib.models import find_model
-from dreamlib.octaves import Stored
-from dreamlib.progress import Progress
+from dreamlib.imaging.resample import Stored
+from dreamlib.imaging.samples import clouds
+from dreamlib.models.preprocessing import Preprocessing
+from dreamlib.models.zoo import find_model
 from dreamlib.settings import Settings
+from dreamlib.tiling.canvas import Canvas
+from dreamlib.tiling.octave_loop import Dreamer, whole_frames
+from dreamlib.tiling.quantize import Encoding
+from dreamlib.tiling.work_folder import WorkFolder
+from dreamlib.tiling.workers import Crew
+from dreamlib.util.progress import Progress
 
 
 def dream(crew, settings, picture, rule, folder):
@@ -57,7 +57,7 @@ def rates(model, size, tile, passes, crews, turns):
 
     Parameters
     ----------
-    model : dreamlib.models.Model
+    model : dreamlib.models.zoo.Model
     size : (height, width)
     tile, passes : int
     crews : list of str

@@ -15,18 +15,19 @@ import argparse
 
 import numpy as np
 
-from dreamlib.canvas import WRAPS, Canvas
-from dreamlib.checkpoint import InMemory
-from dreamlib.clouds import clouds
-from dreamlib.crew import Alone
-from dreamlib.dreamer import Dreamer, octave_schedule, whole_frames
-from dreamlib.encoding import Encoding
-from dreamlib.engines import load_net
-from dreamlib.models import find_model
-from dreamlib.octaves import Stored, octave_sizes
-from dreamlib.painter import Painter
-from dreamlib.progress import Progress
+from dreamlib.imaging.resample import Stored, octave_sizes
+from dreamlib.imaging.samples import clouds
+from dreamlib.imaging.window import WRAPS
+from dreamlib.models.engines import load_net
+from dreamlib.models.zoo import find_model
 from dreamlib.settings import Settings
+from dreamlib.tiling.canvas import Canvas
+from dreamlib.tiling.octave_loop import Dreamer, octave_schedule, whole_frames
+from dreamlib.tiling.quantize import Encoding
+from dreamlib.tiling.stepper import Painter
+from dreamlib.tiling.work_folder import InMemory
+from dreamlib.tiling.workers import Alone
+from dreamlib.util.progress import Progress
 
 #: Columns on either side of the closing seam with which it is compared.
 NEAR = 8

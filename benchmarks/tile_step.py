@@ -19,14 +19,15 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from dreamlib.canvas import Canvas, Window
-from dreamlib.clouds import clouds
-from dreamlib.engines import load_net
-from dreamlib.models import find_model
-from dreamlib.painter import Painter
+from dreamlib.imaging.samples import clouds
+from dreamlib.imaging.window import Window
+from dreamlib.models.engines import load_net
+from dreamlib.models.zoo import find_model
 from dreamlib.pycaffe.device import current_device
-from dreamlib.pycaffe.painter import DevicePainter
-from dreamlib.tiles import Visit
+from dreamlib.tiling.canvas import Canvas
+from dreamlib.tiling.device_stepper import DevicePainter
+from dreamlib.tiling.schedule import Visit
+from dreamlib.tiling.stepper import Painter
 
 CONTEXT = 32
 MEAN_GRADIENT = 0.01

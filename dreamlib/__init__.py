@@ -18,19 +18,19 @@ def run(source, output=None, **settings):
         Its suffix chooses the format; by default ``STEM_dream.png`` in the current folder. With
         `frames`, a folder.
     **settings
-        By the names in `dreamlib.settings.KNOBS`: the command's flags with underscores.
+        By the names in `dreamlib.settings.SETTINGS`: the command's flags with underscores.
 
     Returns
     -------
-    dreamlib.session.Result, or dreamlib.frames.Result of a film
+    dreamlib.jobs.run.Result, or dreamlib.jobs.frames.Result of a film
 
     Raises
     ------
     dreamlib.errors.DreamError
     """
-    from .footage import film_of
-    from .session import run_dream
-    from .settings import Settings
+    from dreamlib.jobs.clip import film_of
+    from dreamlib.jobs.run import run_dream
+    from dreamlib.settings import Settings
 
     source, settings = str(source), Settings(**settings)
     return (film_of(source, settings) or run_dream)(source, output, settings)

@@ -9,11 +9,12 @@ import os
 import signal
 import sys
 
-from . import __version__, commands, phases
-from .commands import EXIT_INTERRUPTED, EXIT_REFUSED
-from .configuration import load_config
-from .errors import DreamError
-from .settings import KNOBS, Settings
+from dreamlib import __version__, commands
+from dreamlib.commands import EXIT_INTERRUPTED, EXIT_REFUSED
+from dreamlib.config import load_config
+from dreamlib.errors import DreamError
+from dreamlib.settings import SETTINGS, Settings
+from dreamlib.util import profiling as phases
 
 EXIT_UNREAD = 141  # as a shell reports a command whose reader went away
 
@@ -57,7 +58,7 @@ def build_parser():
         "output", nargs="?", help="where to write; the suffix chooses the format [INPUT_dream.png]"
     )
     groups = {name: parser.add_argument_group(name) for name in HEADINGS}
-    for knob in KNOBS:
+    for knob in SETTINGS:
         _add_flag(groups[knob.group], knob)
     files = parser.add_argument_group("settings in files")
     files.add_argument(
@@ -115,7 +116,7 @@ def settings_from(arguments):
     Settings
     """
     values = load_config(arguments.config) if arguments.config else {}
-    for knob in KNOBS:
+    for knob in SETTINGS:
         if hasattr(arguments, knob.name):
             values[knob.name] = knob.check(getattr(arguments, knob.name), knob.flag)
     return Settings(**values)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 
-from .configuration import save_config
-from .errors import DreamError
-from .settings import KNOBS
+from dreamlib.config import save_config
+from dreamlib.errors import DreamError
+from dreamlib.settings import SETTINGS
 
 EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
 
@@ -17,9 +17,9 @@ EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
 def write_config(path, settings):
     """Write the settings to a file."""
     if settings.model:
-        from .models import lasting_name
+        from dreamlib.models.zoo import absolute_name
 
-        settings = settings.replace(model=lasting_name(settings.model))
+        settings = settings.replace(model=absolute_name(settings.model))
     save_config(path, settings)
     if not settings.quiet:
         print(f"settings written to {path}")
@@ -36,7 +36,7 @@ FILMS = ("gif", "webp", "mp4", "fps", "loop", "reverse", "boomerang")
 
 def _refuse_flags(arguments, names, what, more=()):
     """Refuse flags that were given and mean nothing to what is asked for: of settings, and more."""
-    flags = [knob.flag for knob in KNOBS if knob.name in names and hasattr(arguments, knob.name)]
+    flags = [knob.flag for knob in SETTINGS if knob.name in names and hasattr(arguments, knob.name)]
     flags += more
     if flags:
         raise DreamError(f"{what}, for which {', '.join(flags)} mean nothing; leave them out")
@@ -48,16 +48,16 @@ def _of_one_dream(arguments):
 
 
 def _in_groups(*groups):
-    return {knob.name for knob in KNOBS if knob.group in groups}
+    return {knob.name for knob in SETTINGS if knob.group in groups}
 
 
 def dream(arguments, settings):
     """Dream one picture."""
-    from .aims import describe  # these are not for --help: scipy takes its time
-    from .classify import seen_as
-    from .files import loses_alpha, open_picture
-    from .preparation import prepare
-    from .session import run
+    from dreamlib.ascent.objective_builder import describe
+    from dreamlib.imaging.open_save import loses_alpha, open_picture
+    from dreamlib.jobs.prepare import prepare
+    from dreamlib.jobs.run import run
+    from dreamlib.models.classify import seen_as
 
     _refuse_flags(arguments, _in_groups("films"), "one picture is dreamt (--frames N makes a film)")
     job = prepare(arguments.input, arguments.output, settings, planning=arguments.plan)
@@ -66,7 +66,7 @@ def dream(arguments, settings):
     if arguments.save_config:
         write_config(arguments.save_config, settings)
     if arguments.plan:
-        from .plan import plan
+        from dreamlib.jobs.plan import plan
 
         print(plan(job))
         return 0
@@ -107,14 +107,14 @@ def dream(arguments, settings):
 
 def is_film(source, settings):
     """Tell whether a film is asked for."""
-    from .footage import film_of
+    from dreamlib.jobs.clip import film_of
 
     return film_of(source, settings) is not None
 
 
 def film(parser, arguments, settings):
     """Dream a film: frames from a picture, or a clip."""
-    from .files import is_clip
+    from dreamlib.imaging.open_save import is_clip
 
     if settings.frames is not None and is_clip(arguments.input):
         raise DreamError(
@@ -127,7 +127,7 @@ def film(parser, arguments, settings):
         _say(settings, _announce_model())
     if arguments.save_config:
         write_config(arguments.save_config, settings)
-    from .footage import film_of
+    from dreamlib.jobs.clip import film_of
 
     run = film_of(arguments.input, settings)
     result = run(arguments.input, arguments.output, settings)
@@ -146,7 +146,7 @@ def assemble(parser, arguments, settings):
     """Make films of the frames in a folder."""
     if arguments.input:
         parser.error("--assemble takes a folder and no INPUT; leave one of them out")
-    from .assembly import assemble_folder
+    from dreamlib.jobs.film_output import assemble_folder
 
     unused = _in_groups("network", "dream", "looks", "large pictures", "films").difference(FILMS)
     unused |= {"tiff", "classify"}
@@ -174,7 +174,7 @@ def contact_sheet(parser, arguments, settings):
     _refuse_flags(arguments, unused, what, _of_one_dream(arguments))
     if not arguments.input:
         parser.error("an INPUT picture is missing; write it before --contact-sheet")
-    from .contact_sheet import run
+    from dreamlib.jobs.contact_sheet import run
 
     if settings.model is None:
         _say(settings, _announce_model())
@@ -191,7 +191,7 @@ def contact_sheet(parser, arguments, settings):
 
 def _announce_model():
     """Say which model runs when the user named none, and how to get the notebook's."""
-    from .models import EMBEDDED, GOOGLENET, find_model
+    from dreamlib.models.zoo import EMBEDDED, GOOGLENET, find_model
 
     model = find_model(None)
     if model.name != EMBEDDED:
@@ -202,8 +202,8 @@ def _announce_model():
 
 def show_classes(settings, text):
     """Print the model's classes by name."""
-    from .labels import find_class
-    from .models import find_model
+    from dreamlib.models.labels import find_class
+    from dreamlib.models.zoo import find_model
 
     model = find_model(settings.model)
     found = find_class(model.read_labels(), text)
@@ -219,7 +219,7 @@ def show_classes(settings, text):
 
 def show_models():
     """Print the models, and how to get them."""
-    from .models import find_model, list_models
+    from dreamlib.models.zoo import find_model, list_models
 
     default = find_model(None).name
     for model in list_models():
@@ -232,9 +232,9 @@ def show_models():
 
 def show_layers(settings):
     """Print the layers that can be dreamt."""
-    from .engines import load_layers
-    from .layers import dreamable_layers
-    from .models import find_model
+    from dreamlib.models.engines import load_layers
+    from dreamlib.models.layers import dreamable_layers
+    from dreamlib.models.zoo import find_model
 
     model = find_model(settings.model)
     net = load_layers(model, settings.engine)

@@ -1,6 +1,9 @@
-"""The one error a user is meant to read."""
+"""The one error a user is meant to read, and the names that were probably meant."""
+
+from __future__ import annotations
 
 import contextlib
+import difflib
 
 
 class DreamError(Exception):
@@ -32,3 +35,15 @@ def reading():
             f"{error.filename or 'a file'} cannot be read: {error.strerror}; expected what you "
             "have permission to read (ls -l shows it)"
         ) from error
+
+
+def nearest(name, known):
+    """Say which known names are nearest to a wrong one: a clause to end an error with, or ''.
+
+    Parameters
+    ----------
+    name : str
+    known : iterable of str
+    """
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"; did you mean {', '.join(repr(match) for match in close)}?" if close else ""

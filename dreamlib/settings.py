@@ -1,7 +1,7 @@
 """Every knob of a dream, once: its name, type, default, range and help.
 
 Flags of the command, keys of a configuration file and keyword arguments in Python are all made from
-`KNOBS`; a new knob is a new line there.
+`SETTINGS`; a new knob is a new line there.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import DreamError
-from .names import nearest
+from dreamlib.errors import DreamError, nearest
 
 
 @dataclass(frozen=True)
-class Knob:
+class Setting:
     """One setting.
 
     Attributes
@@ -129,132 +128,133 @@ class Knob:
         return whole if whole == number else None
 
 
-KNOBS = (
-    Knob("model", str, None, "a name (see --list-models) or a folder with prototxt and caffemodel; "
+# ruff: noqa: E501
+SETTINGS = (
+    Setting("model", str, None, "a name (see --list-models) or a folder with prototxt and caffemodel; "
          "by default bvlc_googlenet if it is fetched, else the embedded model",
          "network", metavar="NAME"),
-    Knob("engine", str, "auto", "what runs the network: real Caffe, or PyTorch; auto takes Caffe "
+    Setting("engine", str, "auto", "what runs the network: real Caffe, or PyTorch; auto takes Caffe "
          "where it is installed", "network", choices=("auto", "caffe", "torch")),
-    Knob("gpu", int, None, "run on this CUDA device (0 if no number is given)", "network",
+    Setting("gpu", int, None, "run on this CUDA device (0 if no number is given)", "network",
          low=0, high=1023, metavar="ID", bare=0),
-    Knob("precision", str, "float32", "what the network computes in; the picture stays float32",
+    Setting("precision", str, "float32", "what the network computes in; the picture stays float32",
          "network", choices=("float32", "bfloat16", "float16")),
-    Knob("end", str, None, "layer to dream (see --list-layers); by default the model's own choice",
+    Setting("end", str, None, "layer to dream (see --list-layers); by default the model's own choice",
          metavar="LAYER"),
-    Knob("layers", str, None, "dream a mixture instead: LAYER:WEIGHT, LAYER[12,47-50], "
+    Setting("layers", str, None, "dream a mixture instead: LAYER:WEIGHT, LAYER[12,47-50], "
          "mean(LAYER), LAYER[12]@COLUMNxROW, with commas between; a negative weight suppresses",
          metavar="MIXTURE"),
-    Knob("target", str, None, "dream classes: names or numbers (see --find-class) or random, as "
+    Setting("target", str, None, "dream classes: names or numbers (see --find-class) or random, as "
          "goldfish, ostrich:0.5, 963; a weight below 0 avoids one", metavar="CLASSES"),
-    Knob("script", str, None, "draw by an octave script: a preset (draw, fine, photograph) or a "
+    Setting("script", str, None, "draw by an octave script: a preset (draw, fine, photograph) or a "
          ".toml or .json file; --target alone takes draw for noise, photograph for pictures",
          metavar="SCRIPT"),
-    Knob("guide", str, None, "make the picture more like these: IMAGE or IMAGE:WEIGHT, with commas "
+    Setting("guide", str, None, "make the picture more like these: IMAGE or IMAGE:WEIGHT, with commas "
          "between them", metavar="IMAGES"),
-    Knob("guide_layer", str, None, "layer in which it is to be like the guide; by default --end",
+    Setting("guide_layer", str, None, "layer in which it is to be like the guide; by default --end",
          metavar="LAYER"),
-    Knob("guide_mode", str, "match", "match: each place like the guide's best matching place, as "
+    Setting("guide_mode", str, "match", "match: each place like the guide's best matching place, as "
          "in the notebook; channels: as strong in each channel", choices=("match", "channels")),
-    Knob("iterations", int, 10, "steps of gradient ascent on each octave", low=1, high=100_000,
+    Setting("iterations", int, 10, "steps of gradient ascent on each octave", low=1, high=100_000,
          metavar="N"),
-    Knob("octaves", int, 4, "sizes of the picture to dream on, the smallest first", low=1, high=100,
+    Setting("octaves", int, 4, "sizes of the picture to dream on, the smallest first", low=1, high=100,
          metavar="N"),
-    Knob("octave_scale", float, 1.4, "ratio between neighbouring octaves", above=1, high=100,
+    Setting("octave_scale", float, 1.4, "ratio between neighbouring octaves", above=1, high=100,
          metavar="RATIO"),
-    Knob("step_size", float, 1.5, "mean change of a pixel in a step, in grey levels", above=0,
+    Setting("step_size", float, 1.5, "mean change of a pixel in a step, in grey levels", above=0,
          high=1000, metavar="LEVELS"),
-    Knob("jitter", int, 32, "roll the picture by up to so many pixels in each step", low=0,
+    Setting("jitter", int, 32, "roll the picture by up to so many pixels in each step", low=0,
          high=100_000, metavar="PIXELS"),
-    Knob("clip", bool, True, "keep colours within 0..255 during the dream"),
-    Knob("smooth", str, None, "blur gradients: the mean of so many Gaussians, for softer strokes",
+    Setting("clip", bool, True, "keep colours within 0..255 during the dream"),
+    Setting("smooth", str, None, "blur gradients: the mean of so many Gaussians, for softer strokes",
          "looks", metavar="SIGMAS", form=(r"\d+(\.\d+)?(,\d+(\.\d+)?)*",
          "sigmas in pixels, as 1 or 0.5,1,2")),
-    Knob("laplacian", int, 0, "make so many bands of the gradient equally loud", "looks",
+    Setting("laplacian", int, 0, "make so many bands of the gradient equally loud", "looks",
          low=0, high=8, metavar="LEVELS"),
-    Knob("calm", float, 0.0, "pull towards less difference between neighbours", "looks", low=0,
+    Setting("calm", float, 0.0, "pull towards less difference between neighbours", "looks", low=0,
          high=100, metavar="WEIGHT"),
-    Knob("pull_mean", float, 0.0, "pull towards the mean colour", "looks", low=0, high=100,
+    Setting("pull_mean", float, 0.0, "pull towards the mean colour", "looks", low=0, high=100,
          metavar="WEIGHT"),
-    Knob("pull_base", float, 0.0, "pull towards the undreamt picture", "looks", low=0, high=100,
+    Setting("pull_base", float, 0.0, "pull towards the undreamt picture", "looks", low=0, high=100,
          metavar="WEIGHT"),
-    Knob("keep_colour", bool, False, "keep the input's colours, take the dream's light and shade",
+    Setting("keep_colour", bool, False, "keep the input's colours, take the dream's light and shade",
          "looks"),
-    Knob("strength", float, 1.0, "share of the dream in the output", "looks", low=0, high=1,
+    Setting("strength", float, 1.0, "share of the dream in the output", "looks", low=0, high=1,
          metavar="SHARE"),
-    Knob("mask", str, None, "a picture of how much of the dream is wanted where: white is all",
+    Setting("mask", str, None, "a picture of how much of the dream is wanted where: white is all",
          "looks", metavar="IMAGE"),
-    Knob("mask_on", str, "result", "what the mask scales: the output's share, every step, or both",
+    Setting("mask_on", str, "result", "what the mask scales: the output's share, every step, or both",
          "looks", choices=("result", "steps", "both")),
-    Knob("seed", int, None, "of the random numbers; one is drawn, and recorded, if none is given",
+    Setting("seed", int, None, "of the random numbers; one is drawn, and recorded, if none is given",
          low=0, high=2**32 - 1, metavar="N"),
-    Knob("schedule", str, None, "which parts are dreamt together: the whole picture, as the "
+    Setting("schedule", str, None, "which parts are dreamt together: the whole picture, as the "
          "notebook does, or tiles; by default whole where the memory allows, else shift",
          "large pictures", choices=("whole", "shift", "random", "spiral")),
-    Knob("tile_size", int, None, "largest side of a tile; by default what model, device and memory "
+    Setting("tile_size", int, None, "largest side of a tile; by default what model, device and memory "
          "allow", "large pictures", low=16, high=65536, metavar="PIXELS"),
-    Knob("overlap", int, None, "context around a tile of shift, width of the feathered band of "
+    Setting("overlap", int, None, "context around a tile of shift, width of the feathered band of "
          "spiral and random [32, 64]", "large pictures", low=0, high=32768, metavar="PIXELS"),
-    Knob("wrap", str, None, "borders that close in themselves, as a 360-degree panorama's do "
+    Setting("wrap", str, None, "borders that close in themselves, as a 360-degree panorama's do "
          "horizontally; by default both for whole, none for tiles", "large pictures",
          choices=("none", "horizontal", "both")),
-    Knob("tile_steps", int, 1, "steps on a tile before the next one's turn", "large pictures",
+    Setting("tile_steps", int, 1, "steps on a tile before the next one's turn", "large pictures",
          low=1, high=1000, metavar="N"),
-    Knob("storage", str, "auto", "how the picture is held while it is dreamt; auto takes float32 "
+    Setting("storage", str, "auto", "how the picture is held while it is dreamt; auto takes float32 "
          "for whole, else the depth of the input", "large pictures",
          choices=("auto", "float32", "uint8", "uint16")),
-    Knob("region", str, None, "dream this part alone, at the scale of the whole picture",
+    Setting("region", str, None, "dream this part alone, at the scale of the whole picture",
          "large pictures", metavar="X,Y,W,H", form=(r"\d+,\d+,[1-9]\d*,[1-9]\d*",
          "X,Y,WIDTH,HEIGHT in pixels, as 4000,2500,800,600")),
-    Knob("memory", str, None, "RAM that the program may take, as 2G or 600M; by default most of "
+    Setting("memory", str, None, "RAM that the program may take, as 2G or 600M; by default most of "
          "what is free", "large pictures", metavar="SIZE", recorded=False,
          form=(r"\d+(\.\d+)?\s*[KMGT]?(i?B)?", "a size in bytes, as 600M or 2G")),
-    Knob("work_dir", str, None, "folder for canvases and journal; with it a dream survives the "
+    Setting("work_dir", str, None, "folder for canvases and journal; with it a dream survives the "
          "machine; by default OUTPUT.work where RAM does not do", "large pictures",
          metavar="FOLDER", recorded=False),
-    Knob("resume", bool, False, "go on with the unfinished dream in the work folder",
+    Setting("resume", bool, False, "go on with the unfinished dream in the work folder",
          "large pictures", recorded=False),
-    Knob("devices", str, None, "share the picture among these, as cuda:0,cuda:1 or cpu,cpu",
+    Setting("devices", str, None, "share the picture among these, as cuda:0,cuda:1 or cpu,cpu",
          "large pictures", metavar="LIST", recorded=False,
          form=(r"(cpu|cuda:\d+)(,(cpu|cuda:\d+))*", "devices, as cuda:0,cuda:1 or cpu,cpu")),
-    Knob("preview", float, None, "write a small OUTPUT.preview.jpg of the dream so far every so "
+    Setting("preview", float, None, "write a small OUTPUT.preview.jpg of the dream so far every so "
          "many minutes", "large pictures", above=0, high=100_000, metavar="MINUTES",
          recorded=False),
-    Knob("frames", int, None, "dream so many frames, each from the one before; OUTPUT is a folder",
+    Setting("frames", int, None, "dream so many frames, each from the one before; OUTPUT is a folder",
          "films", low=1, high=1_000_000, metavar="N", recorded=False),
-    Knob("distort", str, None, "what happens to a frame before it is dreamt again, as "
+    Setting("distort", str, None, "what happens to a frame before it is dreamt again, as "
          "zoom:0.05, rotate:2, shift:3,0, roll:rows:sine(12,80), hue:3 (docs/distortions.md) "
          "[zoom:0.05]", "films", metavar="CHAIN"),
-    Knob("distort_every", int, None, "distort each so many frames alone", "films", low=1,
+    Setting("distort_every", int, None, "distort each so many frames alone", "films", low=1,
          high=1_000_000, metavar="N"),
-    Knob("vary", str, None, "settings that change over the frames: NAME:FROM..TO, "
+    Setting("vary", str, None, "settings that change over the frames: NAME:FROM..TO, "
          "NAME:LOW~HIGH/PERIOD, NAME:A|B, with commas between", "films", metavar="VARIATIONS"),
-    Knob("keep_tone", bool, True, "lead brightness and contrast back to the first frame's",
+    Setting("keep_tone", bool, True, "lead brightness and contrast back to the first frame's",
          "films"),
-    Knob("carry", float, 0.8, "share of a clip's detail that is carried along the motion into the "
+    Setting("carry", float, 0.8, "share of a clip's detail that is carried along the motion into the "
          "next frame", "films", low=0, high=1, metavar="SHARE"),
-    Knob("frame_format", str, "png", "of the frames; png loses nothing", "films",
+    Setting("frame_format", str, "png", "of the frames; png loses nothing", "films",
          choices=("png", "jpg", "webp"), recorded=False),
-    Knob("gif", str, None, "make a film of the frames", "films", metavar="FILE", recorded=False),
-    Knob("webp", str, None, "the same, for browsers", "films", metavar="FILE", recorded=False),
-    Knob("mp4", str, None, "the same, as .mp4 or .webm", "films", metavar="FILE", recorded=False),
-    Knob("fps", float, None, "frames in a second; by default 12.5, or the clip's", "films", above=0,
+    Setting("gif", str, None, "make a film of the frames", "films", metavar="FILE", recorded=False),
+    Setting("webp", str, None, "the same, for browsers", "films", metavar="FILE", recorded=False),
+    Setting("mp4", str, None, "the same, as .mp4 or .webm", "films", metavar="FILE", recorded=False),
+    Setting("fps", float, None, "frames in a second; by default 12.5, or the clip's", "films", above=0,
          high=240, metavar="N", recorded=False),
-    Knob("loop", int, 0, "times that a GIF or WebP plays; 0 is for ever", "films", low=0,
+    Setting("loop", int, 0, "times that a GIF or WebP plays; 0 is for ever", "films", low=0,
          high=65535, metavar="N", recorded=False),
-    Knob("reverse", bool, False, "the film runs from the last frame to the first", "films",
+    Setting("reverse", bool, False, "the film runs from the last frame to the first", "films",
          recorded=False),
-    Knob("boomerang", bool, False, "the film runs there and back", "films", recorded=False),
-    Knob("quality", int, 95, "of a JPEG or WebP output", "output", low=1, high=100, metavar="N",
+    Setting("boomerang", bool, False, "the film runs there and back", "films", recorded=False),
+    Setting("quality", int, 95, "of a JPEG or WebP output", "output", low=1, high=100, metavar="N",
          recorded=False),
-    Knob("tiff", str, "strip", "layout of a TIFF output: for any program, in tiles, or with "
+    Setting("tiff", str, "strip", "layout of a TIFF output: for any program, in tiles, or with "
          "smaller copies for viewers", "output", choices=("strip", "tile", "pyramid"),
          recorded=False),
-    Knob("classify", bool, False, "tell what the network takes the picture for, before and after",
+    Setting("classify", bool, False, "tell what the network takes the picture for, before and after",
          "output", recorded=False),
-    Knob("quiet", bool, False, "print errors alone", "output", recorded=False),
+    Setting("quiet", bool, False, "print errors alone", "output", recorded=False),
 )  # fmt: skip
 
-BY_NAME = {knob.name: knob for knob in KNOBS}
+BY_NAME = {knob.name: knob for knob in SETTINGS}
 
 
 class Settings:
@@ -280,7 +280,7 @@ class Settings:
         for name in values:
             if name not in BY_NAME:
                 raise DreamError(f"there is no setting {name!r}{meant(name)}")
-        for knob in KNOBS:
+        for knob in SETTINGS:
             setattr(self, knob.name, knob.check(values.get(knob.name, knob.default)))
 
         self.given = frozenset(values)
@@ -295,7 +295,7 @@ class Settings:
     __hash__ = None
 
     def _values(self):
-        return {knob.name: getattr(self, knob.name) for knob in KNOBS}
+        return {knob.name: getattr(self, knob.name) for knob in SETTINGS}
 
     def replace(self, **changes):
         """Return settings with some values changed; what was given stays so."""
@@ -305,7 +305,7 @@ class Settings:
 
     def recorded(self):
         """Return what makes the dream, as a dict without what is left open."""
-        values = {knob.name: getattr(self, knob.name) for knob in KNOBS if knob.recorded}
+        values = {knob.name: getattr(self, knob.name) for knob in SETTINGS if knob.recorded}
         return {name: value for name, value in values.items() if value is not None}
 
 

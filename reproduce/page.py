@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import NamedTuple
 
-from dreamlib.atomic import written_whole
+from dreamlib.util.atomic_write import written_whole
 
 STYLE = """
 body { font: 16px/1.5 sans-serif; max-width: 1060px; margin: 2em auto; padding: 0 1em;

@@ -28,19 +28,18 @@ import scipy.ndimage as nd  # noqa: E402
 from page import Comparison, Section, write_page  # noqa: E402
 
 from dreamlib import __version__  # noqa: E402
-from dreamlib.aims import features  # noqa: E402
-from dreamlib.clouds import clouds  # noqa: E402
-from dreamlib.distort import parse_chain  # noqa: E402
+from dreamlib.ascent.objective_builder import features  # noqa: E402
+from dreamlib.ascent.objectives import guide  # noqa: E402
 from dreamlib.dream import deepdream, deprocess, preprocess  # noqa: E402
-from dreamlib.engines import engine_name, load_net  # noqa: E402
 from dreamlib.errors import DreamError  # noqa: E402
-from dreamlib.files import open_picture  # noqa: E402
-from dreamlib.flowers import flowers  # noqa: E402
-from dreamlib.frames import levels_of  # noqa: E402
-from dreamlib.images import save_picture  # noqa: E402
-from dreamlib.layers import check_layer  # noqa: E402
-from dreamlib.models import EMBEDDED, GOOGLENET, find_model  # noqa: E402
-from dreamlib.objectives import guide  # noqa: E402
+from dreamlib.imaging.images import save_picture  # noqa: E402
+from dreamlib.imaging.open_save import open_picture  # noqa: E402
+from dreamlib.imaging.samples import clouds, flowers  # noqa: E402
+from dreamlib.jobs.frames import levels_of  # noqa: E402
+from dreamlib.models.engines import engine_name, load_net  # noqa: E402
+from dreamlib.models.layers import check_layer  # noqa: E402
+from dreamlib.models.zoo import EMBEDDED, GOOGLENET, find_model  # noqa: E402
+from dreamlib.video.distort import parse_chain  # noqa: E402
 from tests import notebook  # noqa: E402
 
 FRAMES, SHOWN_FRAME, CLOSER = 100, 29, 0.05  #: the notebook's

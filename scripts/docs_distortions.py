@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 import dreamlib
-from dreamlib.clouds import clouds
-from dreamlib.distort import parse_chain
-from dreamlib.images import load_picture, save_picture
+from dreamlib.imaging.images import load_picture, save_picture
+from dreamlib.imaging.samples import clouds
+from dreamlib.video.distort import parse_chain
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "distortions.md"
 SIZE = 240, 150

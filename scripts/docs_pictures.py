@@ -24,9 +24,10 @@ sys.path.insert(0, str(REPOSITORY))
 
 from prepare_models import write_atomically  # noqa: E402 (beside this script)
 
-from dreamlib import cli, clouds, flowers  # noqa: E402
+from dreamlib import cli  # noqa: E402
 from dreamlib.errors import DreamError  # noqa: E402
-from dreamlib.models import EMBEDDED  # noqa: E402
+from dreamlib.imaging import samples  # noqa: E402
+from dreamlib.models.zoo import EMBEDDED  # noqa: E402
 
 FOLDER = REPOSITORY / "docs" / "pictures"
 WIDTH, HEIGHT = 304, 190
@@ -73,15 +74,15 @@ PICTURES = {
 def spotlight(width, height):
     """Make a mask: white in the middle, black at the borders; (height, width) uint8."""
     down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    return np.uint8(np.rint(255 * clouds.smoothstep(0.9, 0.3, np.hypot(down, across))))
+    return np.uint8(np.rint(255 * samples.smoothstep(0.9, 0.3, np.hypot(down, across))))
 
 
 def write_inputs(folder):
     """Write the pictures that the commands name into a folder."""
     inputs = {
-        "sky.png": clouds.clouds(WIDTH, HEIGHT, seed=1),
-        "wide.png": clouds.clouds(2 * WIDTH, 2 * HEIGHT, seed=1),
-        "meadow.png": flowers.flowers(WIDTH, HEIGHT, seed=1),
+        "sky.png": samples.clouds(WIDTH, HEIGHT, seed=1),
+        "wide.png": samples.clouds(2 * WIDTH, 2 * HEIGHT, seed=1),
+        "meadow.png": samples.flowers(WIDTH, HEIGHT, seed=1),
         "mask.png": spotlight(WIDTH, HEIGHT),
     }
     for name, pixels in inputs.items():

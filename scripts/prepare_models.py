@@ -25,8 +25,8 @@ sys.path.insert(0, str(REPOSITORY))  # runs before dreamlib is installed, too
 
 import efficientnet_lite0  # noqa: E402 (beside this script)
 
-from dreamlib.atomic import replacing  # noqa: E402
 from dreamlib.errors import DreamError  # noqa: E402
+from dreamlib.util.atomic_write import replacing  # noqa: E402
 
 LABELLED = (
     "bvlc_googlenet",

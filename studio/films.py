@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomlkit
 
-from dreamlib.configuration import to_toml
+from dreamlib.config import to_toml
 from dreamlib.settings import BY_NAME
 
 #: The last frame, kept when the others are given up.

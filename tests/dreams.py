@@ -6,13 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dreamlib.canvas import WRAPS, Canvas
-from dreamlib.checkpoint import InMemory, WorkFolder
-from dreamlib.crew import Alone
-from dreamlib.dream import Preprocessing
-from dreamlib.dreamer import Dreamer, whole_frames
-from dreamlib.encoding import Encoding
-from dreamlib.octaves import Stored, octave_sizes
+from dreamlib.imaging.resample import Stored, octave_sizes
+from dreamlib.imaging.window import WRAPS
+from dreamlib.models.preprocessing import Preprocessing
+from dreamlib.tiling.canvas import Canvas
+from dreamlib.tiling.octave_loop import Dreamer, whole_frames
+from dreamlib.tiling.quantize import Encoding
+from dreamlib.tiling.work_folder import InMemory, WorkFolder
+from dreamlib.tiling.workers import Alone
 
 RULE = Preprocessing((2, 1, 0), np.float32([104, 116, 122]), np.float32(1))
 

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from dreamlib import cli
-from dreamlib.configuration import load_config
-from dreamlib.settings import KNOBS, Settings
+from dreamlib.config import load_config
+from dreamlib.settings import SETTINGS, Settings
 from tests.command import pixels, run
 from tests.nets import picture, write_random_net
 
@@ -181,7 +181,7 @@ def test_no_input_is_refused(workplace, capsys):
 def test_every_setting_has_a_flag_with_help(capsys):
     assert run("--help") == 0
     text = capsys.readouterr().out
-    for knob in KNOBS:
+    for knob in SETTINGS:
         shown = "--no-" + knob.flag[2:] if knob.default is True else knob.flag
         assert shown in text
 

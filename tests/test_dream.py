@@ -5,7 +5,8 @@ import inspect
 import numpy as np
 import pytest
 
-from dreamlib import dream, octaves
+from dreamlib import dream
+from dreamlib.imaging import resample as octaves
 from tests import notebook
 from tests.memory import traced_peak
 from tests.nets import MEAN, picture, small_classifier

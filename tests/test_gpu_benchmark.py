@@ -58,7 +58,7 @@ def test_all_of_it_runs_and_every_table_has_its_figures(gpu):
 
 def test_low_precision_differs_from_full_and_by_little(gpu):
     from dreamlib import pycaffe
-    from dreamlib.models import find_model
+    from dreamlib.models.zoo import find_model
 
     gpu.random_googlenet.write(pycaffe)
     found = gpu.engine_equality(find_model(str(gpu.random_googlenet.FOLDER)), "cpu", 96)
@@ -114,7 +114,7 @@ def test_the_pages_of_the_repository_have_their_marks(gpu):
 @pytest.mark.gpu
 def test_a_tile_on_the_gpu_is_the_cpus(gpu):
     from dreamlib import pycaffe
-    from dreamlib.models import find_model
+    from dreamlib.models.zoo import find_model
 
     gpu.random_googlenet.write(pycaffe)
     found = gpu.step_equality(find_model(str(gpu.random_googlenet.FOLDER)), "cuda:0", 128)

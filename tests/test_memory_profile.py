@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from dreamlib.processes import environment
+from dreamlib.util.subprocesses import environment
 from tests.embedded import REPOSITORY
 from tests.nets import write_random_net
 

@@ -11,8 +11,8 @@ from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from PIL import Image
 
-from dreamlib.engines import load_layers
-from dreamlib.models import find_model
+from dreamlib.models.engines import load_layers
+from dreamlib.models.zoo import find_model
 from tests.embedded import REPOSITORY, prepared_model
 
 NOTEBOOK = REPOSITORY / "notebooks" / "dream.ipynb"

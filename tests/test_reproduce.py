@@ -86,8 +86,8 @@ def test_a_layer_that_is_not_there_is_refused_before_anything_is_written(
 
 
 def test_the_layers_of_the_notebook_are_googlenets(reproduce):
-    from dreamlib.engines import load_layers
-    from dreamlib.models import find_model
+    from dreamlib.models.engines import load_layers
+    from dreamlib.models.zoo import find_model
 
     for name, layers in reproduce.LAYERS.items():
         if find_model(name).prototxt.exists():

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreamlib.configuration import load_config, save_config, to_toml
+from dreamlib.config import load_config, save_config, to_toml
 from dreamlib.errors import DreamError
-from dreamlib.settings import KNOBS, Settings
+from dreamlib.settings import SETTINGS, Settings
 
 NOTEBOOK = {
     "iterations": 10,
@@ -27,7 +27,7 @@ def test_defaults_are_the_notebooks():
     assert {name: getattr(Settings(), name) for name in NOTEBOOK} == NOTEBOOK
 
 
-@pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)
+@pytest.mark.parametrize("knob", SETTINGS, ids=lambda knob: knob.name)
 def test_every_default_passes_its_own_check(knob):
     assert knob.check(knob.default) == knob.default
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import sys
 
-from . import io, proto
-from .classifier import Classifier
-from .detector import Detector
-from .device import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
-from .errors import CaffeError
-from .layers import LAYERS, Layer
-from .net import Net
-from .proto import caffe_pb2
-from .proto.caffe_pb2 import TEST, TRAIN
+from dreamlib.pycaffe import io, proto
+from dreamlib.pycaffe.classifier import Classifier
+from dreamlib.pycaffe.detector import Detector
+from dreamlib.pycaffe.device import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
+from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.pycaffe.layers import LAYERS, Layer
+from dreamlib.pycaffe.net import Net
+from dreamlib.pycaffe.proto import caffe_pb2
+from dreamlib.pycaffe.proto.caffe_pb2 import TEST, TRAIN
 
 __version__ = "1.0.0"  # of the Caffe whose behaviour this is
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import io
-from .errors import CaffeError
-from .net import Net
-from .proto import caffe_pb2
+from dreamlib.pycaffe import io
+from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.pycaffe.net import Net
+from dreamlib.pycaffe.proto import caffe_pb2
 
 
 def make_transformer(net, mean=None, input_scale=None, raw_scale=None, channel_swap=None):

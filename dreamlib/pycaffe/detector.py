@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import io
-from .classifier import make_transformer
-from .errors import CaffeError
-from .net import Net
-from .proto import caffe_pb2
+from dreamlib.pycaffe import io
+from dreamlib.pycaffe.classifier import make_transformer
+from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.pycaffe.net import Net
+from dreamlib.pycaffe.proto import caffe_pb2
 
 
 class Detector(Net):

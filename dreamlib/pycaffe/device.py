@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .errors import CaffeError
+from dreamlib.pycaffe.errors import CaffeError
 
 _device = torch.device("cpu")
 _gpu = 0

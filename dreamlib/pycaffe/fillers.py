@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from .errors import CaffeError
-from .proto import caffe_pb2
+from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.pycaffe.proto import caffe_pb2
 
 
 def fill(array, filler, random):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .errors import CaffeError
-from .proto import caffe_pb2
-from .weights import LEGACY_AXES
+from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.pycaffe.proto import caffe_pb2
+from dreamlib.pycaffe.weights import LEGACY_AXES
 
 # -- protocol buffers ---------------------------------------------------------------------------
 

@@ -8,16 +8,15 @@ from collections import OrderedDict
 import numpy as np
 import torch
 
-from dreamlib.names import nearest
-
-from .allocator import retain_freed_memory
-from .blob import Blob, Compute
-from .device import current_device, random_stream
-from .errors import CaffeError
-from .layers import LAYERS
-from .proto import caffe_pb2
-from .prototxt import load_net
-from .weights import copy_weights, read_weights, write_weights
+from dreamlib.errors import nearest
+from dreamlib.pycaffe.allocator import retain_freed_memory
+from dreamlib.pycaffe.blob import Blob, Compute
+from dreamlib.pycaffe.device import current_device, random_stream
+from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.pycaffe.layers import LAYERS
+from dreamlib.pycaffe.proto import caffe_pb2
+from dreamlib.pycaffe.prototxt import load_net
+from dreamlib.pycaffe.weights import copy_weights, read_weights, write_weights
 
 PRECISIONS = {
     "float32": torch.float32,

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from dreamlib.names import nearest
-
-from .errors import CaffeError
-from .proto import caffe_pb2
+from dreamlib.errors import nearest
+from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.pycaffe.proto import caffe_pb2
 
 #: V1 layer types whose present name is not the enum's with capitals: CONVOLUTION -> Convolution.
 _IRREGULAR = {

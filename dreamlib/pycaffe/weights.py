@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from dreamlib.atomic import replacing
-
-from .errors import CaffeError
-from .proto import caffe_pb2
+from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.pycaffe.proto import caffe_pb2
+from dreamlib.util.atomic_write import replacing
 
 #: of a BlobProto of 2014
 LEGACY_AXES = ("num", "channels", "height", "width")

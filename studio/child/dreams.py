@@ -8,15 +8,15 @@ import os
 import time
 from pathlib import Path
 
-from dreamlib.canvas import Window
-from dreamlib.checkpoint import JOURNAL, LOCK
-from dreamlib.configuration import save_config
+from dreamlib.config import save_config
 from dreamlib.errors import DreamError
-from dreamlib.preparation import prepare
-from dreamlib.progress import Left
-from dreamlib.session import run
+from dreamlib.imaging.vips import deep_zoom
+from dreamlib.imaging.window import Window
+from dreamlib.jobs.prepare import prepare
+from dreamlib.jobs.run import run
 from dreamlib.settings import Settings
-from dreamlib.vips import deep_zoom
+from dreamlib.tiling.work_folder import JOURNAL, LOCK
+from dreamlib.util.progress import Left
 
 from .pictures import small_copies
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dreamlib import engines
-from dreamlib.clouds import clouds
-from dreamlib.contact_sheet import small_dreams
-from dreamlib.models import find_model
+from dreamlib.imaging.samples import clouds
+from dreamlib.jobs.contact_sheet import small_dreams
+from dreamlib.jobs.sheet_items import choose_items
+from dreamlib.models import engines
+from dreamlib.models.zoo import find_model
 from dreamlib.settings import BY_NAME
-from dreamlib.sheet_items import choose_items
 
 #: Sides of the small pictures. A layer's dream is made larger than it is kept: high layers need
 #: room for a whole creature.
@@ -75,7 +75,7 @@ def draw_class(order, say, leave):
     """
     from PIL import Image
 
-    from dreamlib.session import run_dream
+    from dreamlib.jobs.run import run_dream
     from dreamlib.settings import Settings
 
     output = Path(order["output"])

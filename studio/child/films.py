@@ -6,15 +6,15 @@ import shutil
 import time
 from pathlib import Path
 
-from dreamlib import images
-from dreamlib.assembly import FPS
-from dreamlib.atomic import written_whole
-from dreamlib.configuration import to_toml
-from dreamlib.films import assemble, check_film
-from dreamlib.frames import run_frames
-from dreamlib.progress import REPORT_INTERVAL, Left
-from dreamlib.reel import JOURNAL, OWN, Reel
+from dreamlib.config import to_toml
+from dreamlib.imaging import images
+from dreamlib.jobs.film_output import FPS
+from dreamlib.jobs.frames import run_frames
 from dreamlib.settings import BY_NAME, Settings
+from dreamlib.util.atomic_write import written_whole
+from dreamlib.util.progress import REPORT_INTERVAL, Left
+from dreamlib.video.films import assemble, check_film
+from dreamlib.video.frame_folder import JOURNAL, OWN, FrameFolder
 from studio.dreams.knobs import check_texts
 from studio.films import LAST_FRAME, settings_text
 
@@ -68,7 +68,7 @@ def _make(order, frames, say, leave):
     recorded = named(result.settings, names).replace(frames=settings.frames)
     with written_whole(folder / "settings.toml") as part:
         Path(part).write_text(settings_text(recorded, Path(order["output"]).suffix), "utf-8")
-    reel = Reel(frames, resume=True).frames()[: settings.frames]
+    reel = FrameFolder(frames, resume=True).frames()[: settings.frames]
     last = images.load_picture(str(reel[-1]))
     # The frames themselves tell where the server keeps its pictures.
     images.save_picture(str(folder / LAST_FRAME), last.pixels, to_toml(recorded), last)
@@ -100,7 +100,7 @@ class _Watch:
         self._shown = self._told = float("-inf")
 
     def frame(self, report):
-        """Hear of a step: what `dreamlib.progress.Progress` tells."""
+        """Hear of a step: what `dreamlib.util.progress.Progress` tells."""
         self._say(
             phase=f"dreaming frame {report.octave} of {report.octaves}",
             share=READING + DREAMING * report.share, seconds_left=report.seconds_left,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dreamlib import files, images
 from dreamlib.errors import DreamError
+from dreamlib.imaging import images
+from dreamlib.imaging import open_save as files
 
 #: Formats that are taken -> suffix of their files. What a file is called tells nothing.
 FORMATS = {

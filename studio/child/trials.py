@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from dreamlib.canvas import Window
-from dreamlib.dreamer import CONTEXT
-from dreamlib.plan import plan
-from dreamlib.preparation import prepare
-from dreamlib.session import run
+from dreamlib.imaging.window import Window
+from dreamlib.jobs.keyframes import parse_variations, settings_at
+from dreamlib.jobs.plan import plan
+from dreamlib.jobs.prepare import prepare
+from dreamlib.jobs.run import run
 from dreamlib.settings import BY_NAME, Settings
-from dreamlib.variation import parse_variations, settings_at
+from dreamlib.tiling.octave_loop import CONTEXT
 from studio.dreams.knobs import check_texts
 
 #: Pixels from which on a trial sees only the region's surroundings, not to read all of the picture.
@@ -58,8 +58,8 @@ def _surroundings(order, output):
 
     Returns the file, and where in it the region is.
     """
-    from dreamlib.vips.library import libvips, to_depth
-    from dreamlib.vips.reading import open_picture, split
+    from dreamlib.imaging.vips.library import libvips, to_depth
+    from dreamlib.imaging.vips.reading import open_picture, split
 
     vips = libvips()
     scale, octaves = (

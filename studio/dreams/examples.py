@@ -10,7 +10,7 @@ from functools import lru_cache
 from django.conf import settings
 
 from dreamlib.errors import DreamError
-from dreamlib.models import find_model
+from dreamlib.models.zoo import find_model
 from studio.children import ask
 
 log = logging.getLogger("studio.examples")

@@ -7,14 +7,14 @@ import re
 from django import forms
 from django.conf import settings
 
-from dreamlib.assembly import FPS
-from dreamlib.distort import WITHOUT_CODE
-from dreamlib.distort import forms as distortions
 from dreamlib.errors import DreamError
-from dreamlib.films import check_film
-from dreamlib.frames import UNUSED
-from dreamlib.models import find_model
+from dreamlib.jobs.film_output import FPS
+from dreamlib.jobs.frames import UNUSED
+from dreamlib.models.zoo import find_model
 from dreamlib.settings import BY_NAME
+from dreamlib.video.distort import WITHOUT_CODE
+from dreamlib.video.distort import forms as distortions
+from dreamlib.video.films import check_film
 from studio.pictures.models import Picture
 
 from .devices import alive

@@ -1,4 +1,4 @@
-"""Which settings the studio offers, and how; all else follows from `dreamlib.settings.KNOBS`.
+"""Which settings the studio offers, and how; all else follows from `dreamlib.settings.SETTINGS`.
 
 A new knob appears in the form by itself where its values cannot name a file: a number, a switch, a
 choice, a text of a given form. A free text has to be let in here, for it may be a path.
@@ -11,12 +11,12 @@ import uuid
 
 from django.conf import settings
 
-from dreamlib.distort import WITHOUT_CODE, parse_chain
+from dreamlib.ascent.octave_script import preset_names
 from dreamlib.errors import DreamError
-from dreamlib.models import list_models
-from dreamlib.octave_scripts import preset_names
-from dreamlib.settings import BY_NAME, KNOBS
-from dreamlib.variation import parse_variations
+from dreamlib.jobs.keyframes import parse_variations
+from dreamlib.models.zoo import list_models
+from dreamlib.settings import BY_NAME, SETTINGS
+from dreamlib.video.distort import WITHOUT_CODE, parse_chain
 
 #: What the studio itself settles: folders, devices, what is printed; and what is of clips alone.
 WITHHELD = {
@@ -45,7 +45,7 @@ PLAIN = ("model", "end", "target", "guide", "iterations", "octaves", "step_size"
 
 def offered():
     """List the knobs of the form, in the order of the table."""
-    return [_limited(knob) for knob in KNOBS if _is_offered(knob)]
+    return [_limited(knob) for knob in SETTINGS if _is_offered(knob)]
 
 
 def _limited(knob):

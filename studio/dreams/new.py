@@ -13,8 +13,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dreamlib.errors import DreamError
-from dreamlib.labels import find_class
-from dreamlib.models import find_model, list_models
+from dreamlib.models.labels import find_class
+from dreamlib.models.zoo import find_model, list_models
 from studio.children import ask
 from studio.pictures.models import Picture
 

@@ -13,10 +13,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from dreamlib.assembly import FPS
 from dreamlib.errors import DreamError
-from dreamlib.ffmpeg import VIDEO
+from dreamlib.jobs.film_output import FPS
 from dreamlib.settings import BY_NAME, Settings
+from dreamlib.video.ffmpeg import VIDEO
 from studio.films import LAST_FRAME, settings_text
 from studio.pictures.library import take_in
 

@@ -99,5 +99,5 @@ def test_weights_are_fetched_by_the_script_in_the_image(image):
 
 
 def test_the_trials_net_has_its_sum_on_real_caffe():
-    program = "import caffe, dreamlib.caffe_gpu as it; print(it.compute(caffe))"
+    program = "import caffe, dreamlib.models.caffe_gpu as it; print(it.compute(caffe))"
     assert root.run_python(["-c", program]).strip() == "None"

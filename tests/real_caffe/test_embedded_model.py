@@ -47,6 +47,6 @@ def test_gradients_of_real_caffe_equal_the_reference_network(answer, pictures):
     for got, picture in zip(np.load(answer / "gradients.npy"), pictures):
         expected = reference(picture, gradient_of=281)
         errors.append(np.linalg.norm(got - expected) / np.linalg.norm(expected))
-    # not all: see tests/test_embedded_model.py on ReLU6's corners
+    # not all: see tests/models/test_embedded_model.py on ReLU6's corners
     assert np.median(errors) <= 1e-4
     assert max(errors) <= 0.02

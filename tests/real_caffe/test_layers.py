@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dreamlib import pycaffe
-from dreamlib.models import find_model
+from dreamlib.models.zoo import find_model
 from tests.nets import write_random_net
 from tests.pycaffe.test_against_golden import GOLDEN
 from tests.real_caffe import googlenet_answers, root

@@ -7,9 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
-from dreamlib.surgery import fully_convolutional
+from dreamlib.models.fully_convolutional import fully_convolutional
 from tests.embedded import prepared_model
-from tests.test_surgery import FLAT, V1, random_model, scores, some
+from tests.models.test_fully_convolutional import FLAT, V1, random_model, scores, some
 
 # builds or finds the Debian 11 root
 root = pytest.importorskip("tests.real_caffe.root")

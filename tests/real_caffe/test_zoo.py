@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dreamlib import pycaffe
-from dreamlib.models import REPOSITORY, load_model
+from dreamlib.models.zoo import REPOSITORY, load_model
 from tests.real_caffe import root, zoo_answers
 
 MODELS = (

@@ -34,7 +34,7 @@ from django.test.utils import (  # noqa: E402
 )
 
 #: Settings of a dream by the small network: a second.
-KNOBS = {
+SETTINGS = {
     "model": "small", "end": "mixed/output", "engine": "torch", "octaves": 2, "iterations": 4,
     "seed": 5, "schedule": "shift", "tile_size": 64, "overlap": 8,
 }  # fmt: skip
@@ -108,7 +108,7 @@ def add_picture(owner, width=120, height=96, name="sky.png"):
     """Take a picture into a library."""
     from PIL import Image
 
-    from dreamlib.clouds import clouds
+    from dreamlib.imaging.samples import clouds
     from studio.pictures.library import take_in
 
     path = Path(settings.DATA) / "upload.png"

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamlib.clouds import clouds
-from dreamlib.configuration import load_config
+from dreamlib.config import load_config
+from dreamlib.imaging.samples import clouds
 from tests.embedded import prepared_model
 from tests.studio.live import REPOSITORY, Studio
 from tests.studio.waiting import until

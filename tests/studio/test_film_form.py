@@ -9,8 +9,8 @@ from django.conf import settings
 from django.test import Client
 from PIL import Image
 
-from dreamlib.clouds import clouds
 from dreamlib.errors import DreamError
+from dreamlib.imaging.samples import clouds
 from studio.dreams import knobs
 from studio.dreams.forms import DreamForm
 from studio.dreams.models import Dream, State

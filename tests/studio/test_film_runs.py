@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamlib.configuration import load_config
+from dreamlib.config import load_config
 from dreamlib.errors import DreamError
-from dreamlib.video import open_clip
+from dreamlib.video.clip import open_clip
 from studio.child import films, trials
 from studio.children import Child
 from studio.dreams import queue
 from studio.dreams.models import Dream, Event, State
-from tests.studio.conftest import KNOBS, add_dream
+from tests.studio.conftest import SETTINGS, add_dream
 from tests.studio.test_runner import run, small_model  # noqa: F401 - a fixture
 from tests.studio.waiting import until
 
-FILM = {**KNOBS, "schedule": "whole", "iterations": 2, "frames": 4, "distort": "zoom:0.1"}
+FILM = {**SETTINGS, "schedule": "whole", "iterations": 2, "frames": 4, "distort": "zoom:0.1"}
 LONG = {**FILM, "frames": 500}
 
 
@@ -121,7 +121,7 @@ def test_an_mp4_of_a_picture_has_its_frames_and_its_rate(picture, tmp_path):
 
 
 def test_a_film_that_was_left_goes_on_to_the_same_frames_as_one_that_was_not(tmp_path, monkeypatch):
-    monkeypatch.setattr("dreamlib.progress.REPORT_INTERVAL", 0)
+    monkeypatch.setattr("dreamlib.util.progress.REPORT_INTERVAL", 0)
     leave, shares = threading.Event(), []
 
     def say(**words):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dreamlib.settings import BY_NAME, KNOBS, Knob
+from dreamlib.settings import BY_NAME, SETTINGS, Setting
 from studio.dreams import knobs
 from studio.dreams.forms import DreamForm, initial_of
 from studio.dreams.presets import presets
@@ -17,14 +17,16 @@ def filled(picture, **changes):
 
 def test_every_knob_is_in_the_form_or_withheld():
     offered = {knob.name for knob in knobs.offered()}
-    free = {knob.name for knob in KNOBS if knob.kind is str and not knob.choices and not knob.form}
-    assert {knob.name for knob in KNOBS} - offered - free <= knobs.WITHHELD
+    free = {
+        knob.name for knob in SETTINGS if knob.kind is str and not knob.choices and not knob.form
+    }
+    assert {knob.name for knob in SETTINGS} - offered - free <= knobs.WITHHELD
     assert free & offered <= {*knobs.LISTS, *knobs.TEXTS, *knobs.PICTURES}
 
 
 def test_a_new_knob_is_offered_by_itself_unless_it_may_name_a_file(monkeypatch):
-    new = (Knob("twirl", float, 0.0, "turn"), Knob("diary", str, None, "where to write"))
-    monkeypatch.setattr(knobs, "KNOBS", KNOBS + new)
+    new = (Setting("twirl", float, 0.0, "turn"), Setting("diary", str, None, "where to write"))
+    monkeypatch.setattr(knobs, "SETTINGS", SETTINGS + new)
     offered = [knob.name for knob in knobs.offered()]
     assert "twirl" in offered
     assert "diary" not in offered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.studio.conftest import KNOBS
+from tests.studio.conftest import SETTINGS
 from tests.studio.live import Studio, Visitor
 from tests.studio.waiting import until
 from tests.studio.watchers import Watchers, told_in_database
@@ -21,7 +21,7 @@ def studio(models, tmp_path_factory):
 def test_fifty_clients_hear_every_event_of_a_dream_once_and_in_order(studio):
     visitor = Visitor(studio)
     with Watchers(visitor, CLIENTS) as watchers:
-        number = visitor.dream({**KNOBS, "iterations": 60}, "64x64")
+        number = visitor.dream({**SETTINGS, "iterations": 60}, "64x64")
         visitor.wait_until_done(number)
         told = told_in_database(studio, number).events
         assert len(told) >= 5

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamlib.configuration import load_config
+from dreamlib.config import load_config
 from studio.children import Child, ask
 from studio.dreams import queue
 from studio.dreams.models import Dream, Event, State
 from studio.dreams.runner import Runner
-from tests.studio.conftest import KNOBS, add_dream
+from tests.studio.conftest import SETTINGS, add_dream
 from tests.studio.waiting import until
 
-LONG = {**KNOBS, "iterations": 2000}
+LONG = {**SETTINGS, "iterations": 2000}
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def in_the_background(dream):
 
 
 def test_a_dream_is_dreamt_written_cut_into_tiles_and_told(ann, picture):
-    dream = run(add_dream(ann.user, picture=picture, noise="", knobs=KNOBS))
+    dream = run(add_dream(ann.user, picture=picture, noise="", knobs=SETTINGS))
     assert (dream.state, dream.share, dream.message) == (State.DONE, 1, "")
     assert (dream.width, dream.height) == (picture.width, picture.height)
     assert Image.open(dream.output).size == (120, 96)
@@ -67,7 +67,7 @@ def test_a_dream_is_dreamt_written_cut_into_tiles_and_told(ann, picture):
 
 
 def test_a_region_is_compared_with_the_same_part_of_the_picture(ann, picture):
-    region = {**KNOBS, "region": "40,16,64,64"}
+    region = {**SETTINGS, "region": "40,16,64,64"}
     dream = run(add_dream(ann.user, picture=picture, noise="", knobs=region))
     assert (dream.width, dream.height) == (64, 64)
     for side in ("before", "after"):
@@ -75,7 +75,7 @@ def test_a_region_is_compared_with_the_same_part_of_the_picture(ann, picture):
 
 
 def test_a_guide_is_called_by_its_name_in_what_is_handed_out(ann, picture):
-    knobs = {**KNOBS, "guide": str(picture.pk)}
+    knobs = {**SETTINGS, "guide": str(picture.pk)}
     dream = run(add_dream(ann.user, noise="96x96", knobs=knobs))
     assert dream.state == State.DONE, dream.message
     for carrier in (dream.folder / "settings.toml", dream.output):
@@ -83,7 +83,7 @@ def test_a_guide_is_called_by_its_name_in_what_is_handed_out(ann, picture):
 
 
 def test_what_cannot_be_dreamt_fails_in_words_without_the_servers_folders(ann):
-    dream = run(add_dream(ann.user, noise="96x96", knobs={**KNOBS, "end": "nowhere"}))
+    dream = run(add_dream(ann.user, noise="96x96", knobs={**SETTINGS, "end": "nowhere"}))
     assert dream.state == State.FAILED
     assert "no layer 'nowhere'" in dream.message
     assert str(dream.folder) not in dream.message
@@ -95,7 +95,7 @@ def test_a_picture_that_is_gone_fails_its_dream(ann):
 
 
 def test_a_paused_dream_goes_on_to_the_same_picture_as_one_that_was_left_alone(ann, picture):
-    knobs = {**KNOBS, "schedule": "whole", "iterations": 120}
+    knobs = {**SETTINGS, "schedule": "whole", "iterations": 120}
     alone = run(add_dream(ann.user, picture=picture, noise="", knobs=knobs))
     dream = add_dream(ann.user, picture=picture, noise="", knobs=knobs)
     thread = in_the_background(dream)
@@ -187,7 +187,7 @@ def test_a_child_that_is_killed_is_tried_again_but_not_for_ever(ann, picture, mo
 
 def test_a_plan_and_a_trial_by_the_page(ann, picture):
     form = {"picture": str(picture.pk), "clip": "on", "suffix": ".png", "try_region": "30,20,64,64",
-            **{name: str(value) for name, value in KNOBS.items()}}  # fmt: skip
+            **{name: str(value) for name, value in SETTINGS.items()}}  # fmt: skip
     plan = ann.post("/dreams/plan/", form).json()
     assert "pixel-steps" in plan["plan"]
     tried = ann.post("/dreams/try/", form)
@@ -205,7 +205,7 @@ def test_a_trial_of_a_large_picture_sees_the_regions_surroundings_alone(
     from studio.child import trials
 
     order = {
-        "kind": "try", "source": str(picture.file), "values": {**KNOBS, "octave_scale": 1.01},
+        "kind": "try", "source": str(picture.file), "values": {**SETTINGS, "octave_scale": 1.01},
         "region": [90, 60, 24, 24], "size": [120, 96], "output": str(tmp_path / "out.png"),
         "gpu": None,
     }  # fmt: skip
@@ -229,7 +229,7 @@ def test_examples_of_layers_are_made_and_listed(models, tmp_path):
 
 
 def test_a_class_is_drawn_once_when_somebody_looks_at_it(ann, monkeypatch):
-    from dreamlib.models import EMBEDDED
+    from dreamlib.models.zoo import EMBEDDED
     from studio.dreams import examples
     from tests.embedded import prepared_model
 
@@ -246,7 +246,7 @@ def test_a_class_is_drawn_once_when_somebody_looks_at_it(ann, monkeypatch):
 
 
 def test_dreaming_again_takes_the_result_into_the_library(ann, picture):
-    dream = run(add_dream(ann.user, picture=picture, noise="", knobs=KNOBS, name="sky.png"))
+    dream = run(add_dream(ann.user, picture=picture, noise="", knobs=SETTINGS, name="sky.png"))
     answer = ann.post(f"/dreams/{dream.pk}/again/")
     taken = ann.user.pictures.exclude(pk=picture.pk).get()
     assert answer.headers["Location"] == f"/dreams/new/?picture={taken.pk}&like={dream.pk}"

@@ -140,7 +140,8 @@ def test_the_command_line_needs_nothing_of_the_studio():
     script = (
         "import sys\n"
         "for name in ('django', 'celery', 'studio'): sys.modules[name] = None\n"
-        "import dreamlib.cli, dreamlib.preparation, dreamlib.session, dreamlib.contact_sheet\n"
+        "import dreamlib.cli, dreamlib.jobs.prepare, dreamlib.jobs.run\n"
+        "import dreamlib.jobs.contact_sheet\n"
         "dreamlib.cli.main(['--list-models'])\n"
     )
     done = subprocess.run(

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.studio import servers
-from tests.studio.conftest import KNOBS
+from tests.studio.conftest import SETTINGS
 from tests.studio.live import Studio, Visitor
 from tests.studio.waiting import until
 
@@ -28,7 +28,7 @@ LEASE = 6
 #: A broker that sends again, within two seconds, what a worker has not said to have begun.
 HASTY = {"visibility_timeout": 1, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
 
-LONG = {**KNOBS, "iterations": 120, "octaves": 1}
+LONG = {**SETTINGS, "iterations": 120, "octaves": 1}
 
 
 class Cluster:
@@ -114,7 +114,7 @@ def cluster(live):
 def test_the_dream_is_queued_over_redis_kept_in_postgres_and_done_by_a_worker_elsewhere(cluster):
     cluster.worker()
     pushed = cluster.calls("lpush")
-    number = cluster.visitor.dream(KNOBS)
+    number = cluster.visitor.dream(SETTINGS)
     cluster.visitor.wait_until_done(number)
     assert cluster.calls("lpush") > pushed
     until(lambda: cluster.broker.llen("any") == 0)
@@ -128,7 +128,7 @@ def test_a_message_reaches_an_idle_worker_before_it_looks_by_itself(cluster):
     waited = []
     for _ in range(3):
         begin = time.monotonic()
-        number = cluster.visitor.dream(KNOBS)
+        number = cluster.visitor.dream(SETTINGS)
         until(lambda number=number: cluster.begun(number), 20, 0.02)
         waited.append(time.monotonic() - begin)
         cluster.visitor.wait_until_done(number)
@@ -163,7 +163,7 @@ def test_a_visibility_timeout_in_the_middle_of_a_dream_has_nothing_dreamt_twice(
     cluster.worker()
     numbers = [cluster.visitor.dream(LONG, "64x64") for _ in range(2)]
     until(lambda: all(cluster.begun(number) for number in numbers))
-    numbers += [cluster.visitor.dream(KNOBS) for _ in range(2)]
+    numbers += [cluster.visitor.dream(SETTINGS) for _ in range(2)]
     redelivered = cluster.calls("rpush")
     until(lambda: cluster.calls("rpush") > redelivered, 40)
     for number in numbers:

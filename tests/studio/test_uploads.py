@@ -14,7 +14,7 @@ from django.conf import settings
 from django.test import Client
 from PIL import Image
 
-from dreamlib.clouds import clouds
+from dreamlib.imaging.samples import clouds
 from studio.dreams.models import State
 from studio.pictures.library import display_name
 from studio.pictures.models import Picture, Upload

@@ -1,7 +1,16 @@
 """The layer types, each with its gradient beside it."""
 
-from . import arithmetic, linear, losses, neurons, normalisation, pooling, shaping, sources
-from .base import LAYERS, Layer
+from dreamlib.pycaffe.layers import (
+    arithmetic,
+    linear,
+    losses,
+    neurons,
+    normalisation,
+    pooling,
+    shaping,
+    sources,
+)
+from dreamlib.pycaffe.layers.base import LAYERS, Layer
 
 __all__ = [
     "LAYERS",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from ..proto import caffe_pb2
-from .base import Function, Layer, register
+from dreamlib.pycaffe.layers.base import Function, Layer, register
+from dreamlib.pycaffe.proto import caffe_pb2
 
 
 @register("Eltwise")

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import torch
 
-from ..blob import Blob
-from ..errors import CaffeError
-from ..fillers import fill
+from dreamlib.pycaffe.blob import Blob
+from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.pycaffe.fillers import fill
 
 #: type name -> class, filled by `register`.
 LAYERS = {}

@@ -7,8 +7,8 @@ import math
 import torch
 import torch.nn.functional as F
 
-from ..proto import caffe_pb2
-from .base import Function, Layer, register
+from dreamlib.pycaffe.layers.base import Function, Layer, register
+from dreamlib.pycaffe.proto import caffe_pb2
 
 Normalisation = caffe_pb2.LossParameter
 

@@ -7,9 +7,9 @@ import math
 import torch
 import torch.nn.functional as F
 
-from ..proto import caffe_pb2
-from .base import Layer, register
-from .linear import pair
+from dreamlib.pycaffe.layers.base import Layer, register
+from dreamlib.pycaffe.layers.linear import pair
+from dreamlib.pycaffe.proto import caffe_pb2
 
 
 @register("Pooling")

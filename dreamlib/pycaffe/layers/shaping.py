@@ -6,8 +6,8 @@ import math
 
 import torch
 
-from ..proto import caffe_pb2
-from .base import Function, Layer, register
+from dreamlib.pycaffe.layers.base import Function, Layer, register
+from dreamlib.pycaffe.proto import caffe_pb2
 
 
 @register("Split")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from ..fillers import fill
-from ..proto import caffe_pb2
-from .base import Layer, register
+from dreamlib.pycaffe.fillers import fill
+from dreamlib.pycaffe.layers.base import Layer, register
+from dreamlib.pycaffe.proto import caffe_pb2
 
 
 class _Source(Layer):

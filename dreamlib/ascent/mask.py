@@ -1,0 +1,114 @@
+"""A mask: how much each place is dreamt, from a grey picture of any size."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from dreamlib.imaging.color import luminance_of, white_of
+from dreamlib.imaging.open_save import open_picture
+from dreamlib.imaging.window import WRAPS
+
+#: Pixels that a mask is held with at most, a byte each; a larger one is made smaller as it is read.
+MOST_PIXELS = 1 << 24
+
+#: Pixels of the file that are read at a time.
+STRIP = 1 << 19
+
+
+class Mask:
+    """A grey picture, stretched over the picture that is dreamt: white is 1, black 0.
+
+    Parameters
+    ----------
+    grey : (H, W) ndarray of uint8
+    """
+
+    def __init__(self, grey):
+        self._grey = grey
+
+    @classmethod
+    def read(cls, path, most_pixels=MOST_PIXELS):
+        """Read a mask from a picture file; colours count by their luminance, alpha does not.
+
+        Raises
+        ------
+        DreamError
+            There is no picture there; says why.
+        """
+        return cls(_as_grey(open_picture(str(path), 0, "", "strip"), most_pixels))
+
+    def part(self, window, size, wrap="none"):
+        """Resample a part of the mask, linearly.
+
+        Parameters
+        ----------
+        window : dreamlib.imaging.window.Window
+            The part of the picture, or of its octave; beyond borders it goes on as a canvas does.
+        size : (height, width)
+            Of that picture or octave.
+        wrap : {'none', 'horizontal', 'both'}
+
+        Returns
+        -------
+        (window.height, window.width) ndarray of float32
+            From 0 to 1.
+        """
+        rows, columns = (
+            _taps(start, length, side, own_side, closed)
+            for start, length, side, own_side, closed in zip(
+                window[:2], window[2:], size, self._grey.shape, WRAPS[wrap]
+            )
+        )
+        # Only what the window needs becomes floating point, its rows first.
+        first, last = min(columns[0].min(), columns[1].min()), columns[1].max() + 1
+        before, after, share = rows
+        narrow = self._grey[before, first:last].astype(np.float32)
+        narrow += share[:, None] * (self._grey[after, first:last] - narrow)
+        before, after, share = columns
+        part = narrow[:, before - first]
+        part += share * (narrow[:, after - first] - part)
+        part /= 255
+        return part
+
+
+def _taps(start, length, side, own_side, closed):
+    """Return, for each pixel of an axis, the mask's pixels on either side and the latter's share.
+
+    Pixels of both are areas, and the mask covers the whole picture; at its ends it goes on evenly.
+    """
+    place = np.arange(start, start + length)
+    if closed:
+        place %= side
+    else:
+        place %= 2 * side
+        place = np.minimum(place, 2 * side - 1 - place)
+    position = np.clip((place + 0.5) * (own_side / side) - 0.5, 0, own_side - 1)
+    before = position.astype(np.intp)
+    after = np.minimum(before + 1, own_side - 1)
+    return before, after, (position - before).astype(np.float32)
+
+
+def _as_grey(picture, most_pixels):
+    """Make a picture grey, and so small that it has at most so many pixels: an ndarray of uint8.
+
+    Each pixel is the mean of a square of the picture's, so that nothing of it is lost.
+    """
+    height, width = picture.height, picture.width
+    factor = max(1, math.ceil(math.sqrt(height * width / most_pixels)))
+    grey = np.empty((-(-height // factor), -(-width // factor)), np.uint8)
+    starts = [np.arange(0, side, factor) for side in (height, width)]
+    counts = [np.diff(edges, append=side) for edges, side in zip(starts, (height, width))]
+    for top, pixels in picture.strips(factor * max(1, STRIP // (factor * width))):
+        luminance = luminance_of(pixels.astype(np.float32))
+        luminance *= 255 / white_of(picture.dtype)
+        if factor > 1:
+            rows = np.arange(0, len(pixels), factor)
+            luminance = np.add.reduceat(luminance, rows, axis=0)
+            luminance = np.add.reduceat(luminance, starts[1], axis=1)
+            luminance /= counts[1]
+            luminance /= counts[0][top // factor :][: len(rows), None]
+        np.rint(luminance, out=luminance)
+        grey[top // factor :][: len(luminance)] = np.clip(luminance, 0, 255)
+    return grey

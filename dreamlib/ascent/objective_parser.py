@@ -1,0 +1,135 @@
+"""Objectives as they are written on the command line: ``--layers`` and ``--guide``."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+
+from dreamlib.ascent.objectives import l2, mean, neuron
+from dreamlib.errors import DreamError, nearest
+
+FORMS = (
+    "LAYER, LAYER:0.5, LAYER[12,47-50]:2, mean(LAYER), LAYER[12]@COLUMNxROW, with commas between "
+    "them; a negative weight suppresses"
+)
+
+WEIGHTS = "a number other than 0 that is finite"
+
+_TERM = re.compile(
+    r"(?P<mean>mean\()?(?P<layer>[^\s\[\]@():,]+)(\[(?P<channels>[\d,\s-]+)\])?"
+    r"(@(?P<x>\d+)x(?P<y>\d+))?(?(mean)\))\s*(:\s*(?P<weight>[-+]?[\d.]+(e[-+]?\d+)?))?"
+)
+
+
+def parse_layers(text, shapes):
+    """Read a mixture of layers.
+
+    Parameters
+    ----------
+    text : str
+        See `FORMS`.
+    shapes : dict of str -> tuple
+        Of the blobs of the layers that can be dreamt: (1, C, ...).
+
+    Returns
+    -------
+    dreamlib.ascent.objectives.Objective
+
+    Raises
+    ------
+    DreamError
+        Names the part that cannot be read, the layer or the channel that is not there.
+    """
+    objective = None
+    for part in _parts(text):
+        term = _term(part, shapes)
+        objective = term if objective is None else objective + term
+    if objective is None:
+        raise DreamError(f"--layers names no layer; expected {FORMS}")
+    return objective
+
+
+def parse_weights(text, what):
+    """Read ``NAME:WEIGHT, NAME``: a list of (name, weight); a name may have colons itself.
+
+    Raises
+    ------
+    DreamError
+    """
+    found = []
+    for part in _parts(text):
+        name, colon, weight = part.rpartition(":")
+        number = _number(weight) if colon else None
+        if number == 0 or (number and not math.isfinite(number)):
+            raise DreamError(f"{what}: {part!r}: the weight is {weight}; expected {WEIGHTS}")
+        found.append((part, 1.0) if number is None else (name.strip(), number))
+    if not found:
+        raise DreamError(f"{what} is empty; expected NAME or NAME:WEIGHT, with commas between them")
+    return found
+
+
+def absolute_guides(text):
+    """Write guide pictures by their absolute paths."""
+    guides = parse_weights(text, "--guide")
+    return ", ".join(f"{os.path.abspath(path)}:{weight:g}" for path, weight in guides)
+
+
+def _parts(text):
+    """Split at the commas that are not within brackets."""
+    parts = re.split(r",(?![^\[]*\])", text)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _term(part, shapes):
+    match = _TERM.fullmatch(part)
+    weight = _number(match["weight"] or "1") if match else None
+    if weight is None:
+        raise DreamError(f"--layers: {part!r} cannot be read; expected {FORMS}")
+    if weight == 0 or not math.isfinite(weight):
+        raise DreamError(f"--layers: {part!r}: the weight is {weight:g}; expected {WEIGHTS}")
+    layer = match["layer"]
+    if layer not in shapes:
+        raise DreamError(
+            f"--layers: there is no layer {layer!r} to dream (all: --list-layers)"
+            f"{nearest(layer, shapes)}"
+        )
+    channels = None
+    if match["channels"] is not None:
+        channels = parse_channels(match["channels"], layer, shapes[layer][1], "--layers")
+    if match["x"]:
+        if match["mean"] or channels is None or len(channels) != 1:
+            raise DreamError(f"--layers: {part!r}: a neuron is LAYER[CHANNEL]@COLUMNxROW")
+        return weight * neuron(layer, channels[0], int(match["x"]), int(match["y"]))
+    return weight * (mean if match["mean"] else l2)(layer, channels)
+
+
+def parse_channels(text, layer, count, flag):
+    """Read ``12,47-50``: a list of channels of a layer that has `count` of them.
+
+    Raises
+    ------
+    DreamError
+        With the flag that the text was written after.
+    """
+    channels = []
+    for part in text.split(","):
+        ends = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
+        if not ends:
+            raise DreamError(
+                f"{flag}: channels [{text}] of {layer!r}: expected numbers and ranges, as 12,47-50"
+            )
+        first, last = int(ends[1]), int(ends[2] or ends[1])
+        if first > last or last >= count:
+            raise DreamError(
+                f"{flag}: layer {layer!r} has channels 0 to {count - 1}; there is no {part.strip()}"
+            )
+        channels += range(first, last + 1)
+    return list(dict.fromkeys(channels))

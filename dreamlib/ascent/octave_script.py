@@ -1,0 +1,196 @@
+"""Octave scripts: what a class is drawn by, as data, from TOML or JSON.
+
+A script is a list of octaves, each a table of the keys of `Octave`::
+
+    [[octave]]
+    iter_n = 120
+    start_sigma = 2.5
+    end_sigma = 0.8
+    start_step_size = 8
+    end_step_size = 8
+
+In JSON it is ``{"octave": [{...}, {...}]}`` or the list alone. The presets beside this module are
+such files.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from dreamlib.ascent.regularizers import MOST_SIGMA
+from dreamlib.config import without_duplicates
+from dreamlib.errors import DreamError, nearest, reading
+
+_SUFFIXES = (".toml", ".json")
+PRESETS = Path(__file__).resolve().parent / "presets"
+
+
+@dataclass(frozen=True)
+class Octave:
+    """How the picture is drawn at one size.
+
+    Attributes
+    ----------
+    iter_n : int
+        Steps that a pixel takes on average: a picture of twice the window's area takes twice as
+        many windows.
+    start_step_size, end_step_size : float
+        Mean change of a pixel in a step, in grey levels; it runs evenly from the one to the other.
+    start_sigma, end_sigma : float
+        Width of the Gaussian that the picture is blurred with after a step, in pixels; so too. 0
+        blurs nothing.
+    scale : float
+        Size of the picture relative to the octave before, at least 1.
+    jitter : int
+        In a direction in which the window is as large as the picture, where it can go nowhere, the
+        picture is rolled by up to so many pixels.
+    layer : str
+        Blob whose channels are drawn; "" for the model's class layer.
+    """
+
+    iter_n: int
+    start_step_size: float
+    end_step_size: float
+    start_sigma: float
+    end_sigma: float
+    scale: float = 1.0
+    jitter: int = 0
+    layer: str = ""
+
+    def at(self, progress):
+        """Step size and sigma after a share, 0 to 1, of the octave's steps."""
+        step_size = self.start_step_size + (self.end_step_size - self.start_step_size) * progress
+        return step_size, self.start_sigma + (self.end_sigma - self.start_sigma) * progress
+
+
+def load_script(name_or_path):
+    """Read a preset or a file.
+
+    Parameters
+    ----------
+    name_or_path : str
+        A name of `preset_names`, or a path that ends in .toml or .json.
+
+    Returns
+    -------
+    list of Octave
+
+    Raises
+    ------
+    DreamError
+        There is no such preset or file, or it holds something else than a script.
+    """
+    path = Path(name_or_path)
+    if not is_file(path):
+        path = PRESETS / f"{name_or_path}.toml"
+        if not path.is_file():
+            raise DreamError(
+                f"there is no preset {str(name_or_path)!r}; expected {', '.join(preset_names())} "
+                f"or a .toml or .json file{nearest(str(name_or_path), preset_names())}"
+            )
+    return check_script(_parse(path), str(path))
+
+
+def absolute_script(name_or_path):
+    """The same script, spelt so that a file can repeat it anywhere: a path becomes absolute."""
+    return str(Path(name_or_path).absolute()) if is_file(name_or_path) else str(name_or_path)
+
+
+def is_file(name_or_path):
+    """Tell whether a script is named by a path, not as a preset."""
+    return Path(name_or_path).suffix in _SUFFIXES
+
+
+def preset_names():
+    """Names of the presets (list of str)."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def _parse(path):
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        with reading():
+            text = path.read_text(encoding="utf-8")
+        # Through JSON, so that tomlkit's values, which remember their spelling, become plain ones.
+        text = json.dumps(tomlkit.parse(text)) if path.suffix == ".toml" else text
+        return json.loads(text, object_pairs_hook=without_duplicates)
+    except (ValueError, TypeError, TOMLKitError) as error:
+        raise DreamError(f"octave script {path} is malformed: {error}") from error
+
+
+def check_script(values, source="the octave script"):
+    """Make octaves of plain values.
+
+    Parameters
+    ----------
+    values : list of dict, or dict
+        The octaves' keys; or a dict whose only key is "octave", with that list.
+    source : str
+        Where they come from, for errors.
+
+    Returns
+    -------
+    list of Octave
+
+    Raises
+    ------
+    DreamError
+        Names octave and key.
+    """
+    if isinstance(values, dict) and set(values) == {"octave"}:
+        values = values["octave"]
+    tables = isinstance(values, list) and all(isinstance(table, dict) for table in values)
+    if not tables or not values:
+        raise DreamError(f"{source} holds no list of octaves; expected [[octave]] tables alone")
+    return [
+        _check_octave(table, f"{source}: octave {number}") for number, table in enumerate(values, 1)
+    ]
+
+
+def _check_octave(table, where):
+    missing = [field.name for field in fields(Octave)[:5] if field.name not in table]
+    for key, value in table.items():
+        if key not in _KEYS:
+            raise DreamError(
+                f"{where}: there is no key {key!r}{nearest(key, _KEYS)}; keys are "
+                f"{', '.join(_KEYS)}"
+            )
+        expected, fits = _KEYS[key]
+        if not fits(value):
+            raise DreamError(f"{where}: {key} is {value!r}; expected {expected}")
+    if missing:
+        raise DreamError(f"{where}: {', '.join(missing)} missing; write what it shall be")
+    return Octave(**table)
+
+
+def _number(lowest, highest):
+    def fits(value):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return number and lowest <= value <= highest
+
+    return f"a number from {lowest} to {highest}", fits
+
+
+def _whole(lowest, highest):
+    def fits(value):
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return whole and lowest <= value <= highest
+
+    return f"a whole number from {lowest} to {highest}", fits
+
+
+# key -> what is expected, and whether a value is that
+_KEYS = {
+    "iter_n": _whole(1, 100_000),
+    "start_step_size": _number(0, 1000),
+    "end_step_size": _number(0, 1000),
+    "start_sigma": _number(0, MOST_SIGMA),
+    "end_sigma": _number(0, MOST_SIGMA),
+    "scale": _number(1, 100),
+    "jitter": _whole(0, 100_000),
+    "layer": ("the name of a layer", lambda value: isinstance(value, str)),
+}

@@ -1,0 +1,122 @@
+"""Settings in files: TOML, JSON, and the pictures that a dream has made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from dreamlib.errors import DreamError
+from dreamlib.settings import BY_NAME, meant
+from dreamlib.util.atomic_write import written_whole
+
+CONFIGURATIONS = "a .toml file, a .json file or a dreamt picture"
+
+
+def to_toml(settings):
+    """Write settings as TOML, each with its help."""
+    import tomlkit
+
+    document = tomlkit.document()
+    document.add(
+        tomlkit.comment("settings of a dream; repeat it with: dream.py INPUT --config FILE")
+    )
+    for name, value in settings.recorded().items():
+        document.add(tomlkit.comment(BY_NAME[name].help))
+        document.add(name, value)
+    return tomlkit.dumps(document).rstrip() + "\n"
+
+
+def save_config(path, settings):
+    """Write a configuration file, TOML or JSON by its suffix.
+
+    Raises
+    ------
+    DreamError
+        Another suffix, or a place that cannot be written.
+    """
+    path = Path(path)
+    if path.suffix not in (".toml", ".json"):
+        raise DreamError(f"a configuration is saved as .toml or .json, not as {path.name!r}")
+    if path.suffix == ".toml":
+        text = to_toml(settings)
+    else:
+        text = json.dumps(settings.recorded(), indent=2) + "\n"
+    with written_whole(path) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
+
+
+def load_config(path):
+    """Read settings from a TOML or JSON file, or from a picture that carries them.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    dict
+        Checked values by name; only those that the file has.
+
+    Raises
+    ------
+    DreamError
+        Names the file and the key.
+    """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    path = Path(path)
+    if path.is_dir():
+        raise DreamError(f"configuration {path} is a folder; expected {CONFIGURATIONS}")
+    try:
+        if path.suffix == ".json":
+            text = path.read_text(encoding="utf-8")
+            values = json.loads(text, object_pairs_hook=without_duplicates)
+        elif path.suffix == ".toml":
+            values = _plain(tomlkit.parse(path.read_text(encoding="utf-8")))
+        else:
+            from dreamlib.imaging.images import FORMATS, read_settings_text
+
+            if path.suffix.lower() not in FORMATS:
+                raise DreamError(
+                    f"configuration {path} is of no known kind; expected {CONFIGURATIONS}"
+                )
+            values = _plain(tomlkit.parse(read_settings_text(str(path))))
+    except OSError as error:
+        raise DreamError(f"configuration {path} cannot be read: {error.strerror}") from error
+    except (ValueError, TOMLKitError) as error:
+        raise DreamError(f"configuration {path} is malformed: {error}") from error
+    if not isinstance(values, dict):
+        given = {list: "a list", str: "a text", type(None): "null"}.get(type(values), repr(values))
+        raise DreamError(
+            f"configuration {path} holds {given}; expected keys and values, as in "
+            f'{{"octaves": {BY_NAME["octaves"].default}}}'
+        )
+    checked = {}
+    for name, value in values.items():
+        if name not in BY_NAME:
+            raise DreamError(f"{path}: there is no setting {name!r}{meant(name)}")
+        checked[name] = BY_NAME[name].check(value, f"{path}: {name}", texts=False)
+    return checked
+
+
+def without_duplicates(pairs):
+    """Make a dict of a JSON object's pairs; a ValueError where a key is there twice."""
+    values = {}
+    for name, value in pairs:
+        if name in values:
+            raise ValueError(f"key {name!r} is there twice; keep one")
+        values[name] = value
+    return values
+
+
+def _plain(document):
+    """Turn tomlkit's values, which remember their spelling, into Python's own."""
+    plain = {}
+    for name, value in document.items():
+        for kind in (bool, int, float, str):
+            if isinstance(value, kind):
+                value = kind(value)
+                break
+        plain[str(name)] = value
+    return plain

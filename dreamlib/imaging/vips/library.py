@@ -1,0 +1,92 @@
+"""libvips itself: its import, its memory, its errors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import contextmanager
+
+from dreamlib.errors import DreamError
+
+#: libvips has buffers of the picture's width for every thread; more threads bring little here.
+THREADS = 4
+
+
+def libvips():
+    """Import pyvips, with libvips' memory limited.
+
+    Raises
+    ------
+    DreamError
+        It is not installed.
+    """
+    try:
+        import pyvips
+    except (ImportError, OSError) as error:  # OSError: pyvips is there, the library is not
+        raise DreamError(
+            f"pictures of this kind need libvips: pip install 'dreamlib[vips]' ({error})"
+        ) from error
+    limit_memory(pyvips)
+    return pyvips
+
+
+def limit_memory(pyvips):
+    """Keep libvips from holding on to results and files, and to a few threads.
+
+    The number of threads can be overruled by VIPS_CONCURRENCY in the environment.
+
+    Parameters
+    ----------
+    pyvips : module
+    """
+    pyvips.cache_set_max(0)
+    pyvips.cache_set_max_mem(0)
+    pyvips.cache_set_max_files(0)
+    if "VIPS_CONCURRENCY" not in os.environ:
+        pyvips.concurrency_set(min(THREADS, os.cpu_count() or 1))
+
+
+@contextmanager
+def interrupts_later():
+    """Hold Ctrl-C back until libvips has returned.
+
+    While libvips computes, Python runs only in its callbacks, which read files and report progress.
+    An exception that is raised there is lost, and the picture would seem to be truncated.
+    """
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(previous):
+        yield
+        return
+    held = []
+    signal.signal(signal.SIGINT, lambda *arguments: held.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        if held:
+            previous(*held[0])
+
+
+def reason(error):
+    """Return what libvips says of an error, in one line."""
+    return "; ".join(
+        dict.fromkeys(line.strip() for line in str(error).splitlines() if line.strip())
+    )
+
+
+def to_depth(image, format):
+    """Convert between 8 and 16 bits a channel: ``v * 257``, or ``v / 257`` rounded.
+
+    Parameters
+    ----------
+    image : pyvips.Image
+        Of 'uchar' or 'ushort'.
+    format : str
+        'uchar' or 'ushort'.
+    """
+    if image.format == format:
+        return image
+    if format == "ushort":
+        return image.linear(257, 0).cast("ushort")
+    return image.linear(1 / 257, 0).rint().cast("uchar")

@@ -1,0 +1,90 @@
+"""Pixels for libvips: an array, or a raw file of which little is in memory at a time."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dreamlib.errors import DreamError
+
+#: Bytes of a raw file that are read before they are unloaded from memory.
+RESIDENT = 1 << 24
+
+
+class RawFile(NamedTuple):
+    """Pixels in a file: rows of interleaved RGB in the machine's byte order, and nothing else."""
+
+    path: str
+    height: int
+    width: int
+    dtype: Any
+
+
+def load(vips, pixels):
+    """Give libvips pixels, without copying.
+
+    Parameters
+    ----------
+    vips : module
+        pyvips.
+    pixels : (H, W, 3) ndarray of uint8 or uint16, or RawFile
+
+    Returns
+    -------
+    pyvips.Image
+        To be kept until libvips has computed what is made of it: pyvips aborts the process when
+        the object that a callback was connected to is gone.
+
+    Raises
+    ------
+    DreamError
+        The raw file is not there, or not of this size.
+    """
+    raw = isinstance(pixels, RawFile)
+    height, width = (pixels.height, pixels.width) if raw else pixels.shape[:2]
+    format = {"uint8": "uchar", "uint16": "ushort"}[np.dtype(pixels.dtype).name]
+    if raw:
+        mapped = _map(pixels)
+        image = vips.Image.new_from_memory(mapped, width, height, 3, format)
+        _forget_what_is_read(image, mapped, RESIDENT // (3 * np.dtype(pixels.dtype).itemsize))
+        return image
+    if pixels.shape[2:] != (3,) or not pixels.flags.c_contiguous:
+        raise ValueError(f"expected a C-contiguous (H, W, 3) array, got {pixels.shape}")
+    return vips.Image.new_from_memory(pixels, width, height, 3, format)
+
+
+def _map(raw):
+    """Map a raw file into memory."""
+    dtype = np.dtype(raw.dtype)
+    expected = raw.height * raw.width * 3 * dtype.itemsize
+    try:
+        size = os.path.getsize(raw.path)
+        if size == expected:
+            with open(raw.path, "rb") as file:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise DreamError(f"{raw.path} cannot be read: {error}") from error
+    raise DreamError(
+        f"{raw.path} has {size} bytes; {raw.width}x{raw.height} pixels of {dtype} need {expected}"
+    )
+
+
+def _forget_what_is_read(image, mapped, every):
+    """Unload a mapped file from time to time while libvips computes from it.
+
+    libvips' own rawload keeps up to 20000 rows resident. What is unloaded too early is read again.
+    """
+    forgotten = 0
+
+    def progress(image, progress):
+        nonlocal forgotten
+        if progress.npels - forgotten >= every:
+            forgotten = progress.npels
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+    if hasattr(mmap, "MADV_DONTNEED"):
+        image.set_progress(True)
+        image.signal_connect("eval", progress)

@@ -1,0 +1,280 @@
+"""Large pictures in: opened without decoding, read by strips from top to bottom."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from dreamlib.errors import DreamError
+from dreamlib.imaging.images import _descriptive, open_header
+from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
+
+#: Rows that libvips computes at a time; strips are made of them, so that its scratch stays small.
+FETCH_ROWS = 16
+
+MM_PER_INCH = 25.4
+
+PHOTOMETRIC, YCBCR = 262, 6  # TIFF's tags, and their values
+COMPRESSION, JPEG = 259, 7
+
+
+@dataclass(frozen=True)
+class LargePicture:
+    """A picture in a file, not decoded; made by `open_picture`.
+
+    Attributes
+    ----------
+    path : str
+    width, height : int
+        Pixels, upright: EXIF's orientation is applied.
+    dtype : numpy dtype
+        uint8, or uint16 where the source has more than 8 bits.
+    has_alpha : bool
+    icc_profile, exif : bytes or None
+        The profile is None where the colours are converted. The EXIF's orientation is reset.
+    dpi : tuple or None
+    """
+
+    path: str
+    width: int
+    height: int
+    dtype: Any
+    has_alpha: bool
+    icc_profile: bytes | None = None
+    exif: bytes | None = None
+    dpi: tuple | None = None
+
+    def cropped(self, window):
+        """Return what goes around the dream of a part: all but the alpha."""
+        return replace(self, has_alpha=False)
+
+    def strips(self, rows):
+        """Decode the picture from top to bottom.
+
+        Parameters
+        ----------
+        rows : int
+            Height of a strip; the last may be lower.
+
+        Yields
+        ------
+        top : int
+        pixels : (h, W, 3) ndarray of `dtype`
+            RGB, the caller's own.
+
+        Raises
+        ------
+        DreamError
+            The file is broken, or has changed since it was opened.
+
+        Notes
+        -----
+        Memory holds some strips of the picture; only what is interlaced or progressive has to be
+        decoded as a whole. A picture that EXIF turns is decoded to a temporary file in TMPDIR.
+        """
+        if rows < 1:
+            raise ValueError(f"strips need at least one row, not {rows}")
+        vips = libvips()
+        try:
+            colours = split(self)[0]
+            # A region and not a crop for each strip: at the end of a crop libvips forgets the rows
+            # it has decoded ahead, and a file that is read in order cannot give them again.
+            region = vips.Region.new(colours)
+            for top in range(0, self.height, rows):
+                strip = np.empty((min(rows, self.height - top), self.width, 3), self.dtype)
+                for row in range(0, len(strip), FETCH_ROWS):
+                    part = strip[row : row + FETCH_ROWS]
+                    with interrupts_later():
+                        data = region.fetch(0, top + row, self.width, len(part))
+                    part[:] = np.frombuffer(data, self.dtype).reshape(part.shape)
+                yield top, strip
+        except vips.Error as error:
+            raise DreamError(
+                f"{self.path} cannot be read to its end, it may be truncated: {reason(error)}"
+            ) from error
+
+
+def open_picture(path):
+    """Open a picture of any size without decoding it.
+
+    Parameters
+    ----------
+    path : str
+        A file that libvips reads: PNG, JPEG, TIFF, WebP, GIF...
+
+    Returns
+    -------
+    LargePicture
+
+    Raises
+    ------
+    DreamError
+        There is no picture there, or one of colours that are not known; says why.
+    """
+    vips = libvips()
+    path = os.fspath(path)
+    size = _readable(path)
+    try:
+        image = _open(vips, path)
+        colours, alpha = _split(vips, path, image)
+        turned = image.get("orientation") > 4 if image.get_typeof("orientation") else False
+        keeps_profile = _kind(path, image) == "rgb" and image.get_typeof("icc-profile-data")
+        profile = bytes(image.get("icc-profile-data")) if keeps_profile else None
+    except vips.Error as error:
+        if not size:
+            raise DreamError(f"{path} is empty (0 bytes)") from error
+        raise DreamError(
+            f"{path} is no picture, or truncated, or of a format that libvips cannot read "
+            f"({size} bytes): {reason(error)}"
+        ) from error
+    dpi = (image.xres * MM_PER_INCH, image.yres * MM_PER_INCH)
+    return LargePicture(
+        path=path,
+        width=colours.width,
+        height=colours.height,
+        dtype=np.dtype(np.uint8 if colours.format == "uchar" else np.uint16),
+        has_alpha=alpha is not None,
+        icc_profile=profile,
+        exif=_exif(path),
+        # libvips says one pixel per millimetre where the file says nothing.
+        dpi=None if image.xres == image.yres == 1 else dpi[::-1] if turned else dpi,
+    )
+
+
+def _readable(path):
+    """Return a file's size; refuse what cannot be read at all."""
+    if os.path.isdir(path):
+        raise DreamError(f"{path} is a folder; name a picture in it")
+    try:
+        with open(path, "rb") as file:
+            return file.seek(0, os.SEEK_END)
+    except FileNotFoundError as error:
+        raise DreamError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise DreamError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _exif(path):
+    """EXIF as `dreamlib.imaging.images` keeps it, where Pillow knows the format."""
+    from PIL import UnidentifiedImageError
+
+    try:
+        with open_header(path) as header:
+            tags = getattr(header, "tag_v2", {})
+            if tags.get(PHOTOMETRIC) == YCBCR and tags.get(COMPRESSION) != JPEG:
+                # libvips would give luminance as red.
+                raise DreamError(f"{path} is a TIFF of YCbCr without JPEG; save it as RGB")
+            exif = _descriptive(header)
+            return exif.tobytes() if len(exif) else None
+    except UnidentifiedImageError:
+        return None  # colours that Pillow has no mode for, as floats of three channels
+
+
+def split(picture):
+    """Open a `LargePicture` again, as two images of libvips to be read once.
+
+    Returns
+    -------
+    colours : pyvips.Image
+        Upright, three bands of the picture's dtype.
+    alpha : pyvips.Image or None
+        One band of the same.
+    """
+    vips = libvips()
+    _readable(picture.path)
+    colours, alpha = _split(vips, picture.path, _open(vips, picture.path))
+    if (colours.width, colours.height) != (picture.width, picture.height):
+        raise DreamError(
+            f"{picture.path} has changed since it was opened: it was {picture.width}x"
+            f"{picture.height} pixels and is {colours.width}x{colours.height}"
+        )
+    return colours, alpha
+
+
+@interrupts_later()
+def _open(vips, path, access="sequential"):
+    # Read by Python: a name's brackets libvips would take for options, and a file that it opens
+    # itself it maps into memory as a whole.
+    file = os.open(path, os.O_RDONLY)
+    source = vips.SourceCustom()
+    source.on_read(partial(os.read, file))
+    source.on_seek(partial(os.lseek, file))
+    weakref.finalize(source, os.close, file)
+    return vips.Image.new_from_source(source, "", access=access, fail_on="error")
+
+
+@interrupts_later()
+def _split(vips, path, image):
+    """Turn an image upright, and its colours into RGB of 8 or 16 bits, without alpha."""
+    kind = _kind(path, image)
+    if image.get_typeof("orientation") and image.get("orientation") > 1:
+        image = _open(vips, path, "random").autorot()
+    if image.coding != "none":  # LAB in 32 bits
+        return image.colourspace("srgb"), None
+    count = {"grey": 1, "cmyk": 4}.get(kind, 3)
+    alpha = None
+    if image.bands > count:
+        alpha = _whole(path, image[count], count)
+        image = image.extract_band(0, n=count)
+    if kind in ("grey", "rgb"):
+        image = _whole(path, image, 0, count)
+    depth = "srgb" if image.format == "uchar" else "rgb16"
+    if kind == "rgb":
+        image = image.copy(interpretation=depth)
+    elif kind != "grey" or _profile_is_for(image, b"GRAY"):
+        image = _to_srgb(vips, image, depth)
+    else:
+        image = image.bandjoin([image, image]).copy(interpretation=depth)
+    return image, None if alpha is None else to_depth(alpha, image.format)
+
+
+def _kind(path, image):
+    """Sort what libvips knows of colours into 'grey', 'rgb', 'cmyk' and 'other'."""
+    if image.format in ("char", "complex", "dpcomplex"):
+        raise DreamError(
+            f"{path} has numbers of the type {image.format}; save it with 8 or 16 bits a channel"
+        )
+    if image.bands == 1 or (image.interpretation in ("b-w", "grey16") and image.bands == 2):
+        return "grey"
+    if image.interpretation in ("srgb", "rgb", "rgb16", "scrgb"):
+        return "rgb"
+    if image.interpretation in ("b-w", "grey16", "multiband"):
+        raise DreamError(
+            f"{path} has {image.bands} channels that are not said to be colours; save it as RGB"
+        )
+    return "cmyk" if image.interpretation == "cmyk" else "other"
+
+
+def _whole(path, image, first, count=1):
+    """Turn numbers of other types into 16 bits, scaled as `dreamlib.imaging.images` does."""
+    if image.format in ("uchar", "ushort"):
+        return image
+    if image.format in ("float", "double"):
+        # Seen in a pass of its own: this image can be read only once.
+        vips = libvips()
+        peak = _open(vips, path).extract_band(first, n=count).max()
+        image = image.linear(65535 if peak <= 1 else 257, 0).rint()
+    return image.cast("ushort")  # limits, and does not wrap
+
+
+def _profile_is_for(image, colours):
+    """Whether the embedded profile speaks of these colours, by the signature in its header."""
+    if not image.get_typeof("icc-profile-data"):
+        return False
+    return bytes(image.get("icc-profile-data"))[16:20] == colours
+
+
+def _to_srgb(vips, image, depth):
+    """Convert other colours by their profile, or by libvips' rule if they have none."""
+    if image.get_typeof("icc-profile-data"):
+        try:
+            bits = 8 if depth == "srgb" else 16
+            return image.icc_transform("srgb", embedded=True, depth=bits)
+        except vips.Error:
+            pass  # a profile that is not for these colours, or is broken: go on without it
+    return image.colourspace(depth)

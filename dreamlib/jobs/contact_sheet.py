@@ -1,0 +1,270 @@
+"""A sheet that shows what every layer of a network, or every channel of one, does to a picture.
+
+Each cell is a small dream of the picture. `contact_sheet` makes a sheet of any items with any net;
+`run` is the command's ``--contact-sheet``.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dreamlib.ascent.objectives import l2
+from dreamlib.config import to_toml
+from dreamlib.dream import deepdream
+from dreamlib.errors import DreamError
+from dreamlib.imaging import images, inplace
+from dreamlib.imaging import open_save as files
+from dreamlib.imaging.grid import Cell, draw_grid
+from dreamlib.imaging.resample import octave_sizes
+from dreamlib.jobs.sheet_items import Item, check_number, choose_items
+from dreamlib.models import engines
+from dreamlib.models.input_size import misfit
+from dreamlib.models.layers import dreamable_layers
+from dreamlib.models.zoo import absolute_name, find_model
+from dreamlib.util.profiling import phase
+from dreamlib.util.progress import Progress
+
+#: Longest side of a cell's picture.
+SIDE = 256
+
+#: What shows the character of low layers and of high ones in so small a picture; by the names of
+#: settings. Steep octaves give the high layers, whose patterns are large, something to begin with.
+DREAM = {"iterations": 10, "octaves": 4, "octave_scale": 1.5, "step_size": 2.0, "jitter": 16}
+
+DEAD = "no gradient reaches the picture: nothing in it makes this {} active"
+
+
+class Sheet(NamedTuple):
+    """A sheet, perhaps not of all that was wanted."""
+
+    pixels: np.ndarray  #: (H, W, 3) of uint8
+    cells: int  #: beside the undreamt picture
+    interrupted: bool  #: whether Ctrl-C ended it early
+
+
+class Result(NamedTuple):
+    """What became of a sheet that the command was asked for."""
+
+    path: Path
+    cells: int
+    settings: object
+    seconds: float
+    interrupted: bool
+    embedded: bool  #: whether the picture carries its settings
+
+
+class _Planned(NamedTuple):
+    item: Item
+    title: str
+    note: str
+    sizes: list  #: of the octaves that reach the layer, none where the picture does not
+    fault: str
+
+
+def contact_sheet(net, pixels, items, definition=None, heading="", quiet=False, seed=0, **dream):
+    """Dream a small picture in many ways and put the dreams side by side.
+
+    Parameters
+    ----------
+    net, pixels, items, definition, quiet, seed, **dream
+        See `small_dreams`.
+    heading : str
+
+    Returns
+    -------
+    Sheet
+        The undreamt picture is its first cell. After Ctrl-C it holds what was finished.
+
+    Raises
+    ------
+    DreamError
+        Too many items, or one that the net does not have.
+    """
+    check_number(len(items), "are asked for")
+    size = pixels.shape[:2]
+    cells = [Cell("undreamt", f"{size[1]} x {size[0]} pixels", pixels)]
+    cells += small_dreams(net, pixels, items, definition, quiet, seed, **dream)
+    grid = draw_grid(cells, size, heading)
+    return Sheet(grid, len(cells) - 1, len(cells) <= len(items))
+
+
+def small_dreams(net, pixels, items, definition=None, quiet=False, seed=0, **dream):
+    """Dream a small picture in many ways.
+
+    Parameters
+    ----------
+    net : caffe.Classifier
+    pixels : (H, W, 3) ndarray of uint8
+        As large as a cell: see `dreamlib.imaging.open_save.shrunken`.
+    items : list of Item
+        Layers, or channels of layers; see `choose_items`.
+    definition : caffe_pb2.NetParameter, optional
+        The net's prototxt, which tells what layers the picture reaches. Without it our engine finds
+        out by trying; real Caffe ends the process.
+    quiet : bool
+        Show no progress.
+    seed : int
+        Of the jitter, anew for every cell.
+    **dream
+        Other values for `DREAM`, and `clip`.
+
+    Yields
+    ------
+    Cell
+        One for each item, in order; those that are finished, after Ctrl-C. A layer that the picture
+        does not reach, or that gives no gradient, has a cell that says so.
+
+    Raises
+    ------
+    DreamError
+        An item that the net does not have.
+    """
+    dream = {**DREAM, **dream}
+    planned = _plan(net, items, pixels.shape[:2], definition, dream)
+    sizes = [octave for one in planned for octave in one.sizes]
+    with Progress(sizes, dream["iterations"], quiet, parts=("cell", len(planned))) as progress:
+        for index, one in enumerate(planned):
+            cell, finished = _dreamt(net, pixels, one, index, progress, seed, dream)
+            if finished:
+                yield cell
+            if progress.interrupted:
+                break
+
+
+def _plan(net, items, size, definition, dream):
+    """Settle titles, and on how many octaves each item can be dreamt."""
+    layers = {name: (kind, shape[1]) for name, kind, shape in dreamable_layers(net)}
+    reach = {}
+    planned = []
+    for item in items:
+        kind, channels = layers.get(item.layer, (None, 0))
+        if kind is None or not 0 <= (item.channel or 0) < channels:
+            raise DreamError(
+                f"{item} is not in the network; expected a layer of dreamable_layers(net) and one "
+                "of its channels, counted from 0"
+            )
+        if item.layer not in reach:
+            reach[item.layer] = _octaves(definition, item.layer, size, dream)
+        sizes, fault = reach[item.layer]
+        title, note = f"channel {item.channel}", item.layer
+        if item.channel is None:
+            title, note = item.layer, f"{kind}, {channels} channel{'s' * (channels != 1)}"
+        planned.append(_Planned(item, title, note, sizes, fault))
+    return planned
+
+
+def _octaves(definition, layer, size, dream):
+    """Return the sizes of as many octaves as reach a layer, and why there are none."""
+    fault = misfit(definition, layer, *size) if definition is not None else ""
+    if fault:
+        return [], f"not reached: {fault}"
+    sizes = octave_sizes(*size, dream["octaves"], dream["octave_scale"])
+    while definition is not None and any(misfit(definition, layer, *one) for one in sizes):
+        sizes = sizes[1:]
+    return sizes, ""
+
+
+def _dreamt(net, pixels, planned, index, progress, seed, dream):
+    """Dream one cell; return it and whether it was finished."""
+    cell = Cell(planned.title, planned.note, None, planned.fault)
+    if planned.fault:
+        return cell, True
+    layer, channel = planned.item
+    alive, steps = False, 0
+
+    def on_step(step):
+        nonlocal alive, steps
+        steps += 1
+        # After a first step with a gradient the picture is one that the layer answers to.
+        alive = alive or inplace.mean_abs(net.blobs["data"].diff[0]) > 0
+        return progress(step._replace(octave=index))
+
+    np.random.seed(seed)  # every cell is the same whatever is dreamt beside it
+    try:
+        dreamt = deepdream(
+            net, pixels, dream["iterations"], len(planned.sizes), dream["octave_scale"], layer,
+            dream.get("clip", True), on_step, step_size=dream["step_size"], jitter=dream["jitter"],
+            objective=l2(layer, None if channel is None else [channel]),
+        )  # fmt: skip
+    except DreamError as error:
+        return cell._replace(fault=str(error)), True
+    finished = steps == len(planned.sizes) * dream["iterations"]
+    if not alive:
+        return cell._replace(fault=DEAD.format("layer" if channel is None else "channel")), finished
+    return cell._replace(pixels=np.uint8(np.rint(np.clip(dreamt, 0, 255)))), finished
+
+
+def run(source, output, text, settings):
+    """Make a sheet from file to file.
+
+    Parameters
+    ----------
+    source : str
+        A picture file, or ``noise:WIDTHxHEIGHT``.
+    output : str or None
+        By default ``STEM_sheet.png`` in the current folder.
+    text : str
+        See `choose_items`.
+    settings : Settings
+        Those of `DREAM` that were not given are `DREAM`'s.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    DreamError
+    """
+    stem = "noise" if source.startswith("noise:") else Path(source).stem
+    output = str(output or f"{stem}_sheet.png")
+    images.check_output(output, source)
+    model = find_model(settings.model)
+    seed = settings.seed
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    phase("reading")
+    picture = files.open_picture(source, seed, output, settings.tiff)
+    if isinstance(picture, images.Noise):  # reduced it would be grey
+        scale = min(1, SIDE / max(picture.height, picture.width))
+        size = [max(1, round(length * scale)) for length in (picture.height, picture.width)]
+        picture = images.Noise(*size, seed)
+    phase("network")
+    net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
+    items = choose_items(net, model, text)
+    tuned = {name: value for name, value in DREAM.items() if name not in settings.given}
+    settings = settings.replace(
+        model=absolute_name(settings.model or model.name), engine=engines.engine_name(net),
+        end=None if items[0].channel is None else items[0].layer, seed=seed, **tuned,
+    )  # fmt: skip
+    dream = {name: getattr(settings, name) for name in (*DREAM, "clip")}
+    begin = time.monotonic()
+    sheet = contact_sheet(
+        net, files.shrunken(picture, SIDE), items, engines.read_definition(model, settings.engine),
+        _heading(model, items, dream), settings.quiet, seed, **dream,
+    )  # fmt: skip
+    seconds = time.monotonic() - begin
+    phase("writing")
+    early = "# ended early\n" if sheet.interrupted else ""
+    words = f"# contact sheet: {sheet.cells} small dreams, longest side {SIDE} pixels\n"
+    around = images.Picture(sheet.pixels, icc_profile=getattr(picture, "icc_profile", None))
+    embedded = files.save_picture(
+        output, sheet.pixels, early + words + to_toml(settings), around, settings.quality,
+        settings.tiff,
+    )  # fmt: skip
+    return Result(Path(output), sheet.cells, settings, seconds, sheet.interrupted, embedded)
+
+
+def _heading(model, items, dream):
+    first, last = items[0], items[-1]
+    what = f"{len(items)} layers of {model.name}"
+    if first.channel is not None:
+        what = f"{first.layer} of {model.name}, channels {first.channel} to {last.channel}"
+    return (
+        f"{what}: {dream['iterations']} steps on each of {dream['octaves']} octaves, "
+        f"{dream['step_size']:g} levels a step"
+    )

@@ -1,0 +1,75 @@
+"""The films that settings ask for, made of frames that are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dreamlib.dream import Step
+from dreamlib.errors import DreamError
+from dreamlib.settings import BY_NAME
+from dreamlib.util.profiling import phase
+from dreamlib.util.progress import Progress
+from dreamlib.video.films import assemble, check_film, find_frames
+
+#: Frames in a second, where nothing else is said.
+FPS = 12.5
+
+
+def wanted_films(settings, fps=FPS):
+    """Return the paths of the films that settings ask for; refuse what cannot be written."""
+    if settings.reverse and settings.boomerang:
+        raise DreamError("--boomerang runs both ways already; leave --reverse out")
+    films = []
+    for name, suffixes in (("gif", [".gif"]), ("webp", [".webp"]), ("mp4", [".mp4", ".webm"])):
+        path = getattr(settings, name)
+        if path is None:
+            continue
+        if Path(path).suffix.lower() not in suffixes:
+            raise DreamError(
+                f"{BY_NAME[name].flag} is {path!r}; expected a file that ends in "
+                f"{' or '.join(suffixes)}"
+            )
+        check_film(path, settings.fps or fps)
+        films.append(path)
+    return films
+
+
+def assemble_folder(folder, settings):
+    """Make films of the frames in a folder: the command's ``--assemble``.
+
+    Returns
+    -------
+    list of str, or None
+        The films; None where Ctrl-C ended it.
+    """
+    films = wanted_films(settings)
+    if not films:
+        raise DreamError(f"--assemble {folder}: name a film: --gif, --webp or --mp4 FILE")
+    return make_films(find_frames(folder), films, settings)
+
+
+def make_films(frames, films, settings):
+    """Assemble frames into films, with progress; None where Ctrl-C ended it."""
+    order = "reverse" if settings.reverse else "boomerang" if settings.boomerang else "forward"
+    shown = max(1, 2 * len(frames) - 2) if settings.boomerang else len(frames)
+    for film in films:
+        phase("film")
+        with writing(film, shown, settings) as progress:
+            whole = assemble(
+                frames, film, settings.fps or FPS, settings.loop, order, settings.quality,
+                counted_by(progress),
+            )  # fmt: skip
+        if not whole:
+            return None
+    return films
+
+
+def writing(film, frames, settings):
+    """Return the `Progress` of a film that is being written."""
+    parts = (f"{Path(film).name}: frame", frames)
+    return Progress([(1, 1)] * frames, 1, settings.quiet, parts=parts)
+
+
+def counted_by(progress):
+    """Return what `films.assemble` calls after each frame."""
+    return lambda number, of: progress(Step(number - 1, 0, "", (1, 1), 1))

@@ -1,0 +1,140 @@
+"""Settings that change over the frames of a film: ``--vary``.
+
+``NAME:FROM..TO`` runs evenly from the first frame to the last; ``NAME:LOW~HIGH/PERIOD`` swings from
+LOW to HIGH and back within PERIOD frames; ``NAME:A|B|C`` takes its values in turns. Several are
+separated by commas.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Callable, NamedTuple
+
+from dreamlib.ascent.objective_parser import absolute_guides
+from dreamlib.errors import DreamError, nearest
+from dreamlib.settings import BY_NAME
+
+FORMS = "NAME:FROM..TO, NAME:LOW~HIGH/PERIOD or NAME:A|B, as step_size:1.5..0.5"
+
+#: Settings of text that may take turns, beside all numbers of these groups.
+TEXTS = ("end", "layers", "target", "guide", "guide_layer", "smooth")
+GROUPS, CONSTANT = ("dream", "looks"), ("seed",)
+
+_NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
+
+
+class Variation(NamedTuple):
+    """One setting that changes."""
+
+    name: str
+    text: str  #: as it was written, without the name
+    value: Callable  #: of (frame, frames): what the setting is there
+
+
+def parse_variations(text):
+    """Read what ``--vary`` says.
+
+    Parameters
+    ----------
+    text : str or None
+
+    Returns
+    -------
+    list of Variation
+
+    Raises
+    ------
+    DreamError
+        Names the part that cannot be read, the setting, or the value that it cannot take.
+    """
+    if not text:
+        return []
+    names = "|".join(varying())
+    parts = re.split(rf",\s*(?=(?:{names}|{names.replace('_', '-')})\s*:)", text)
+    return [_variation(part.strip()) for part in parts]
+
+
+def absolute_variations(text):
+    """Write variations so that a file repeats them anywhere: guide pictures by absolute paths."""
+    return ", ".join(
+        f"{one.name}:{'|'.join(map(absolute_guides, one.text.split('|')))}"
+        if one.name == "guide"
+        else f"{one.name}:{one.text}"
+        for one in parse_variations(text)
+    )
+
+
+def settings_at(settings, variations, frame, frames):
+    """Return the settings of one frame.
+
+    Parameters
+    ----------
+    settings : Settings
+    variations : list of Variation
+    frame, frames : int
+        The frame's number, from 0, and how many there are.
+    """
+    if not variations:
+        return settings
+    return settings.replace(**{one.name: one.value(frame, frames) for one in variations})
+
+
+def varying():
+    """Names of the settings that may change."""
+    numbers = [knob.name for knob in BY_NAME.values()
+               if knob.kind in (int, float) and knob.group in GROUPS]  # fmt: skip
+    return [name for name in [*numbers, *TEXTS] if name not in CONSTANT]
+
+
+def _variation(part):
+    name, colon, text = part.partition(":")
+    name, text = name.strip().replace("-", "_"), text.strip()
+    if not colon or not text:
+        raise DreamError(f"--vary: {part!r} cannot be read; expected {FORMS}")
+    if name not in varying():
+        raise DreamError(
+            f"--vary: {name!r} is no setting that may change{nearest(name, varying())}; those are "
+            f"{', '.join(varying())}"
+        )
+    knob = BY_NAME[name]
+    if knob.kind is not str:
+        ramp = re.fullmatch(rf"{_NUMBER}\.\.{_NUMBER}", text)
+        swing = re.fullmatch(rf"{_NUMBER}~{_NUMBER}/(\d+)", text)
+        if ramp:
+            return Variation(name, text, _ramp(knob, *map(float, ramp.groups())))
+        if swing and int(swing[3]) > 1:
+            ends = float(swing[1]), float(swing[2])
+            return Variation(name, text, _swing(knob, *ends, int(swing[3])))
+    values = [knob.check(value.strip(), f"--vary: {name}") for value in text.split("|")]
+    if len(values) < 2:
+        raise DreamError(f"--vary: {part!r} does not change anything; expected {FORMS}")
+    return Variation(name, text, lambda frame, frames: values[frame % len(values)])
+
+
+def _ramp(knob, first, last):
+    _check_ends(knob, first, last)
+
+    def value(frame, frames):
+        return _rounded(knob, first + (last - first) * frame / max(1, frames - 1))
+
+    return value
+
+
+def _swing(knob, low, high, period):
+    _check_ends(knob, low, high)
+
+    def value(frame, frames):
+        share = (1 - math.cos(2 * math.pi * frame / period)) / 2
+        return _rounded(knob, low + (high - low) * share)
+
+    return value
+
+
+def _check_ends(knob, *ends):
+    for end in ends:
+        knob.check(end, f"--vary: {knob.name}")
+
+
+def _rounded(knob, value):
+    return round(value) if knob.kind is int else value

@@ -1,0 +1,88 @@
+"""What must be as it was when a dream is gone on with: its settings, and the files it is of."""
+
+from __future__ import annotations
+
+import os
+
+from dreamlib.ascent.objective_builder import numbered_targets
+from dreamlib.ascent.objective_parser import absolute_guides, parse_weights
+from dreamlib.ascent.octave_script import absolute_script, is_file
+from dreamlib.errors import DreamError
+from dreamlib.imaging import open_save as files
+from dreamlib.jobs.keyframes import absolute_variations, parse_variations
+from dreamlib.models.zoo import absolute_name, find_model
+from dreamlib.tiling.work_folder import fingerprint
+
+
+def resumed(settings, folder):
+    """Return the settings that the unfinished dream was begun with; refuse others."""
+    before = folder.record["settings"]
+    now = _spelt_as_recorded(settings, before)
+    changed = [
+        f"{name} was {before.get(name, 'left open')}, is now {now[name]}"
+        for name in sorted(settings.given & set(now))
+        if now[name] != before.get(name)
+    ]
+    if changed:
+        raise DreamError(
+            f"the dream in {folder.path} was begun with other settings: {'; '.join(changed)}. "
+            "Resume it with its own (none need be given), or begin anew in another --work-dir"
+        )
+    return settings.replace(**before)
+
+
+def _spelt_as_recorded(settings, before):
+    """Return the settings that make a dream, with paths and names as a record has them."""
+    now = settings.recorded()
+    spell = {
+        "model": absolute_name,
+        "mask": os.path.abspath,
+        "script": absolute_script,
+        "guide": absolute_guides,
+        "vary": absolute_variations,
+        "target": lambda text: numbered_targets(text, find_model(before["model"]), before["seed"]),
+    }
+    return {name: spell[name](value) if name in spell else value for name, value in now.items()}
+
+
+def refuse_changes(folder, record):
+    """Refuse to go on with a dream whose pictures or network are not what they were."""
+    for name, now in record["files"].items():
+        before = folder.record["files"][name]
+        if now != before:
+            raise DreamError(
+                f"{name} of the dream in {folder.path} has changed since it was begun: it was "
+                f"{_described(before)}, is now {_described(now)}. Bring it back, or begin anew in "
+                "another --work-dir"
+            )
+
+
+def fingerprints(source, model, settings):
+    """Return what identifies the files that a dream is made of, by what they are to it."""
+    noise = source.startswith("noise:")
+    prints = {
+        "the input picture": source if noise else fingerprint(source),
+        "the model's weights": fingerprint(model.weights),
+    }
+    guides = [settings.guide] if settings.guide else []
+    for one in parse_variations(settings.vary):
+        guides += one.text.split("|") if one.name == "guide" else []
+    pictures = [
+        (f"the guide picture {path}", path)
+        for text in guides
+        for path, _ in parse_weights(text, "--guide")
+    ]
+    if settings.mask:
+        pictures.append((f"the mask {settings.mask}", settings.mask))
+    if settings.script and is_file(settings.script):
+        prints["the octave script"] = fingerprint(settings.script)
+    for name, path in pictures:
+        files.open_picture(path, 0, "", "strip")  # refuses what is none, before there is a folder
+        prints[name] = fingerprint(path)
+    return prints
+
+
+def _described(print_of_file):
+    if isinstance(print_of_file, str):
+        return print_of_file
+    return f"{print_of_file['bytes']} bytes with SHA-256 {print_of_file['sha256'][:12]}..."

@@ -1,0 +1,70 @@
+"""Which layers of a network can be dreamt, and what to say of the others."""
+
+from __future__ import annotations
+
+from dreamlib.errors import DreamError, nearest
+
+#: Types that hold no activations of the picture, beside losses.
+NOT_DREAMT = ("Data", "DummyData", "HDF5Data", "HDF5Output", "ImageData", "Input", "MemoryData",
+              "Parameter", "Silence", "Split", "WindowData")  # fmt: skip
+#: Types through which Caffe passes no gradient down: nothing from the first of them on is dreamt.
+NO_GRADIENT = ("Accuracy", "ArgMax", "Threshold")
+TYPICAL = ("Convolution", "Concat", "Eltwise")  # worth suggesting
+
+
+def dreamable_layers(net):
+    """List the layers that can be dreamt: (name, type, shape of its blob) in the net's order.
+
+    The notebook's step wants a layer and a blob of one name, above the input, of more than one
+    number, and a gradient through all layers below.
+    """
+    found = []
+    for name, layer in zip(net._layer_names, net.layers):
+        if layer.type in NO_GRADIENT:
+            break
+        if name in net.blobs and layer.type not in NOT_DREAMT and not layer.type.endswith("Loss"):
+            shape = tuple(net.blobs[name].shape)
+            if len(shape) > 1:
+                found.append((name, layer.type, shape))
+    return found
+
+
+def check_layer(net, end, model):
+    """Refuse a layer that cannot be dreamt.
+
+    Raises
+    ------
+    DreamError
+        Names the nearest layers, or a few.
+    """
+    layers = dreamable_layers(net)
+    names = [name for name, _, _ in layers]
+    if end in names:
+        return
+    if not names:
+        raise DreamError(f"{model.prototxt} has no layer that can be dreamt; take another model")
+    typical = [name for name, kind, _ in layers if kind in TYPICAL] or names
+    if not end:
+        raise DreamError(
+            f"model {model.name} names no layer to dream; choose one with --end, for instance "
+            f"{typical[len(typical) // 2]!r} (all: --list-layers)"
+        )
+    why, advice = _why_not(net, end, model)
+    if advice not in names:
+        spread = dict.fromkeys(typical[len(typical) * quarter // 4] for quarter in (1, 2, 3))
+        some = f"; for instance {', '.join(map(repr, spread))}"
+        raise DreamError(f"{why} (all: --list-layers){nearest(end, names) or some}")
+    raise DreamError(f"{why}; use --end {advice}")
+
+
+def _why_not(net, end, model):
+    """Why a layer cannot be dreamt, and which to take instead (None where nobody knows)."""
+    if end not in net._layer_names:
+        return f"model {model.name} has no layer {end!r} to dream", None
+    made = list(net.top_names[end])
+    if made and end not in made:
+        if made[0] in net.bottom_names[end]:
+            return f"layer {end!r} works in place on {made[0]!r}", made[0]
+        return f"layer {end!r} writes blob {made[0]!r}; a dream needs both of one name", None
+    kind = net.layers[list(net._layer_names).index(end)].type
+    return f"layer {end!r} ({kind}) cannot be dreamt", None

@@ -1,0 +1,181 @@
+"""The picture being dreamt: rows of RGB pixels, in RAM or in a file, read and written by windows.
+
+Files are read and written, never mapped: mapped pages count as the process's resident memory, the
+kernel's page cache does not.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+
+import numpy as np
+
+from dreamlib.errors import DreamError, disk_trouble
+from dreamlib.imaging.window import WRAPS, Window, runs_of
+
+
+class Canvas:
+    """A picture of pixels ``(height, width, 3)``, RGB.
+
+    Parameters
+    ----------
+    height, width : int
+    dtype : {uint8, uint16, float32}
+    wrap : {'none', 'horizontal', 'both'}
+        What a window finds beyond the borders: see `WRAPS`.
+    path : str or Path, optional
+        Where the pixels lie, row by row, without a header; made if it is not there. In RAM by
+        default.
+
+    Raises
+    ------
+    DreamError
+        The file cannot be made, or is not of the canvas's size.
+    """
+
+    def __init__(self, height, width, dtype, wrap="none", path=None):
+        self.shape = (int(height), int(width), 3)
+        self.dtype = np.dtype(dtype)
+        self._row_bytes = int(width) * 3 * self.dtype.itemsize
+        self.wrap = wrap
+        self.path = None if path is None else os.fspath(path)
+        self._file, self._pixels = None, None
+        if path is None:
+            # Mapped, so that all of it goes back to the system when it is given up: malloc would
+            # keep it, and the next, larger canvas would not fit into the hole.
+            memory = mmap.mmap(-1, max(1, self.nbytes))
+            self._pixels = np.frombuffer(memory, self.dtype, self.nbytes // self.dtype.itemsize)
+            self._pixels = self._pixels.reshape(self.shape)
+            return
+        try:
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            size = os.fstat(self._file).st_size
+            if size == 0:
+                os.ftruncate(self._file, self.nbytes)
+        except OSError as error:
+            raise DreamError(f"{path} cannot be opened: {error.strerror}") from error
+        if size not in (0, self.nbytes):
+            os.close(self._file)
+            raise DreamError(f"{path} has {size} bytes, a canvas of {self} needs {self.nbytes}")
+
+    @classmethod
+    def of(cls, pixels, wrap="none"):
+        """Make a canvas of an array ``(height, width, 3)``, which is not copied."""
+        canvas = cls(0, 0, pixels.dtype, wrap)
+        canvas.shape, canvas._pixels = pixels.shape, pixels
+        return canvas
+
+    def __str__(self):
+        return f"{self.shape[1]} x {self.shape[0]} pixels of {self.dtype}"
+
+    @staticmethod
+    def bytes_of(height, width, dtype):
+        """Return the bytes of such a canvas."""
+        return height * width * 3 * np.dtype(dtype).itemsize
+
+    @property
+    def nbytes(self):
+        """Bytes of all pixels."""
+        return self.bytes_of(*self.shape[:2], self.dtype)
+
+    def read(self, window, out=None):
+        """Copy a window, mirrored or closed beyond the borders.
+
+        Parameters
+        ----------
+        window : Window
+        out : (window.height, window.width, 3) ndarray, optional
+            Written to and returned.
+
+        Returns
+        -------
+        ndarray of the canvas's dtype
+        """
+        if out is None:
+            out = np.empty((window.height, window.width, 3), self.dtype)
+        for rows, columns in self._parts(window):
+            self._get(rows, columns, out[rows.there, columns.there])
+        return out
+
+    def write(self, window, pixels):
+        """Put pixels into a window, which may pass a border only where the canvas is closed.
+
+        Parameters
+        ----------
+        window : Window
+        pixels : (window.height, window.width, 3) ndarray of the canvas's dtype
+        """
+        for start, length, side, closed in zip(
+            window[:2], window[2:], self.shape, WRAPS[self.wrap]
+        ):
+            if not closed and (start < 0 or start + length > side):
+                raise ValueError(f"{window} lies beyond a border of {self}")
+        for rows, columns in self._parts(window):
+            self._put(rows, columns, pixels[rows.there, columns.there])
+
+    def rows(self, top, bottom):
+        """Copy whole rows: an ndarray of (bottom - top, width, 3)."""
+        return self.read(Window(top, 0, bottom - top, self.shape[1]))
+
+    def array(self):
+        """The pixels themselves if they are in RAM, else a read-only map of the file."""
+        if self._pixels is not None:
+            return self._pixels
+        return np.memmap(self.path, self.dtype, "r", shape=self.shape)
+
+    def flush(self):
+        """Return when the pixels are safe from a power cut, as far as the file system tells."""
+        if self._file is not None:
+            try:
+                os.fsync(self._file)
+            except OSError as error:
+                raise disk_trouble(self.path, error) from error
+
+    def close(self):
+        """Give up the pixels, or the file, which stays."""
+        self._pixels = None
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _parts(self, window):
+        closed = WRAPS[self.wrap]
+        rows = list(runs_of(window.top, window.height, self.shape[0], closed[0]))
+        columns = list(runs_of(window.left, window.width, self.shape[1], closed[1]))
+        return ((row_run, column_run) for row_run in rows for column_run in columns)
+
+    def _get(self, rows, columns, out):
+        if self._pixels is not None:
+            out[:: rows.step, :: columns.step] = self._pixels[rows.here, columns.here]
+            return
+        offset, line = self._place(rows, columns)
+        for target in out[:: rows.step, :: columns.step]:
+            # Straight into its place where that is one piece of memory.
+            pixels = target if target.flags.c_contiguous else np.empty_like(target)
+            if os.preadv(self._file, [pixels], offset) != line:
+                raise DreamError(f"{self.path} has been cut short; the work folder is unusable")
+            if pixels is not target:
+                target[:] = pixels
+            offset += self._row_bytes
+
+    def _put(self, rows, columns, pixels):
+        if self._pixels is not None:
+            self._pixels[rows.here, columns.here] = pixels
+            return
+        offset, line = self._place(rows, columns)
+        data = memoryview(np.ascontiguousarray(pixels)).cast("B")
+        for start in range(0, len(data), line):
+            done = 0
+            while done < line:  # a write may be partial just before a disk is full
+                try:
+                    done += os.pwrite(self._file, data[start + done : start + line], offset + done)
+                except OSError as error:
+                    raise disk_trouble(self.path, error) from error
+            offset += self._row_bytes
+
+    def _place(self, rows, columns):
+        """Return where a rectangle begins in the file, and how many bytes each row of it has."""
+        pixel = 3 * self.dtype.itemsize
+        start = rows.here.start * self._row_bytes + columns.here.start * pixel
+        return start, (columns.here.stop - columns.here.start) * pixel

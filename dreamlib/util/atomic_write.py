@@ -1,0 +1,61 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from dreamlib.errors import DreamError
+
+
+@contextlib.contextmanager
+def replacing(path, suffix=""):
+    """Give a temporary path beside `path`, which becomes `path` once the block has ended well.
+
+    Parameters
+    ----------
+    path : str or Path
+        A link stays, and what it points to is written.
+    suffix : str
+        Of the temporary path, where it decides how is written; without one nobody takes it for
+        a finished file.
+
+    Yields
+    ------
+    str
+        Of an empty file; gone if the block raises.
+    """
+    target = Path(os.path.realpath(path))
+    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=suffix)
+    os.close(handle)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+@contextlib.contextmanager
+def written_whole(path):
+    """Do what `replacing` does, with the suffix of `path`, and say in words what goes wrong.
+
+    Raises
+    ------
+    DreamError
+        For every OSError of the block: disk full, folder not writable...
+    """
+    try:
+        with replacing(path, Path(path).suffix) as temporary:
+            yield temporary
+    except OSError as error:
+        raise DreamError(f"{path} cannot be written: {error}") from error
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

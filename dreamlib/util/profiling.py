@@ -1,0 +1,138 @@
+"""Time and peak memory of a dream's phases: what ``--profile`` prints.
+
+The program says where a phase begins, which costs nothing until somebody records. Memory is this
+process's resident memory, by the operating system's own count of its peak, which Linux lets a
+process set back; where that is not permitted the peaks are those since the start. For a GPU it is
+what PyTorch has allocated there. Worker processes (``--devices``) are not counted.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import re
+import sys
+import time
+
+_recorder = None
+
+
+def phase(name):
+    """Say that a phase begins here, and so the one before ends; one that returns goes on."""
+    if _recorder is not None:
+        _recorder.begin(name)
+
+
+@contextlib.contextmanager
+def recording():
+    """Record phases within the block.
+
+    Yields
+    ------
+    Recorder
+        Which has them all once the block has ended.
+    """
+    global _recorder
+    before, _recorder = _recorder, Recorder()
+    try:
+        _recorder.begin("start")
+        yield _recorder
+    finally:
+        _recorder.end()
+        _recorder = before
+
+
+class Recorder:
+    """Phases, in the order in which they first began.
+
+    Attributes
+    ----------
+    seconds : dict of str -> float
+        By phase.
+    peaks : dict of str -> int
+        Most resident memory in bytes.
+    gpu_peaks : dict of str -> int
+        Most memory allocated by PyTorch on GPUs; 0 for all without one.
+    exact : bool
+        Whether peaks are those of the phases; else of all until then.
+    """
+
+    def __init__(self):
+        self.seconds, self.peaks, self.gpu_peaks = {}, {}, {}
+        self.exact = True
+        self._name = None
+
+    def begin(self, name):
+        """End the phase that is under way, and begin one."""
+        self.end()
+        self._name, self._since = name, time.perf_counter()
+        self.exact = forget_peak() and self.exact
+        for cuda, gpu in _gpus():
+            cuda.reset_peak_memory_stats(gpu)
+
+    def end(self):
+        """End the phase that is under way, if there is one."""
+        if self._name is None:
+            return
+        on_gpu = 0
+        for cuda, gpu in _gpus():
+            cuda.synchronize(gpu)  # what was asked of it belongs to the phase that asked
+            on_gpu += cuda.max_memory_allocated(gpu)
+        name, self._name = self._name, None
+        taken = time.perf_counter() - self._since
+        self.seconds[name] = self.seconds.get(name, 0) + taken
+        self.peaks[name] = max(self.peaks.get(name, 0), peak_memory())
+        self.gpu_peaks[name] = max(self.gpu_peaks.get(name, 0), on_gpu)
+
+    def table(self):
+        """Write the phases as aligned columns, with a line for all of them."""
+        on_gpu = any(self.gpu_peaks.values())
+        rows = [(name, self.seconds[name], self.peaks[name], self.gpu_peaks[name])
+                for name in self.seconds]  # fmt: skip
+        rows.append(
+            ("all", sum(self.seconds.values()), max(self.peaks.values()),
+             max(self.gpu_peaks.values()))
+        )  # fmt: skip
+        width = max(len(row[0]) for row in rows)
+        peak = "peak, MiB" if self.exact else "peak since the start, MiB"
+        lines = [f"{'phase':{width}}  {'seconds':>8}  {peak}" + "  GPU peak, MiB" * on_gpu]
+        for name, seconds, most, gpu in rows:
+            line = f"{name:{width}}  {seconds:8.2f}  {most / 2**20:{len(peak)}.0f}"
+            lines.append(line + f"  {gpu / 2**20:13.0f}" * on_gpu)
+        return "\n".join(lines)
+
+
+def forget_peak():
+    """Let the count of this process's peak memory begin anew; return whether that was possible."""
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+    except OSError:
+        return False
+    return True
+
+
+def peak_memory():
+    """Return this process's peak resident memory in bytes, since `forget_peak` if that worked."""
+    try:
+        with open("/proc/self/status") as file:
+            return int(re.search(r"VmHWM:\s*(\d+) kB", file.read()).group(1)) * 1024
+    except OSError:  # no Linux
+        import resource
+
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else most * 1024
+
+
+def _gpus():
+    """List the GPUs in use, as (PyTorch's module for them, number)."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return []
+    cuda = torch.cuda
+    return [(cuda, gpu) for gpu in range(cuda.device_count()) if cuda.memory_reserved(gpu)]
+
+
+def profile(function):
+    """Hand `function` to memory_profiler if that runs the program, else return it as it is."""
+    return getattr(builtins, "profile", lambda same: same)(function)

@@ -1,0 +1,201 @@
+"""Clips: read frame by frame, and written again from dreamt frames, with their sound.
+
+A clip of variable frame rate is read at a constant one, so that frames stay with the sound.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+
+from dreamlib.errors import DreamError
+from dreamlib.video import ffmpeg
+from dreamlib.video.films import assemble
+
+#: Codecs of sound that a container takes as they are, and the one for all others.
+SOUND = {
+    ".mp4": ({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}, "aac"),
+    ".webm": ({"opus", "vorbis"}, "libopus"),
+}
+
+
+@dataclass
+class Clip:
+    """A clip, as it is shown: turned upright, at a constant frame rate.
+
+    Attributes
+    ----------
+    path : Path
+    size : tuple of int
+        Height and width in pixels.
+    fps : Fraction
+        Frames in a second.
+    aspect : Fraction
+        Width of a pixel by its height.
+    sounds : tuple of str
+        The codec of each stream of sound.
+    """
+
+    path: Path
+    size: tuple
+    fps: Fraction
+    aspect: Fraction
+    sounds: tuple
+
+    @property
+    def has_sound(self):
+        """Whether there is any."""
+        return bool(self.sounds)
+
+    @cached_property
+    def frames(self):
+        """How many there are, counted by decoding the clip once: what headers say is an estimate.
+
+        Raises
+        ------
+        DreamError
+            The clip cannot be decoded, or has none.
+        """
+        arguments = ["-nostats", "-progress", "pipe:1", "-i", ffmpeg.source(self.path)]
+        arguments += ["-map", "0:V:0", "-vf", self._filters, "-f", "null", "-"]
+        output, _ = ffmpeg.say(arguments, self.path)
+        counts = re.findall(rb"^frame=\s*(\d+)", output, re.MULTILINE)
+        if not counts or not int(counts[-1]):
+            raise DreamError(f"{self.path} has no frames; is it whole?")
+        return int(counts[-1])
+
+    @property
+    def duration(self):
+        """In seconds."""
+        return float(self.frames / self.fps)
+
+    @property
+    def _filters(self):
+        # From time zero on, where the sound begins; a late first frame is shown from there.
+        return f"fps={self.fps}:start_time=0"
+
+    def frames_from(self, start=0):
+        """Read the frames one by one.
+
+        Parameters
+        ----------
+        start : int
+            Number of the first one wanted. Those before it are decoded too: each frame is the same
+            wherever reading begins, which seeking does not promise.
+
+        Yields
+        ------
+        (H, W, 3) ndarray of uint8
+            RGB, a new one each time.
+
+        Raises
+        ------
+        DreamError
+            The clip cannot be read to its end.
+        """
+        filters = self._filters
+        if start:
+            filters += f",trim=start_frame={start},setpts=PTS-STARTPTS"
+        return ffmpeg.decoder(self.path, filters, *self.size)
+
+
+def open_clip(path):
+    """Open a clip: anything that ffmpeg reads.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Clip
+
+    Raises
+    ------
+    DreamError
+        There is no clip there, or no ffmpeg; says why.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DreamError(
+            f"{path} is a folder; name a clip in it"
+            if path.is_dir()
+            else f"{path}: there is no such file"
+        )
+    # One frame in a format whose header says size, rate and shape of the pixels exactly.
+    arguments = ["-i", ffmpeg.source(path), "-map", "0:V:0", "-frames:v", "1"]
+    arguments += ["-pix_fmt", "yuv444p", "-f", "yuv4mpegpipe", "pipe:1"]
+    output, said = ffmpeg.say(arguments, path)
+    header = output.split(b"\n", 1)[0].decode("ascii", "replace")
+    fields = {field[0]: field[1:] for field in header.split()[1:]}
+    if not header.startswith("YUV4MPEG2 ") or not {"H", "W", "F"} <= fields.keys():
+        raise DreamError(f"{path} has no frames: {ffmpeg.last_words(said)}")
+    described = said.split("Output #0")[0]
+    return Clip(
+        path,
+        (int(fields["H"]), int(fields["W"])),
+        _rate(Fraction(fields["F"].replace(":", "/")), described),
+        _aspect(fields.get("A", "1:1")),
+        tuple(re.findall(r"Stream #0:\d+.*?: Audio: (\w+)", described)),
+    )
+
+
+def _rate(finest, described):
+    """Choose the frame rate: the finest that fits all time stamps, or the mean where it is less.
+
+    Time stamps of variable rate, in milliseconds say, fit only a rate of a thousand.
+    """
+    match = re.search(r"Stream #0:\d+.*?: Video: .*?, ([\d.]+) fps", described)
+    if not match or not float(match.group(1)) or finest < 1.5 * float(match.group(1)):
+        return finest
+    mean = float(match.group(1))  # to two decimals: television's rates are 1000/1001 of whole ones
+    whole = round(mean * 1.001)
+    if abs(mean - whole / 1.001) < 0.006 and whole % 6 == 0:
+        return Fraction(whole * 1000, 1001)
+    return Fraction(match.group(1))
+
+
+def _aspect(text):
+    width, height = (int(part) for part in text.split(":"))
+    return Fraction(width, height) if width and height else Fraction(1)
+
+
+def mux(frames, out, clip, quality=90, on_frame=None):
+    """Write a film of dreamt frames with a clip's frame rate and sound, whole or not at all.
+
+    Sound is copied; where the container cannot hold its codec it is encoded anew. GIF and WebP are
+    silent.
+
+    Parameters
+    ----------
+    frames : iterable of path
+        Pictures of one size, in order.
+    out : str or Path
+    clip : Clip
+    quality, on_frame
+        As in `films.assemble`.
+
+    Returns
+    -------
+    bool
+        False if `on_frame` ended it: then nothing is written.
+
+    Raises
+    ------
+    DreamError
+        See `films.assemble`.
+    """
+    suffix = Path(out).suffix.lower()
+    sound = []
+    if clip.has_sound and suffix in SOUND:
+        taken, otherwise = SOUND[suffix]
+        sound += ["-i", ffmpeg.source(clip.path), "-map", "0:v", "-map", "1:a"]
+        for index, codec in enumerate(clip.sounds):
+            sound += [f"-c:a:{index}", "copy" if codec in taken else otherwise]
+        sound += ["-map_metadata", "1"]
+    return assemble(
+        frames, out, clip.fps, quality=quality, on_frame=on_frame, sound=sound, aspect=clip.aspect
+    )

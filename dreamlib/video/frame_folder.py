@@ -1,0 +1,164 @@
+"""A folder of numbered frames, ``0000.png`` onwards, and what is needed to go on with them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from dreamlib.errors import DreamError, reading
+from dreamlib.imaging.images import Picture, save_picture
+from dreamlib.util.atomic_write import written_whole
+from dreamlib.util.profiling import phase
+from dreamlib.video.films import is_frame
+
+#: Beside the frames: what the film is made of, and the last frame as it was before it was rounded.
+OWN, JOURNAL, LAST = ".film", "journal.json", "last.npz"
+
+
+class FrameFolder:
+    """A folder of frames.
+
+    Parameters
+    ----------
+    path : str or Path
+        Made by `begin`, if it is not there.
+    suffix : str
+        Of the frames, as ".png".
+    resume : bool
+        Go on with the frames that are there.
+
+    Attributes
+    ----------
+    path : Path
+    record : dict or None
+        What the frames were begun with; None for a new reel.
+
+    Raises
+    ------
+    DreamError
+        There are frames already and none are to be gone on with; or the other way round.
+    """
+
+    def __init__(self, path, suffix=".png", resume=False):
+        self.path, self._suffix = Path(path), suffix
+        self.record = None
+        if resume:
+            self.record = self._read_journal()
+            self._suffix = self.record["suffix"]
+            return
+        if self.path.exists() and not self.path.is_dir():
+            raise DreamError(f"{path} is a file; frames go into a folder: name another OUTPUT")
+        there = self._pictures()
+        if there:
+            raise DreamError(
+                f"{path} holds frames already, {there[0].name} for one; go on with them by "
+                "--resume, or name another OUTPUT"
+            )
+        folder = self.path if self.path.exists() else self.path.absolute().parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise DreamError(f"{path}: the folder {folder} is not there or not writable")
+
+    def _pictures(self):
+        """List the pictures that are there with numbers for names, of whatever film."""
+        if not self.path.is_dir():
+            return []
+        with reading():
+            return sorted(path for path in self.path.iterdir() if is_frame(path))
+
+    def _read_journal(self):
+        try:
+            return json.loads((self.path / OWN / JOURNAL).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise DreamError(
+                f"{self.path} holds no unfinished film; begin one without --resume"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise DreamError(
+                f"{self.path / OWN / JOURNAL} cannot be read: {error}; begin anew in another folder"
+            ) from error
+
+    def begin(self, record):
+        """Make the folder, and note what the frames are made of: a dict for `json`."""
+        try:
+            (self.path / OWN).mkdir(parents=True, exist_ok=True)
+            (self.path / OWN / LAST).unlink(missing_ok=True)
+        except OSError as error:
+            raise DreamError(f"{self.path} cannot be made: {error.strerror}") from error
+        self.note({**record, "suffix": self._suffix})
+
+    def note(self, record):
+        """Replace the record, which is then `record`."""
+        self.record = record
+        with written_whole(self.path / OWN / JOURNAL) as temporary:
+            Path(temporary).write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+    def whole(self):
+        """Count the frames that are there without a gap."""
+        number = 0
+        while self._frame(number).exists():
+            number += 1
+        return number
+
+    def frames(self):
+        """List the paths of the frames that are there without a gap."""
+        return [self._frame(number) for number in range(self.whole())]
+
+    def add(self, number, levels, text, icc_profile=None, quality=95):
+        """Write a frame.
+
+        Parameters
+        ----------
+        number : int
+        levels : (H, W, 3) ndarray of float32
+            0 to 255; rounded. Not changed.
+        text : str
+            Settings that go into the file.
+        icc_profile : bytes, optional
+        quality : int
+            Of JPEG and WebP.
+        """
+        phase("writing")
+        like = Picture(levels, icc_profile=icc_profile)
+        with _telling_the_way_on():
+            save_picture(self._frame(number), levels, text, like, quality)
+
+    def keep(self, number, levels):
+        """Keep a frame as it is, with more than 8 bits, to go on from."""
+        with _telling_the_way_on(), written_whole(self.path / OWN / LAST) as temporary:
+            np.savez(temporary, number=number, levels=levels)
+
+    def last(self):
+        """Return number and levels of the frame that was kept; (-1, None) where there is none.
+
+        Raises
+        ------
+        DreamError
+            A frame up to it is missing.
+        """
+        path = self.path / OWN / LAST
+        if not path.exists():
+            return -1, None
+        with np.load(path) as held:
+            number, levels = int(held["number"]), held["levels"]
+        if self.whole() <= number:
+            raise DreamError(
+                f"{self._frame(self.whole())} is missing, and frames up to {number} were dreamt; "
+                "bring it back, or begin anew in another folder"
+            )
+        return number, levels
+
+    def _frame(self, number):
+        return self.path / f"{number:04d}{self._suffix}"
+
+
+@contextlib.contextmanager
+def _telling_the_way_on():
+    """Add to an error that the frames before it are kept."""
+    try:
+        yield
+    except DreamError as error:
+        raise DreamError(f"{error}; mend that, then go on with --resume") from error

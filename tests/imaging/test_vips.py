@@ -1,0 +1,633 @@
+"""Large pictures: what goes in and out through libvips, in bounded memory."""
+
+import builtins
+import io
+import os
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import xml.etree.ElementTree
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, ImageOps
+
+from dreamlib.errors import DreamError
+from dreamlib.imaging.images import load_picture, read_settings_text
+from dreamlib.imaging.vips import (
+    RawFile,
+    check_size,
+    deep_zoom,
+    open_picture,
+    save_picture,
+    writing,
+)
+from dreamlib.imaging.vips.tifftags import add_texts
+from dreamlib.imaging.window import Window
+
+pyvips = pytest.importorskip("pyvips")
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+TEXT = 'model = "größe"\noctaves = 3\n'
+ARTIST, MAKER = 0x013B, 0x010F
+SUFFIXES = [".png", ".jpg", ".webp", ".tif"]
+
+
+def noise(height=37, width=53, bands=3, dtype=np.uint8, seed=0):
+    top = np.iinfo(dtype).max
+    shape = (height, width, bands)
+    return np.random.RandomState(seed).randint(0, top + 1, shape).astype(dtype)
+
+
+def smooth(height=64, width=96, dtype=np.uint8):
+    """Colours that JPEG hardly changes."""
+    rows, columns = np.mgrid[:height, :width]
+    rows, columns = rows * 120 // height, columns * 120 // width
+    pixels = np.dstack([rows * 2, columns * 2, rows + columns])
+    return (pixels * (257 if dtype == np.uint16 else 1)).astype(dtype)
+
+
+def saved(image, path, **options):
+    image.save(path, **options)
+    return str(path)
+
+
+def vips_saved(pixels, path, **options):
+    """Save with libvips itself: Pillow has no 16 bits of several channels."""
+    kind = "rgb16" if pixels.dtype == np.uint16 else "srgb"
+    image = pyvips.Image.new_from_array(pixels).copy(interpretation=kind)
+    image.write_to_file(str(path), **options)
+    return str(path)
+
+
+def decoded(path, rows=16):
+    return np.concatenate([strip for _, strip in open_picture(path).strips(rows)])
+
+
+def alpha_of(path):
+    image = pyvips.Image.new_from_file(path)
+    return image[image.bands - 1].numpy().reshape(image.height, image.width)
+
+
+def rich(folder, alpha=True, dtype=np.uint8, pixels=None):
+    """A picture with all that goes around a dream."""
+    pixels = smooth(dtype=dtype) if pixels is None else pixels
+    if alpha:
+        pixels = np.dstack([pixels, smooth(*pixels.shape[:2], dtype=dtype)[..., 2]])
+    exif = Image.Exif()
+    exif[MAKER], exif[ARTIST] = "maker", "an artist (a, b)"
+    image = pyvips.Image.new_from_array(pixels)
+    image = image.copy(interpretation="rgb16" if dtype == np.uint16 else "srgb", xres=6, yres=6)
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", SRGB)
+    image.set_type(pyvips.GValue.blob_type, "exif-data", exif.tobytes())
+    image.pngsave(os.path.join(folder, "rich.png"))
+    return open_picture(os.path.join(folder, "rich.png"))
+
+
+@contextmanager
+def files_of_at_most(size):
+    """Let every write beyond this many bytes of a file fail, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+# In.
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1"])
+def test_pixels_agree_with_pillow(tmp_path, suffix, mode):
+    image = Image.fromarray(noise()).convert(mode)
+    if mode in ("RGBA", "LA"):
+        image.putalpha(Image.fromarray(noise(seed=1)[..., 0]))
+    path = saved(image, tmp_path / f"picture{suffix}")
+    picture = open_picture(path)
+    assert (picture.width, picture.height) == image.size
+    assert picture.dtype == np.uint8
+    assert picture.has_alpha is (mode in ("RGBA", "LA"))
+    assert np.array_equal(decoded(path), load_picture(path).pixels)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_stay_sixteen(tmp_path, suffix):
+    pixels = noise(dtype=np.uint16)
+    path = vips_saved(pixels, tmp_path / f"deep{suffix}")
+    assert open_picture(path).dtype == np.uint16
+    assert np.array_equal(decoded(path), pixels)
+
+
+@pytest.mark.parametrize("top", [1.0, 255.0])
+def test_floats_are_scaled_by_their_range(tmp_path, top):
+    values = np.linspace(0, top, 12, dtype=np.float32).reshape(3, 4)
+    path = saved(Image.fromarray(values), tmp_path / "float.tif")
+    pixels = decoded(path)
+    assert pixels.dtype == np.uint16
+    assert np.abs(pixels[..., 1] / 257 - values * (255 / top)).max() < 0.01
+
+
+def test_whole_numbers_of_32_bits_are_taken_for_16_and_limited(tmp_path):
+    values = np.int32([[0, 300], [65535, 70000]])
+    path = saved(Image.fromarray(values), tmp_path / "long.tif")
+    assert decoded(path)[..., 0].tolist() == [[0, 300], [65535, 65535]]
+
+
+def test_cmyk_becomes_rgb(tmp_path):
+    image = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    path = saved(image, tmp_path / "cmyk.tif")
+    red, green, blue = decoded(path)[0, 0]
+    assert red > 180
+    assert max(green, blue) < 60
+    assert not open_picture(path).has_alpha
+
+
+def test_a_profile_of_grey_is_used_up(tmp_path):
+    path = saved(Image.new("L", (4, 4), 90), tmp_path / "grey.png", icc_profile=SRGB)
+    assert open_picture(path).icc_profile is None
+
+
+def test_a_profile_of_rgb_leaves_colours_alone(tmp_path):
+    path = saved(Image.fromarray(noise()), tmp_path / "p.png", icc_profile=SRGB)
+    assert open_picture(path).icc_profile == SRGB
+    assert np.array_equal(decoded(path), noise())
+
+
+def test_ycbcr_that_libvips_takes_for_rgb_is_refused(tmp_path):
+    path = saved(Image.fromarray(smooth()).convert("YCbCr"), tmp_path / "ycc.tif")
+    with pytest.raises(DreamError, match="YCbCr"):
+        open_picture(path)
+
+
+def test_channels_that_are_no_colours_are_refused(tmp_path):
+    image = pyvips.Image.new_from_array(noise(bands=5)).copy(interpretation="b-w")
+    image.tiffsave(str(tmp_path / "five.tif"))
+    with pytest.raises(DreamError, match="5 channels"):
+        open_picture(str(tmp_path / "five.tif"))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_exifs_orientation_is_applied_and_reset(tmp_path, orientation, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[MAKER] = "maker"
+    options = {"exif": exif.tobytes(), "dpi": (100, 200)}
+    path = saved(Image.fromarray(smooth()), tmp_path / f"turned{suffix}", **options)
+    picture = open_picture(path)
+    with Image.open(path) as image:
+        upright = np.asarray(ImageOps.exif_transpose(image)).astype(int)
+    pixels = decoded(path)
+    assert pixels.shape == (picture.height, picture.width, 3) == upright.shape
+    assert np.abs(pixels - upright).max() <= (3 if suffix == ".jpg" else 0)
+    again = Image.Exif()
+    again.load(picture.exif)
+    assert 0x0112 not in again
+    assert again[MAKER] == "maker"
+    assert picture.dpi == pytest.approx((200, 100) if orientation > 4 else (100, 200), rel=0.01)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """One picture laid out in different ways."""
+    folder = tmp_path_factory.mktemp("layouts")
+    pixels = noise(300, 200)
+    layouts = {
+        "strip.tif": {"compression": "deflate", "predictor": "horizontal"},
+        "tile.tif": {"tile": True, "tile_width": 64, "tile_height": 64},
+        "pyramid.tif": {"tile": True, "pyramid": True, "compression": "lzw"},
+        "plain.png": {},
+        "interlaced.png": {"interlace": True},
+        "lossless.webp": {"lossless": True},
+    }
+    return pixels, [vips_saved(pixels, folder / name, **how) for name, how in layouts.items()]
+
+
+@settings(max_examples=60, deadline=None)
+@given(which=st.integers(0, 5), rows=st.integers(1, 320))
+def test_strips_cover_every_row_once(pictures, which, rows):
+    pixels, paths = pictures
+    following = 0
+    for top, strip in open_picture(paths[which]).strips(rows):
+        assert top == following
+        assert np.array_equal(strip, pixels[top : top + rows])
+        following += len(strip)
+    assert following == len(pixels)
+
+
+def test_a_picture_can_be_read_twice(tmp_path):
+    path = saved(Image.fromarray(noise()), tmp_path / "p.png")
+    picture = open_picture(path)
+    first, second = ([s for _, s in picture.strips(10)] for _ in range(2))
+    assert np.array_equal(np.concatenate(first), np.concatenate(second))
+
+
+def test_a_path_with_brackets_is_a_path(tmp_path):
+    folder = tmp_path / "run[1]"
+    folder.mkdir()
+    source = vips_saved(noise(), tmp_path / "plain.png")
+    os.rename(source, folder / "in[page=2].png")
+    picture = open_picture(str(folder / "in[page=2].png"))
+    for name in ("out[Q=1].png", "out.tif", "a.b[1].dzi"):
+        save_picture(str(folder / name), noise(), TEXT, picture)
+        assert (folder / name).exists()
+
+
+def broken(kind, folder):
+    """Bytes of a file that is no whole picture."""
+    pixels = noise(200, 200)
+    if kind == "empty":
+        return b""
+    if kind == "text":
+        return b"this is no picture"
+    path = vips_saved(pixels, folder / f"whole.{kind}")
+    with open(path, "rb") as file:
+        data = file.read()
+    os.unlink(path)
+    return data[: len(data) // 2]
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "png", "jpg", "tif", "webp"])
+def test_what_is_no_whole_picture_is_refused_by_name(tmp_path, kind):
+    path = tmp_path / "broken.png"
+    path.write_bytes(broken(kind, tmp_path))
+    with pytest.raises(DreamError, match=r"broken\.png"):
+        decoded(str(path))
+
+
+def test_a_tiff_cut_behind_its_header_is_refused_while_reading(tmp_path):
+    buffer = io.BytesIO()
+    Image.fromarray(noise(200, 200)).save(buffer, "TIFF")  # Pillow writes the directory first
+    path = tmp_path / "cut.tif"
+    path.write_bytes(buffer.getvalue()[: len(buffer.getvalue()) // 2])
+    strips = open_picture(str(path)).strips(20)
+    assert next(strips)[0] == 0
+    with pytest.raises(DreamError, match=r"cut\.tif cannot be read to its end"):
+        list(strips)
+
+
+@pytest.mark.parametrize("name", ["none.png", "."])
+def test_a_missing_file_and_a_folder_are_refused(tmp_path, name):
+    with pytest.raises(DreamError, match=r"no such file|folder"):
+        open_picture(str(tmp_path / name))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_refused(tmp_path):
+    path = tmp_path / "closed.png"
+    path.write_bytes(b"x")
+    path.chmod(0)
+    with pytest.raises(DreamError, match="Permission denied"):
+        open_picture(str(path))
+
+
+def test_a_file_that_changed_its_size_is_refused(tmp_path):
+    path = saved(Image.fromarray(noise()), tmp_path / "p.png")
+    picture = open_picture(path)
+    saved(Image.fromarray(noise(10, 10)), path)
+    with pytest.raises(DreamError, match="changed"):
+        next(picture.strips(5))
+
+
+def test_without_pyvips_it_says_what_to_install(monkeypatch, tmp_path):
+    original = builtins.__import__
+
+    def refuse(name, *arguments, **options):
+        if name == "pyvips":
+            raise ImportError(name)
+        return original(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(DreamError, match=r"pip install 'dreamlib\[vips\]'"):
+        open_picture("any.png")
+
+
+# Out.
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    suffix=st.sampled_from([".png", ".tif"]),
+    deep=st.booleans(),
+    alpha=st.booleans(),
+    raw=st.booleans(),
+    tiff=st.sampled_from(["strip", "tile", "pyramid"]),
+    height=st.integers(1, 80),
+    width=st.integers(1, 80),
+)
+def test_without_loss_pixels_come_back(tmp_path, suffix, deep, alpha, raw, tiff, height, width):
+    dtype = np.uint16 if deep else np.uint8
+    pixels = given_pixels = noise(height, width, dtype=dtype)
+    if raw:
+        pixels.tofile(tmp_path / "pixels.raw")
+        given_pixels = RawFile(str(tmp_path / "pixels.raw"), height, width, dtype)
+    like = rich(tmp_path, alpha, np.uint8, smooth(height, width))
+    path = str(tmp_path / f"out{suffix}")
+    assert save_picture(path, given_pixels, TEXT, like, tiff=tiff)
+    assert open_picture(path).dtype == dtype
+    assert open_picture(path).has_alpha == alpha
+    assert np.array_equal(decoded(path), pixels)
+    if alpha:
+        expected = smooth(height, width)[..., 2].astype(dtype) * (257 if deep else 1)
+        assert np.array_equal(alpha_of(path), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_belongs_to_the_picture_travels(tmp_path, suffix, dtype):
+    like = rich(tmp_path, dtype=dtype)
+    path = str(tmp_path / f"out{suffix}")
+    assert save_picture(path, smooth(dtype=dtype), TEXT, like)
+    picture = open_picture(path)
+    exif = Image.Exif()
+    exif.load(picture.exif)
+    assert picture.icc_profile == like.icc_profile == SRGB
+    assert (exif[MAKER], exif[ARTIST]) == ("maker", "an artist (a, b)")
+    if suffix != ".webp":  # whose resolution libvips does not read
+        assert picture.dpi == pytest.approx((152.4, 152.4), abs=0.6)
+    assert picture.has_alpha is (suffix != ".jpg")
+    assert picture.dtype == (dtype if suffix in (".png", ".tif") else np.uint8)
+    assert np.abs(decoded(path) / (257 if picture.dtype == np.uint16 else 1) - smooth()).max() < 12
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_settings_travel_in_the_picture(tmp_path, suffix):
+    import tomlkit
+
+    path = str(tmp_path / f"out{suffix}")
+    assert save_picture(path, smooth(), TEXT)
+    assert tomlkit.parse(read_settings_text(path)) == tomlkit.parse(TEXT)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_settings_are_read_from_pictures_of_any_size(tmp_path, suffix, monkeypatch):
+    path = str(tmp_path / f"out{suffix}")
+    save_picture(path, smooth(), "octaves = 3\n")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert read_settings_text(path) == "octaves = 3\n"
+    assert Image.MAX_IMAGE_PIXELS == 10
+    assert open_picture(path).width == 96
+
+
+def test_exif_too_long_for_jpeg_gives_way_to_the_settings(tmp_path):
+    source = saved(Image.fromarray(smooth()), tmp_path / "in.tif", tiffinfo={0x8298: "c" * 70_000})
+    path = str(tmp_path / "out.jpg")
+    assert save_picture(path, smooth(), "octaves = 3\n", open_picture(source))
+    assert read_settings_text(path) == "octaves = 3\n"
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".dzi"])
+def test_sixteen_bits_are_rounded_to_eight(tmp_path, monkeypatch, suffix):
+    seen = []
+    monkeypatch.setattr(writing, "_save", lambda image, *rest: seen.append(image.numpy()))
+    monkeypatch.setattr(writing, "_save_tiles", lambda image, *rest: seen.append(image.numpy()))
+    values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    save_picture(str(tmp_path / f"out{suffix}"), np.dstack([values] * 3), "")
+    assert np.array_equal(seen[0][..., 0], np.rint(values / 257).astype(np.uint8))
+
+
+def test_a_pyramid_has_its_levels(tmp_path):
+    path = str(tmp_path / "out.tif")
+    save_picture(path, smooth(600, 1000), TEXT, tiff="pyramid")
+    with Image.open(path) as image:
+        sizes = []
+        for level in range(image.n_frames):
+            image.seek(level)
+            sizes.append(image.size)
+    assert sizes == [(1000, 600), (500, 300), (250, 150)]
+    assert np.array_equal(decoded(path), smooth(600, 1000))
+
+
+def test_a_large_tiff_is_a_bigtiff(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "BIG_TIFF", 1000)
+    path = str(tmp_path / "out.tif")
+    like = rich(tmp_path)
+    save_picture(path, smooth(), "octaves = 3\n", like)
+    with open(path, "rb") as file:
+        assert struct.unpack("<H", file.read(4)[2:])[0] == 43
+    assert np.array_equal(decoded(path), smooth())
+    assert read_settings_text(path) == "octaves = 3\n"
+
+
+def test_deep_zooms_tiles_make_up_the_picture(tmp_path):
+    path = tmp_path / "out.dzi"
+    pixels = smooth(300, 600)
+    assert save_picture(str(path), pixels, TEXT, quality=95) is False
+    root = xml.etree.ElementTree.parse(path).getroot()
+    size, overlap = int(root.get("TileSize")), int(root.get("Overlap"))
+    whole = np.zeros_like(pixels)
+    level = max(int(name) for name in os.listdir(tmp_path / "out_files") if name.isdigit())
+    for tile in (tmp_path / "out_files" / str(level)).iterdir():
+        column, row = (int(part) for part in tile.stem.split("_"))
+        left, top = max(0, column * size - overlap), max(0, row * size - overlap)
+        with Image.open(tile) as image:
+            whole[top : top + image.height, left : left + image.width] = image
+    assert np.abs(whole.astype(int) - pixels).max() < 12
+    assert sorted(os.listdir(tmp_path)) == ["out.dzi", "out_files"]
+
+
+def test_a_deep_zoom_replaces_the_one_before(tmp_path):
+    path = tmp_path / "out.dzi"
+    save_picture(str(path), smooth(600, 900), TEXT)
+    save_picture(str(path), smooth(30, 40), TEXT)
+    assert 'Width="40"' in path.read_text()
+    assert sorted(os.listdir(tmp_path)) == ["out.dzi", "out_files"]
+    assert len(list((tmp_path / "out_files").rglob("*.jpg"))) == 7
+
+
+def test_a_folder_that_is_no_deep_zooms_is_not_replaced(tmp_path):
+    (tmp_path / "out_files").mkdir()
+    with pytest.raises(DreamError, match="move it away"):
+        check_size(str(tmp_path / "out.dzi"), 10, 10)
+
+
+def test_a_deep_zoom_that_cannot_take_its_place_leaves_the_one_before(tmp_path, monkeypatch):
+    path = tmp_path / "out.dzi"
+    save_picture(str(path), smooth(), TEXT)
+    before = sorted(os.listdir(tmp_path / "out_files")), path.read_text()
+
+    def fail(*names):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(DreamError, match="Input/output"):
+        save_picture(str(path), smooth(900, 900), TEXT)
+    assert (sorted(os.listdir(tmp_path / "out_files")), path.read_text()) == before
+    assert sorted(os.listdir(tmp_path)) == ["out.dzi", "out_files"]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "tiff"),
+    [(suffix, "strip") for suffix in (*SUFFIXES, ".dzi")] + [(".tif", "tile"), (".tif", "pyramid")],
+)
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, suffix, tiff):
+    path = tmp_path / f"out{suffix}"
+    path.write_text("old")
+    with files_of_at_most(1000), pytest.raises(DreamError, match="cannot be written"):
+        save_picture(str(path), noise(400, 400), TEXT, tiff=tiff)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Have Ctrl-C come while libvips asks for the 20th piece of a file."""
+    read, left = os.read, [20]
+
+    def reading(*arguments):
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        return read(*arguments)
+
+    monkeypatch.setattr(os, "read", reading)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_ctrl_c_while_writing_leaves_nothing(tmp_path, interrupted, suffix):
+    like = rich(tmp_path, pixels=noise(400, 400))
+    with pytest.raises(KeyboardInterrupt):
+        save_picture(str(tmp_path / f"out{suffix}"), noise(400, 400), TEXT, like)
+    assert os.listdir(tmp_path) == ["rich.png"]
+
+
+def test_ctrl_c_while_reading_is_no_truncated_picture(tmp_path, interrupted):
+    strips = open_picture(vips_saved(noise(400, 400), tmp_path / "p.png")).strips(400)
+    with pytest.raises(KeyboardInterrupt):
+        next(strips)
+
+
+MEMORY = """
+import sys
+from dreamlib.vips import RawFile, open_picture, save_picture
+
+
+def copy(source, target):
+    picture = open_picture(source)
+    with open("pixels.raw", "wb") as file:
+        for _, strip in picture.strips(64):
+            strip.tofile(file)
+    raw = RawFile("pixels.raw", picture.height, picture.width, picture.dtype)
+    save_picture(target, raw, "", picture)
+
+
+def peak():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+
+copy("low.jpg", sys.argv[1])
+before = peak()
+copy("high.jpg", sys.argv[1])
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux's /proc")
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".dzi"])
+def test_memory_does_not_grow_with_the_height(tmp_path, suffix):
+    for name, height in (("low", 1000), ("high", 40_000)):
+        image = pyvips.Image.new_from_array(smooth(500, 1000)).copy(interpretation="srgb")
+        image.replicate(1, height // 500).jpegsave(str(tmp_path / f"{name}.jpg"))
+    command = [sys.executable, "-c", MEMORY, f"out{suffix}"]
+    root = os.path.dirname(os.path.dirname(os.path.abspath(writing.__file__)))
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(root)}
+    output = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert int(output.stdout) < 40_000  # KB, of 120 MB of pixels
+
+
+def test_a_broken_source_of_alpha_leaves_nothing(tmp_path):
+    like = rich(tmp_path, pixels=noise(300, 300))
+    os.truncate(like.path, os.path.getsize(like.path) // 2)
+    with pytest.raises(DreamError, match="cannot be written"):
+        save_picture(str(tmp_path / "out.png"), noise(300, 300), TEXT, like)
+    assert os.listdir(tmp_path) == ["rich.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "says"),
+    [
+        ("out.jpg", 65501, "65500.*tif.*png.*dzi"),
+        ("out.webp", 16384, "16383.*tif.*png.*dzi"),
+        ("out.bmp", 10, "png"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_refused_before(tmp_path, name, width, says):
+    with pytest.raises(DreamError, match=says):
+        check_size(str(tmp_path / name), width, 10)
+    check_size(str(tmp_path / "out.tif"), 10**6, 10**6)
+
+
+def test_the_widest_jpeg_that_is_not_refused_can_be_written(tmp_path):
+    path = str(tmp_path / "wide.jpg")
+    check_size(path, 65500, 1)
+    save_picture(path, np.zeros((1, 65500, 3), np.uint8), "")
+    assert open_picture(path).width == 65500
+
+
+def test_a_raw_file_of_another_size_is_refused(tmp_path):
+    (tmp_path / "short.raw").write_bytes(bytes(100))
+    raw = RawFile(str(tmp_path / "short.raw"), 10, 10, np.uint8)
+    with pytest.raises(DreamError, match=r"short\.raw has 100 bytes.*need 300"):
+        save_picture(str(tmp_path / "out.png"), raw, TEXT)
+
+
+def test_an_alpha_of_another_size_is_refused(tmp_path):
+    with pytest.raises(DreamError, match=r"96x64.*53x37"):
+        save_picture(str(tmp_path / "out.png"), noise(), TEXT, rich(tmp_path))
+
+
+def test_texts_go_into_tiffs_of_either_byte_order(tmp_path):
+    # A directory without entries, big-endian.
+    path = tmp_path / "empty.tif"
+    path.write_bytes(b"MM\0*" + struct.pack(">I", 8) + struct.pack(">HI", 0, 0))
+    add_texts(str(path), {270: "a text", 271: "b"})
+    data = path.read_bytes()
+    (first,) = struct.unpack(">I", data[4:8])
+    count, tag, kind, length, where = struct.unpack(">HHHII", data[first : first + 14])
+    assert (count, tag, kind, length) == (2, 270, 2, 7)
+    assert data[where : where + 7] == b"a text\0"
+    assert data[first + 14 : first + 26] == struct.pack(">HHI4s", 271, 2, 2, b"b\0\0\0")
+
+
+def finest_tile(tiles):
+    level = max(int(name) for name in os.listdir(tiles) if name.isdigit())
+    return Image.open(tiles / str(level) / "0_0.jpg")
+
+
+@pytest.mark.parametrize("region", [None, Window(20, 30, 40, 50)])
+def test_a_file_or_a_part_of_it_is_cut_into_tiles_with_its_profile(tmp_path, region):
+    pixels = smooth(90, 110)
+    Image.fromarray(pixels).save(tmp_path / "in.png", icc_profile=SRGB)
+    part = pixels
+    if region:
+        part = pixels[20:60, 30:80]
+    height, width = part.shape[:2]
+    assert deep_zoom(str(tmp_path / "in.png"), str(tmp_path / "out.dzi"), region) == (width, height)
+    tile = finest_tile(tmp_path / "out_files")
+    assert tile.info["icc_profile"] == SRGB
+    assert np.abs(np.asarray(tile).astype(int) - part).mean() < 3
+
+
+def test_sixteen_bits_are_cut_into_tiles_of_eight(tmp_path):
+    pixels = smooth(40, 50, np.uint16)
+    save_picture(str(tmp_path / "in.tif"), pixels, "")
+    deep_zoom(str(tmp_path / "in.tif"), str(tmp_path / "out.dzi"))
+    tile = finest_tile(tmp_path / "out_files")
+    assert np.abs(np.asarray(tile).astype(int) - pixels / 257).mean() < 3
+
+
+def test_what_is_no_picture_is_not_cut_into_tiles(tmp_path):
+    (tmp_path / "in.png").write_bytes(b"nothing")
+    with pytest.raises(DreamError, match="is no picture"):
+        deep_zoom(str(tmp_path / "in.png"), str(tmp_path / "out.dzi"))
+    assert os.listdir(tmp_path) == ["in.png"]

@@ -1,0 +1,299 @@
+"""The contact sheet: a labelled cell for every layer, or for every channel of one."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFont
+
+from dreamlib import cli
+from dreamlib.config import load_config
+from dreamlib.errors import DreamError
+from dreamlib.imaging import grid as labelled_grid
+from dreamlib.imaging import images
+from dreamlib.imaging.grid import Cell, draw_grid
+from dreamlib.imaging.open_save import shrunken
+from dreamlib.jobs.contact_sheet import SIDE, Item, contact_sheet
+from dreamlib.jobs.sheet_items import choose_items
+from dreamlib.models import engines
+from dreamlib.models.zoo import find_model
+from tests.nets import picture, write_random_net
+
+QUICK = {"iterations": 2, "octaves": 2}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A small model in a folder of its own."""
+    folder = tmp_path_factory.mktemp("model")
+    write_random_net(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return find_model(folder)
+
+
+@pytest.fixture
+def net(model):
+    return engines.load_net(model, "torch")
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """An empty folder to be in, with one picture."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(picture(90, 120)).save("sky.png")
+    return tmp_path
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The cells that a sheet is drawn from."""
+    kept = []
+
+    def draw(cells, *more):
+        kept.extend(cells)
+        return draw_grid(cells, *more)
+
+    monkeypatch.setattr("dreamlib.jobs.contact_sheet.draw_grid", draw)
+    return kept
+
+
+def run(folder, *arguments):
+    """Run the command quickly; return its exit code, whichever way it ends."""
+    flags = ["--engine", "torch", "--model", folder, "--iterations", 2, "--octaves", 2]
+    try:
+        return cli.main([str(one) for one in (*arguments, *flags)])
+    except SystemExit as end:
+        return end.code
+
+
+def test_the_undreamt_picture_comes_first_and_every_item_after_it(net, drawn):
+    small = picture(60, 80)
+    items = [Item("conv1"), Item("mixed/output"), Item("mixed/output", 3)]
+    sheet = contact_sheet(net, small, items, quiet=True, **QUICK)
+    assert sheet[1:] == (3, False)
+    assert [cell.title for cell in drawn] == ["undreamt", "conv1", "mixed/output", "channel 3"]
+    assert drawn[1].note == "Convolution, 16 channels"
+    assert np.array_equal(drawn[0].pixels, small)
+    for cell in drawn[1:]:
+        assert np.abs(np.int32(cell.pixels) - small).mean() > 0.5
+    assert sheet.pixels.dtype == np.uint8
+
+
+def test_a_cell_does_not_depend_on_its_neighbours(net, drawn):
+    for items in ([Item("conv1"), Item("pool1")], [Item("pool1")]):
+        contact_sheet(net, picture(60, 80), items, quiet=True, **QUICK)
+    assert np.array_equal(drawn[2].pixels, drawn[4].pixels)
+
+
+def test_channels_dream_different_pictures(net, drawn):
+    items = [Item("conv1", channel) for channel in (0, 1)]
+    contact_sheet(net, picture(60, 80), items, quiet=True, **QUICK)
+    assert np.abs(np.int32(drawn[1].pixels) - drawn[2].pixels).mean() > 0.5
+
+
+def test_a_layer_that_the_picture_does_not_reach_says_so(net, model, drawn):
+    definition = engines.read_definition(model, "torch")
+    definition.layer[0].input_param.shape[0].dim[2:] = [200, 200]
+    definition.layer[3].pooling_param.kernel_size = 40  # of pool1
+    items = [Item("conv1"), Item("pool1")]
+    contact_sheet(net, picture(50, 60), items, definition, quiet=True, **QUICK)
+    assert drawn[1].pixels is not None
+    assert drawn[2].fault == "not reached: takes pictures from 77 x 77 pixels on"
+
+
+def test_fewer_octaves_are_taken_where_the_smallest_does_not_reach(net, model, drawn, monkeypatch):
+    definition = engines.read_definition(model, "torch")
+    fits = []
+    monkeypatch.setattr(
+        "dreamlib.jobs.contact_sheet.misfit", lambda _, layer, h, w: "" if h >= 40 else "too small"
+    )
+    real = contact_sheet.__globals__["deepdream"]
+    monkeypatch.setattr(
+        "dreamlib.jobs.contact_sheet.deepdream",
+        lambda net, pixels, steps, octaves, *more, **step: (
+            fits.append(octaves) or real(net, pixels, steps, octaves, *more, **step)
+        ),
+    )
+    contact_sheet(net, picture(60, 80), [Item("pool1")], definition, quiet=True, **QUICK)
+    contact_sheet(net, picture(30, 80), [Item("pool1")], definition, quiet=True, **QUICK)
+    assert fits == [2]
+    assert drawn[-1].fault == "not reached: too small"
+
+
+def test_a_layer_without_a_gradient_says_so(net, drawn):
+    for blob in net.params["conv1"]:
+        blob.data[:] = 0
+    items = [Item("conv1"), Item("conv1", 2)]
+    sheet = contact_sheet(net, picture(60, 80), items, quiet=True, **QUICK)
+    assert sheet.cells == 2
+    assert drawn[1].pixels is None
+    assert "no gradient" in drawn[1].fault
+    assert "layer" in drawn[1].fault
+    assert "channel" in drawn[2].fault
+
+
+def test_ctrl_c_keeps_the_finished_cells(net, drawn, monkeypatch):
+    def press(progress, step, real=contact_sheet.__globals__["Progress"].__call__):
+        if step.octave == 1 and step.iteration == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(progress, step)
+
+    monkeypatch.setattr("dreamlib.jobs.contact_sheet.Progress.__call__", press)
+    items = [Item(name) for name in ("conv1", "pool1", "norm1")]
+    sheet = contact_sheet(net, picture(60, 80), items, quiet=True, iterations=4, octaves=2)
+    assert sheet.cells == 1
+    assert sheet.interrupted
+    assert [cell.title for cell in drawn] == ["undreamt", "conv1"]
+
+
+def test_all_layers_are_chosen_by_default(net, model):
+    names = [item.layer for item in choose_items(net, model)]
+    assert names[0] == "conv1"
+    assert names[-1] == "prob"
+
+
+def test_a_pattern_chooses_layers(net, model):
+    items = choose_items(net, model, "mixed/?x?")
+    assert items == [Item("mixed/1x1"), Item("mixed/3x3")]
+
+
+def test_a_layer_means_its_channels_and_brackets_some_of_them(net, model):
+    assert choose_items(net, model, "conv1") == [Item("conv1", number) for number in range(16)]
+    assert choose_items(net, model, "conv1[2-4]") == [Item("conv1", number) for number in (2, 3, 4)]
+    assert choose_items(net, model, "conv1[7]") == [Item("conv1", 7)]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("mixed/outputs", ["did you mean", "mixed/output"]),
+        ("relu1", ["works in place", "--contact-sheet conv1"]),
+        ("conv1[3-99]", ["--contact-sheet", "no 3-99", "0 to 15"]),
+        ("conv1[2,4-2]", ["no 4-2", "0 to 15"]),
+        ("conf*", ["conf*", "--list-layers"]),
+    ],
+)
+def test_what_is_not_there_is_refused_in_words(net, model, text, says):
+    with pytest.raises(DreamError) as refusal:
+        choose_items(net, model, text)
+    for part in says:
+        assert part in str(refusal.value)
+
+
+def test_more_channels_than_a_sheet_holds_are_refused_with_a_range(net, model, monkeypatch):
+    monkeypatch.setattr("dreamlib.jobs.sheet_items.MOST_CELLS", 8)
+    with pytest.raises(DreamError, match=r"16 channels .* at most 8 cells; take conv1\[0-7\]"):
+        choose_items(net, model, "conv1")
+    with pytest.raises(DreamError, match=r"take conv1\[3-10\]"):
+        choose_items(net, model, "conv1[3-12]")
+    with pytest.raises(DreamError, match="a pattern"):
+        choose_items(net, model)
+
+
+def test_an_item_that_the_net_does_not_have_is_refused(net):
+    for item in (Item("conv9"), Item("conv1", 16)):
+        with pytest.raises(DreamError, match="not in the network"):
+            contact_sheet(net, picture(60, 80), [item], quiet=True)
+
+
+@pytest.mark.parametrize("size", [(575, 1024), (1024, 575), (90, 120), (3, 4000), (1, 1)])
+def test_a_picture_is_reduced_to_its_cell_and_never_enlarged(size):
+    small = shrunken(images.Picture(picture(*size)), SIDE)
+    scale = min(1, 256 / max(size))
+    assert small.shape == (*[max(1, round(side * scale)) for side in size], 3)
+    assert small.dtype == np.uint8
+
+
+def test_reducing_keeps_the_colours():
+    grey = np.full((700, 900, 3), (10, 128, 250), np.uint16) * 257
+    assert np.array_equal(
+        np.unique(shrunken(images.Picture(grey), SIDE), axis=None), [10, 128, 250]
+    )
+
+
+@pytest.fixture(params=["scalable font", "font of dots"])
+def font(request, monkeypatch):
+    """The two fonts that Pillow's versions have."""
+    if request.param == "font of dots":
+        real = ImageFont.load_default_imagefont if hasattr(
+            ImageFont, "load_default_imagefont") else ImageFont.load_default  # fmt: skip
+        monkeypatch.setattr(ImageFont, "load_default", lambda: real())
+
+
+def test_names_are_written_under_their_pictures_in_any_pillow(font):
+    size = (100, 240)
+    blank = [Cell("", "", np.zeros((*size, 3), np.uint8))] * 3
+    named = [cell._replace(title="block/expand", note="Clip") for cell in blank]
+    sheet, bare = draw_grid(named, size), draw_grid(blank, size)
+    letters = (sheet[: len(bare)] != bare).any(axis=(1, 2))
+    assert not letters[: labelled_grid.MARGIN + size[0]].any()
+    assert 10 <= letters.sum() <= 30
+
+
+def test_a_name_too_long_for_its_cell_does_not_reach_the_next(font):
+    size = (20, 240)
+    cells = [Cell(title, "", np.zeros((*size, 3), np.uint8)) for title in ("x" * 300, "")]
+    sheet = draw_grid(cells, size)
+    beyond = labelled_grid.MARGIN + size[1]
+    under = sheet[labelled_grid.MARGIN + size[0] :]
+    assert (under[:, :beyond] != labelled_grid.BACKGROUND).any()
+    assert (under[:, beyond:] == labelled_grid.BACKGROUND).all()
+
+
+def test_a_fault_is_written_into_its_cell(font):
+    sheet = draw_grid([Cell("pool", "", None, "not reached: much too small")], (120, 240))
+    assert (sheet == labelled_grid.BRIGHT).all(axis=2).any()
+    assert (sheet == labelled_grid.PLATE).all(axis=2).sum() > 120 * 240 / 2
+
+
+@pytest.mark.parametrize("size", [(144, 256), (256, 144), (5, 3)])
+def test_a_sheet_is_no_wider_than_a_screen(size):
+    cells = [Cell("name", "note", np.zeros((*size, 3), np.uint8))] * 40
+    height, width, _ = draw_grid(cells, size, "heading").shape
+    assert 1700 < width <= 2000
+    assert height > 40 * 256 / 9 * size[0] / 256
+
+
+def test_the_command_makes_a_sheet_of_all_layers(workplace, folder, capsys):
+    assert run(folder, "sky.png", "sheet.png", "--contact-sheet", "--seed", 4) == 0
+    assert "10 small dreams" in capsys.readouterr().out
+    assert Image.open("sheet.png").width > 1000
+    config = load_config("sheet.png")
+    assert (config["seed"], config["iterations"], config["jitter"]) == (4, 2, 16)
+    assert sorted(path.name for path in workplace.iterdir()) == ["sheet.png", "sky.png"]
+
+
+def test_the_command_makes_a_sheet_of_channels_from_noise(workplace, folder, capsys):
+    assert run(folder, "noise:900x600", "--contact-sheet", "conv1[0-2]", "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+    assert load_config("noise_sheet.png")["end"] == "conv1"
+    sheet = np.asarray(Image.open("noise_sheet.png"))
+    corner = labelled_grid.MARGIN
+    first = sheet[corner + 60 : corner + 150, corner : corner + 200]
+    assert first.std() > 20  # noise of its own size, not noise averaged to grey
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--contact-sheet", "sky.png"], "INPUT"),
+        (["sky.png", "--contact-sheet", "sky.png"], "after INPUT and OUTPUT"),
+        (["sky.png", "--contact-sheet", "--plan"], "--plan"),
+        (
+            ["sky.png", "--contact-sheet", "--end", "conv1", "--region", "0,0,9,9"],
+            "--end, --region",
+        ),
+        (["sky.png", "--contact-sheet", "--target", "1", "--gif", "a.gif"], "--target, --gif mean"),
+        (["sky.png", "sky.png", "--contact-sheet"], "is the input"),
+    ],
+)
+def test_the_command_refuses_what_cannot_be(workplace, folder, capsys, arguments, says):
+    assert run(folder, *arguments) == 2
+    assert says in capsys.readouterr().err
+    assert [path.name for path in Path().iterdir()] == ["sky.png"]

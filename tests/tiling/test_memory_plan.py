@@ -1,0 +1,192 @@
+"""Memory: sizes in words, and the settings that keep a dream within them."""
+
+import re
+
+import pytest
+from google.protobuf import text_format
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dreamlib.errors import DreamError
+from dreamlib.pycaffe import caffe_pb2
+from dreamlib.settings import Settings
+from dreamlib.tiling.memory_plan import (
+    available_memory,
+    choose,
+    memory_budget,
+    network_bytes,
+    parse_bytes,
+    resident_memory,
+)
+from dreamlib.tiling.schedule import Schedule
+from tests.nets import INCEPTION
+
+DEFINITION = text_format.Parse(INCEPTION, caffe_pb2.NetParameter())
+BASE = 300 << 20
+LARGE = (6000, 8000)
+
+
+def chosen(memory, size=LARGE, dtype="uint8", on_gpu=False, **values):
+    settings = Settings(engine="torch", end="mixed/output", memory=memory, **values)
+    return choose(settings, size, DEFINITION, dtype, BASE, on_gpu)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("0", 0),
+        ("1000", 1000),
+        ("2G", 2 << 30),
+        ("512M", 512 << 20),
+        ("1.5g", 3 << 29),
+        ("64MiB", 64 << 20),
+        ("3 kB", 3 << 10),
+        ("1T", 1 << 40),
+        (" 7b ", 7),
+        (12345, 12345),
+    ],
+)
+def test_sizes_are_read(text, count):
+    assert parse_bytes(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "G", "-1G", "2X", "2GG", "1,5G", "1e3", "2G free", None])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(ValueError, match="is no size"):
+        parse_bytes(text)
+
+
+@given(st.integers(0, 10**15))
+def test_a_plain_number_of_bytes_is_itself(count):
+    assert parse_bytes(str(count)) == count
+
+
+def test_the_memory_of_this_machine_is_a_plausible_number():
+    assert 10 << 20 < resident_memory() < 1 << 40
+    assert 0 < available_memory() < 1 << 50
+
+
+def test_without_a_budget_most_of_the_free_memory_is_taken(monkeypatch):
+    monkeypatch.setattr("dreamlib.tiling.memory_plan.available_memory", lambda: 10 << 30)
+    assert memory_budget(Settings(), BASE) == BASE + 8 * (1 << 30)
+
+
+def test_the_whole_picture_is_dreamt_where_it_fits():
+    settings, demand = chosen("8G", (600, 800))
+    assert (settings.schedule, settings.wrap, settings.storage) == ("whole", "both", "float32")
+    assert demand.in_ram
+
+
+def test_a_picture_that_does_not_fit_as_a_whole_is_dreamt_in_tiles():
+    settings, _ = chosen("2G")
+    assert (settings.schedule, settings.wrap, settings.storage) == ("shift", "none", "uint8")
+
+
+def test_a_tile_size_is_a_wish_for_tiles():
+    assert chosen("8G", (600, 800), tile_size=256)[0].schedule == "shift"
+
+
+@given(st.integers(450, 4000), st.integers(450, 4000))
+def test_tiles_shrink_with_the_budget(one, other):
+    less, more = sorted((one, other))
+    small, large = (chosen(f"{memory}M")[0].tile_size for memory in (less, more))
+    assert small <= large
+
+
+def test_tiles_are_as_large_as_is_useful_where_there_is_room():
+    assert chosen("100G", schedule="shift")[0].tile_size == 512
+    assert chosen("100G", schedule="shift", on_gpu=True)[0].tile_size == 1024
+
+
+def test_a_tight_budget_makes_tiles_smaller_than_the_best():
+    assert 64 <= chosen("450M")[0].tile_size < 512
+
+
+@given(
+    st.integers(1, 1500),
+    st.sampled_from(["whole", "shift", "spiral", "random"]),
+    st.none() | st.integers(64, 2000),
+    st.sampled_from([0, 32, 300]),
+    st.sampled_from([None, "none", "both"]),
+)
+def test_a_budget_that_is_too_small_is_refused_with_one_that_will_do(
+    memory, schedule, tile, jitter, wrap
+):
+    values = {"schedule": schedule, "tile_size": tile, "jitter": jitter, "wrap": wrap}
+    try:
+        chosen(f"{memory}M", (1000, 1200), **values)
+    except DreamError as error:
+        enough = re.search(r"allow --memory (\d+)M", str(error)).group(1)
+        assert int(enough) > memory
+        chosen(f"{enough}M", (1000, 1200), **values)
+
+
+@given(
+    st.integers(900, 1500),
+    st.sampled_from(["shift", "spiral", "random"]),
+    st.sampled_from([0, 32, 300]),
+    st.sampled_from(["none", "horizontal", "both"]),
+    st.tuples(st.integers(70, 400), st.integers(70, 400)),
+)
+def test_no_window_takes_more_than_was_reckoned(memory, schedule, jitter, wrap, size):
+    settings, demand = chosen(
+        f"{memory}M", size, schedule=schedule, jitter=jitter, wrap=wrap, tile_size=64
+    )
+    for height, width in (size, (size[0] * 5 // 7, size[1] * 5 // 7)):
+        made_of = (settings.tile_size, settings.overlap, wrap, jitter)
+        for phase in Schedule(schedule, (height, width), *made_of).phases(0):
+            for visit in phase:
+                pixels = visit.window.height * visit.window.width
+                assert network_bytes(DEFINITION, "mixed/output", "torch", pixels) <= (
+                    demand.network + 1
+                )
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_pictures_of_more_than_eight_bits_are_held_in_sixteen(dtype):
+    assert chosen("2G", dtype=dtype)[0].storage == "uint16"
+
+
+def test_what_is_not_clipped_is_held_as_floats():
+    assert chosen("2G", clip=False)[0].storage == "float32"
+
+
+@pytest.mark.parametrize("storage", ["uint8", "uint16"])
+def test_integers_are_refused_where_nothing_is_clipped(storage):
+    with pytest.raises(DreamError, match="use --storage float32 with --no-clip"):
+        chosen("2G", clip=False, storage=storage)
+
+
+def test_the_users_choices_are_kept():
+    values = {"schedule": "spiral", "tile_size": 320, "overlap": 17, "wrap": "horizontal"}
+    settings, _ = chosen("4G", storage="uint16", **values)
+    assert settings.storage == "uint16"
+    assert {name: getattr(settings, name) for name in values} == values
+
+
+def test_an_overlap_of_more_than_half_a_tile_is_refused():
+    with pytest.raises(DreamError, match="--overlap 64 or less"):
+        chosen("4G", tile_size=128, overlap=65)
+    chosen("4G", tile_size=128, overlap=64)
+
+
+@pytest.mark.parametrize(("memory", "in_ram"), [("8G", True), ("600M", False)])
+def test_canvases_lie_in_ram_where_there_is_room(memory, in_ram):
+    _, demand = chosen(memory, schedule="shift")
+    assert demand.in_ram == in_ram
+    assert demand.ram <= parse_bytes(memory)
+
+
+def test_the_pull_to_the_undreamt_picture_takes_a_canvas_more():
+    _, demand = chosen("2G", (1000, 1400), schedule="shift", pull_base=0.5)
+    assert demand.canvases == 4 * 1000 * 1400 * 3  # source, canvas, shadow and base
+
+
+def test_the_demand_counts_all_canvases_of_the_last_octave():
+    _, demand = chosen("8G", (1000, 1400), schedule="shift", octaves=1)
+    assert demand.canvases == 3 * 1000 * 1400 * 3  # source, canvas and shadow, one byte each
+
+
+def test_on_a_gpu_the_network_takes_no_ram_to_speak_of():
+    on_cpu, on_gpu = (chosen("8G", tile_size=512, on_gpu=gpu)[1] for gpu in (False, True))
+    assert on_gpu.network < on_cpu.network / 4

@@ -1,0 +1,380 @@
+"""Schedules: what a pass covers, and which tiles may be dreamt at the same time."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dreamlib.imaging.window import WRAPS
+from dreamlib.tiling.schedule import Schedule, _cells
+
+wraps = st.sampled_from(sorted(WRAPS))
+sides = st.integers(1, 150)
+seeds = st.integers(0, 2**32 - 1)
+turns = st.integers(0, 20)
+
+
+@st.composite
+def schedules(draw, kind, wrap=wraps, smallest=2):
+    """A schedule, and what it was made of."""
+    size = draw(st.tuples(sides, sides))
+    tile = draw(st.integers(smallest, 80))
+    overlap = draw(st.integers(0, tile // 2))
+    jitter = draw(st.integers(0, 120))
+    made_of = {"wrap": draw(wrap), "jitter": jitter, "seed": draw(seeds)}
+    schedule = Schedule(kind, size, tile, overlap, octave=draw(st.integers(0, 5)), **made_of)
+    return schedule, size, tile, overlap, made_of["wrap"]
+
+
+def visits_of(phases):
+    return [visit for phase in phases for visit in phase]
+
+
+def places(start, length, side, closed):
+    """Which of an axis's pixels a window finds."""
+    padded = np.pad(np.arange(side), 500, mode="wrap" if closed else "symmetric")
+    return padded[500 + start : 500 + start + length]
+
+
+def area(window, size, wrap):
+    """Where a window lies on the picture, as indices of rows and columns."""
+    rows = places(window.top, window.height, size[0], WRAPS[wrap][0])
+    columns = places(window.left, window.width, size[1], WRAPS[wrap][1])
+    return np.ix_(np.unique(rows), np.unique(columns))
+
+
+def plain(phases):
+    """The phases as something that can be compared."""
+    return [
+        [
+            (visit.window, visit.core, visit.pixels)
+            + tuple(None if w is None else w.tolist() for w in visit[3:])
+            for visit in phase
+        ]
+        for phase in phases
+    ]
+
+
+# -- shift ----------------------------------------------------------------------------------------
+
+
+@given(schedules("shift"), turns)
+@settings(deadline=None)
+def test_shift_covers_every_pixel_once_in_a_pass(made, turn):
+    schedule, size, _, _, wrap = made
+    covered = np.zeros(size, int)
+    for visit in visits_of(schedule.phases(turn)):
+        core = visit.core
+        rows = places(core.top, core.height, size[0], WRAPS[wrap][0])
+        columns = places(core.left, core.width, size[1], WRAPS[wrap][1])
+        np.add.at(covered, np.ix_(rows, columns), 1)
+    assert (covered == 1).all()
+
+
+@given(schedules("shift"), turns)
+@settings(deadline=None)
+def test_tiles_of_shift_have_between_half_a_tile_and_a_whole_one(made, turn):
+    schedule, size, tile, _, _ = made
+    for visit in visits_of(schedule.phases(turn)):
+        for length, side in zip(visit.core[2:], size):
+            assert min(tile // 2, side) <= length <= min(tile, side)
+
+
+@pytest.mark.parametrize("kind", ["whole", "shift", "spiral", "random"])
+@given(st.data())
+@settings(deadline=None, max_examples=50)
+def test_a_window_contains_its_core(kind, data):
+    schedule, *_ = data.draw(schedules(kind, smallest=16 if kind == "random" else 8))
+    turn = data.draw(st.integers(0, 2))
+    for visit in visits_of(schedule.phases(turn)):
+        for axis in (0, 1):
+            start, stop = visit.window[axis], visit.window[axis] + visit.window[axis + 2]
+            assert start <= visit.core[axis]
+            assert visit.core[axis] + visit.core[axis + 2] <= stop
+
+
+@given(schedules("shift"), turns)
+@settings(deadline=None)
+def test_the_network_sees_the_overlap_on_every_side_within_the_picture(made, turn):
+    schedule, size, _, overlap, wrap = made
+    for visit in visits_of(schedule.phases(turn)):
+        for axis in (0, 1):
+            start, stop = visit.core[axis], visit.core[axis] + visit.core[axis + 2]
+            closed, side = WRAPS[wrap][axis], size[axis]
+            before = overlap if closed else min(overlap, start)
+            after = overlap if closed else min(overlap, side - stop)
+            assert visit.window[axis] <= start - before
+            assert visit.window[axis] + visit.window[axis + 2] >= stop + after
+
+
+@given(schedules("shift"))
+@settings(deadline=None)
+def test_windows_of_shift_have_two_lengths_at_most(made):
+    schedule, *_ = made
+    windows = [visit.window for turn in range(4) for visit in visits_of(schedule.phases(turn))]
+    assert len({window.height for window in windows}) <= 2
+    assert len({window.width for window in windows}) <= 2
+
+
+@given(schedules("shift"), turns)
+@settings(deadline=None)
+def test_shares_of_shift_are_the_pixels_of_the_cores(made, turn):
+    schedule, size, *_ = made
+    visits = visits_of(schedule.phases(turn))
+    assert [visit.pixels for visit in visits] == [v.core.height * v.core.width for v in visits]
+    assert sum(visit.pixels for visit in visits) == size[0] * size[1]
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_the_grid_of_shift_moves_from_pass_to_pass(wrap):
+    schedule = Schedule("shift", (640, 640), 128, 32, wrap)
+    corners = {schedule.phases(turn)[0][1].core[:2] for turn in range(20)}
+    assert len(corners) >= 18
+
+
+@pytest.mark.parametrize("kind", ["whole", "shift"])
+def test_where_a_tile_cannot_move_its_window_does(kind):
+    schedule = Schedule(kind, (60, 128), 128, 0, "none", jitter=32)
+    windows = {schedule.phases(turn)[0][0].window for turn in range(20)}
+    assert len(windows) >= 18
+    assert len({window.top for window in windows}) >= 10
+    assert len({window.left for window in windows}) >= 10
+    for window in windows:
+        assert window[2:] == (60 + 32, 128 + 32)
+        assert -32 <= window.top <= 0
+        assert -32 <= window.left <= 0
+
+
+# -- whole ----------------------------------------------------------------------------------------
+
+
+@given(st.tuples(sides, sides), seeds, st.integers(0, 60), st.integers(1, 12))
+@settings(deadline=None, max_examples=50)
+def test_a_closed_whole_picture_is_rolled_by_the_notebooks_numbers(size, seed, jitter, iterations):
+    np.random.seed(seed)
+    for octave in range(3):
+        schedule = Schedule(
+            "whole", size, wrap="both", jitter=jitter, seed=seed, octave=octave,
+            iterations=iterations,
+        )  # fmt: skip
+        for turn in range(iterations):
+            ox, oy = np.random.randint(-jitter, jitter + 1, 2)
+            ((visit,),) = schedule.phases(turn)
+            assert visit.window == visit.core == (-oy, -ox, *size)
+
+
+@given(schedules("whole"), turns)
+@settings(deadline=None)
+def test_whole_is_one_visit_that_sees_all_of_the_picture(made, turn):
+    schedule, size, _, _, wrap = made
+    ((visit,),) = schedule.phases(turn)
+    seen = np.zeros(size, bool)
+    seen[area(visit.core, size, wrap)] = True
+    assert seen.all()
+    assert visit.pixels == size[0] * size[1]
+
+
+# -- spiral ---------------------------------------------------------------------------------------
+
+
+@given(schedules("spiral", smallest=8), turns)
+@settings(deadline=None)
+def test_weights_of_a_spiral_pass_add_up_to_one_everywhere(made, turn):
+    schedule, size, *_ = made
+    total = np.zeros(size)
+    for visit in visits_of(schedule.phases(turn)):
+        rows = np.arange(visit.core.top, visit.core.top + visit.core.height) % size[0]
+        columns = np.arange(visit.core.left, visit.core.left + visit.core.width) % size[1]
+        np.add.at(total, np.ix_(rows, columns), np.outer(visit.row_weight, visit.column_weight))
+    assert np.allclose(total, 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["spiral", "random"])
+@given(st.data())
+@settings(deadline=None)
+def test_feathered_tiles_stay_inside_an_open_picture(kind, data):
+    schedule, size, *_ = data.draw(schedules(kind, wrap=st.just("none"), smallest=16))
+    for visit in visits_of(schedule.phases(0)):
+        assert visit.core.top >= 0
+        assert visit.core.left >= 0
+        assert visit.core.top + visit.core.height <= size[0]
+        assert visit.core.left + visit.core.width <= size[1]
+
+
+@given(schedules("spiral", wrap=st.just("none"), smallest=8), turns)
+@settings(deadline=None)
+def test_overlapping_tiles_of_a_spiral_are_dreamt_from_the_centre_outwards(made, turn):
+    schedule, size, *_ = made
+    phases = schedule.phases(turn)
+    starts = [sorted({visit.core[axis] for visit in visits_of(phases)}) for axis in (0, 1)]
+
+    def ring(visit):
+        return max(
+            abs(2 * axis.index(start) - len(axis) + 1) for axis, start in zip(starts, visit.core)
+        )
+
+    outermost = np.full(size, -1)
+    for phase in phases:
+        for visit in phase:
+            inside = area(visit.core, size, "none")
+            assert outermost[inside].max() <= ring(visit)
+            outermost[inside] = ring(visit)
+
+
+def test_a_spiral_begins_in_the_middle():
+    for turn in range(5):
+        (first, *_), *_ = Schedule("spiral", (500, 700), 100, 20).phases(turn)
+        centre = np.add(first.core[:2], np.divide(first.core[2:], 2))
+        assert np.abs(centre - (250, 350)).max() <= 60
+
+
+@pytest.mark.parametrize("kind", ["spiral", "random"])
+@given(st.data())
+@settings(deadline=None)
+def test_feathered_tiles_of_a_phase_do_not_overlap(kind, data):
+    schedule, size, _, _, wrap = data.draw(schedules(kind, smallest=16 if kind == "random" else 8))
+    for phase in schedule.phases(0):
+        seen = np.zeros(size, int)
+        for visit in phase:
+            seen[area(visit.core, size, wrap)] += 1
+        assert seen.max() == 1
+
+
+# -- random ---------------------------------------------------------------------------------------
+
+
+def coverage(schedule, size, passes):
+    """How often each pixel has been dreamt."""
+    total = np.zeros(size)
+    for turn in range(passes):
+        for visit in visits_of(schedule.phases(turn)):
+            rows = np.arange(visit.core.top, visit.core.top + visit.core.height) % size[0]
+            columns = np.arange(visit.core.left, visit.core.left + visit.core.width) % size[1]
+            np.add.at(total, np.ix_(rows, columns), np.outer(visit.row_weight, visit.column_weight))
+    return total
+
+
+COVERAGES = [
+    ((300, 400), 128, 32, "none"),
+    ((300, 400), 128, 32, "both"),
+    ((517, 333), 96, 48, "horizontal"),
+    ((40, 300), 64, 32, "none"),
+    ((250, 250), 64, 0, "none"),
+    ((100, 130), 32, 16, "none"),
+    ((60, 70), 16, 4, "both"),
+    ((60, 90), 16, 8, "none"),
+    ((31, 200), 64, 32, "both"),
+    ((100, 90), 30, 6, "none"),
+    ((500, 600), 512, 64, "none"),
+]
+
+
+@pytest.mark.parametrize(("size", "tile", "overlap", "wrap"), COVERAGES)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_random_crops_dream_all_places_about_equally_often(size, tile, overlap, wrap, seed):
+    passes = 10
+    total = coverage(Schedule("random", size, tile, overlap, wrap, seed=seed), size, passes)
+    share = total / passes
+    assert 0.97 <= share.mean() <= 1.03 + tile**2 / (passes * size[0] * size[1])
+    assert share.min() >= 0.3
+    assert share.max() <= 3.2
+    assert share.std() <= 0.35
+    assert np.quantile(share, 0.01) >= 0.4
+    assert np.quantile(share, 0.99) <= 2.2
+
+
+def test_a_pass_of_random_crops_makes_up_for_the_ones_before():
+    schedule = Schedule("random", (300, 300), 64, 16)
+    early, late = (coverage(schedule, (300, 300), passes) / passes for passes in (1, 20))
+    assert late.std() < early.std() / 2
+    assert late.min() > 0.3
+
+
+@given(schedules("random", smallest=16))
+@settings(deadline=None, max_examples=20)
+def test_shares_of_a_pass_add_up_to_the_picture(made):
+    schedule, size, *_ = made
+    for turn in range(3):
+        visits = visits_of(schedule.phases(turn))
+        assert sum(visit.pixels for visit in visits) == size[0] * size[1]
+        assert min(visit.pixels for visit in visits) >= 0
+
+
+# -- all ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["whole", "shift", "spiral", "random"])
+def test_a_pass_depends_on_seed_octave_and_number_alone(kind):
+    made_of = {"size": (200, 260), "tile_size": 64, "overlap": 16, "seed": 7, "octave": 2}
+    forwards, backwards = Schedule(kind, **made_of), Schedule(kind, **made_of)
+    there = [plain(forwards.phases(turn)) for turn in range(5)]
+    np.random.seed(1)
+    back = [plain(backwards.phases(turn)) for turn in reversed(range(5))]
+    assert there == back[::-1]
+    assert plain(forwards.phases(1)) == there[1]
+
+
+@pytest.mark.parametrize("kind", ["whole", "shift", "spiral", "random"])
+@pytest.mark.parametrize("other", [{"seed": 8}, {"octave": 3}])
+def test_other_seeds_and_octaves_are_dreamt_elsewhere(kind, other):
+    made_of = {"size": (200, 260), "tile_size": 64, "overlap": 16, "seed": 7, "octave": 2}
+    assert plain(Schedule(kind, **made_of).phases(0)) != plain(
+        Schedule(kind, **{**made_of, **other}).phases(0)
+    )
+
+
+@given(schedules("spiral", smallest=8), turns)
+@settings(deadline=None)
+def test_shares_of_a_spiral_add_up_to_the_picture(made, turn):
+    schedule, size, *_ = made
+    assert sum(visit.pixels for visit in visits_of(schedule.phases(turn))) == size[0] * size[1]
+
+
+@pytest.mark.parametrize("kind", ["spiral", "random"])
+@given(st.data())
+@settings(deadline=None, max_examples=50)
+def test_a_visit_comes_after_all_earlier_ones_whose_pixels_it_sees(kind, data):
+    schedule, size, _, _, wrap = data.draw(schedules(kind, smallest=16))
+    sequence = []
+    levels = schedule._levels
+    schedule._levels = lambda visits: levels(sequence.extend(visits) or visits)
+    phases = schedule.phases(0)
+    phase_of = {id(visit): number for number, phase in enumerate(phases) for visit in phase}
+    latest = np.full(size, -1)  # phase in which a pixel was changed last
+    for visit in sequence:
+        inside = tuple(
+            np.ix_(*(
+                np.unique(places(start, length, side, True) if closed
+                          else np.arange(max(start, 0), min(start + length, side)))
+                for start, length, side, closed in zip(
+                    visit.window[:2], visit.window[2:], size, WRAPS[wrap]
+                )
+            ))
+        )  # fmt: skip
+        assert latest[inside].max() < phase_of[id(visit)]
+        core = area(visit.core, size, wrap)
+        latest[core] = np.maximum(latest[core], phase_of[id(visit)])
+
+
+@pytest.mark.parametrize("kind", ["spiral", "random"])
+def test_feathered_windows_have_one_shape(kind):
+    schedule = Schedule(kind, (200, 260), 64, 16, jitter=10)
+    windows = [visit.window for turn in range(3) for visit in visits_of(schedule.phases(turn))]
+    assert {window[2:] for window in windows} == {(74, 74)}
+
+
+@given(st.integers(1, 40), st.data())
+def test_cells_are_all_that_a_stretch_touches_across_a_closed_border_too(cell, data):
+    side = data.draw(st.integers(1, 200))
+    start, length = data.draw(st.integers(0, side - 1)), data.draw(st.integers(1, side))
+    expected = np.unique(np.arange(start, start + length) % side // cell)
+    assert np.array_equal(_cells(start, length, side, cell), expected)
+
+
+@given(schedules("spiral", smallest=8), turns)
+@settings(deadline=None)
+def test_tiles_of_a_spiral_begin_within_the_picture(made, turn):
+    schedule, size, *_ = made
+    for visit in visits_of(schedule.phases(turn)):
+        assert 0 <= visit.core.top < size[0]
+        assert 0 <= visit.core.left < size[1]

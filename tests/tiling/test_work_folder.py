@@ -1,0 +1,509 @@
+"""A killed dream, gone on with, is the dream that was not killed: to the bit."""
+
+import contextlib
+import errno
+import json
+import os
+import random
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dreamlib.errors import DreamError
+from dreamlib.imaging.window import Window
+from dreamlib.tiling import octave_loop as dreamer_module
+from dreamlib.tiling.gradient_scale import GradientScale, RunningDeviations, RunningMean
+from dreamlib.tiling.octave_loop import State
+from dreamlib.tiling.work_folder import JOURNAL, InMemory, WorkFolder, fingerprint
+from tests import dreams
+
+schedules = pytest.mark.parametrize("schedule", ["whole", "shift", "spiral", "random"])
+IMAGE = dreams.picture(26, 30)
+BLACK = np.zeros((8, 8, 3), np.uint8)
+
+#: Seconds between records within a phase: none but at phases' ends, and after every visit.
+RARE, ALWAYS = 10**9, -1
+
+
+class Killed(BaseException):
+    """What ends a process, so no handler of errors may take it."""
+
+
+class Calls:
+    """Counts the calls that change files; the process dies in one of them.
+
+    Parameters
+    ----------
+    die_at : int, optional
+        The call, from 1 on. After it nothing is changed any more.
+    share : float
+        How much of the bytes a write puts down before it dies.
+    error : callable
+        Makes what is raised.
+    only : str, optional
+        Count no other kind of call.
+    """
+
+    NAMES = ("pwrite", "replace", "fsync", "ftruncate")
+
+    def __init__(self, die_at=None, share=0.0, error=Killed, only=None):
+        self.count, self.die_at, self.share, self.error = 0, die_at, share, error
+        self.only = only
+
+    @contextlib.contextmanager
+    def watched(self):
+        with contextlib.ExitStack() as stack:
+            for name in self.NAMES:
+                real = (lambda handle: None) if name == "fsync" else getattr(os, name)
+                stack.enter_context(mock.patch.object(os, name, self._wrap(name, real)))
+            unlink = self._wrap("unlink", Path.unlink)
+            stack.enter_context(
+                mock.patch.object(Path, "unlink", lambda path, **kw: unlink(path, **kw))
+            )
+            yield self
+
+    def _wrap(self, name, real):
+        def call(*args, **kwargs):
+            self.before()
+            self.count += self.only in (None, name)
+            if self.die_at is not None and self.count >= self.die_at:
+                if name == "pwrite" and self.count == self.die_at:
+                    handle, data, offset = args
+                    real(handle, data[: int(len(data) * self.share)], offset)
+                raise self.error()
+            result = real(*args, **kwargs)
+            self.after(name, args)
+            return result
+
+        return call
+
+    def before(self):
+        """What happens before each call."""
+
+    def after(self, name, args):
+        """What happens after each call."""
+
+
+class Disk(Calls):
+    """A disk that has for certain what was synced, and of the rest some blocks and some names."""
+
+    BLOCK = 16
+
+    def __init__(self, folder, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.folder = Path(folder)
+        self._all = Path(tempfile.mkdtemp())  # every file there ever was, by inode
+        self._note()
+        self._names = self._listing()
+        self._data = {inode: self._now(inode) for inode in self._names.values()}
+
+    def _listing(self):
+        return {path.name: path.stat().st_ino for path in self.folder.iterdir()}
+
+    def _note(self):
+        for path in self.folder.iterdir():
+            kept = self._all / str(path.stat().st_ino)
+            if not kept.exists():
+                os.link(path, kept)
+
+    def _now(self, inode):
+        return (self._all / str(inode)).read_bytes()
+
+    def before(self):
+        self._note()
+
+    def after(self, name, args):
+        if name == "fsync":
+            status = os.fstat(args[0])
+            if stat.S_ISDIR(status.st_mode):
+                self._names = self._listing()
+            else:
+                self._data[status.st_ino] = self._now(status.st_ino)
+
+    def lose_power(self, seed, certain=None):
+        """Leave in the folder what may be there after a power cut.
+
+        With `certain`, of all names that were not synced it is that one alone that came through.
+        """
+        chance = random.Random(seed)
+        self._note()
+        listing, names = self._listing(), {}
+        for name in sorted({*listing, *self._names}):
+            new, old = listing.get(name), self._names.get(name)
+            inode = chance.choice((new, old)) if certain is None else old
+            if name == certain:
+                inode = new
+            if inode is not None:
+                names[name] = self._mixed(inode, chance)
+        for path in self.folder.iterdir():
+            os.unlink(path)
+        for name, data in names.items():
+            (self.folder / name).write_bytes(data)
+        shutil.rmtree(self._all)
+
+    def _mixed(self, inode, chance):
+        now, safe = self._now(inode), self._data.get(inode, b"")
+        size = chance.choice((len(now), len(safe)))
+        now, safe = (data.ljust(size, b"\0")[:size] for data in (now, safe))
+        starts = range(0, size, self.BLOCK)
+        return b"".join(chance.choice((now, safe))[start : start + self.BLOCK] for start in starts)
+
+
+def dream(folder, schedule, **options):
+    """Dream in a folder: go on where there is something to go on with."""
+    resume = (folder / JOURNAL).exists()
+    return dreams.in_folder(folder, dreams.settings_of(schedule), IMAGE, resume, **options)
+
+
+@contextlib.contextmanager
+def recording(seconds):
+    with mock.patch.object(dreamer_module, "CHECKPOINT", seconds):
+        yield
+
+
+_uninterrupted = {}
+
+
+def uninterrupted(schedule, seconds):
+    """The dream that nothing happens to, and how many calls it makes."""
+    if (schedule, seconds) not in _uninterrupted:
+        with tempfile.TemporaryDirectory() as folder, recording(seconds):
+            with Calls().watched() as calls:
+                pixels = dream(Path(folder), schedule)
+            _uninterrupted[schedule, seconds] = pixels, calls.count
+    return _uninterrupted[schedule, seconds]
+
+
+deaths = st.lists(st.tuples(st.floats(0, 1), st.sampled_from([0, 0.4, 1])), min_size=1, max_size=3)
+seconds_between = st.sampled_from([RARE, ALWAYS])
+
+
+@schedules
+def test_a_work_folder_gives_the_picture_that_memory_gives(schedule, tmp_path):
+    expected = dreams.in_memory(dreams.settings_of(schedule), IMAGE)
+    assert np.array_equal(uninterrupted(schedule, RARE)[0], expected)
+    assert np.abs(expected.astype(int) - IMAGE).mean() > 5
+
+
+# -- deaths of the process ------------------------------------------------------------------------
+
+
+@schedules
+@given(when=deaths, seconds=seconds_between)
+@settings(max_examples=15, deadline=None)
+def test_a_dream_killed_at_any_moment_is_gone_on_with_to_the_same_bits(schedule, when, seconds):
+    expected, count = uninterrupted(schedule, seconds)
+    with tempfile.TemporaryDirectory() as folder, recording(seconds):
+        for share_of_run, share_of_write in when:
+            calls = Calls(1 + int(share_of_run * (count - 1)), share_of_write)
+            with calls.watched(), contextlib.suppress(Killed):
+                dream(Path(folder), schedule)
+        with Calls().watched():
+            assert np.array_equal(dream(Path(folder), schedule), expected)
+
+
+@pytest.mark.parametrize("schedule", ["shift", "spiral"])
+def test_a_dream_killed_again_and_again_comes_to_its_end(schedule, tmp_path):
+    expected, count = uninterrupted(schedule, ALWAYS)
+    result, runs = None, 0
+    with recording(ALWAYS):
+        while result is None:
+            with Calls(count // 9).watched(), contextlib.suppress(Killed):
+                result = dream(tmp_path, schedule)
+            runs += 1
+    assert runs > 5
+    assert np.array_equal(result, expected)
+
+
+@schedules
+@given(
+    when=st.lists(st.floats(0, 1), min_size=1, max_size=2),
+    seconds=seconds_between,
+    seed=st.integers(0, 999),
+)
+@settings(max_examples=15, deadline=None)
+def test_a_dream_cut_off_from_power_is_gone_on_with_to_the_same_bits(schedule, when, seconds, seed):
+    expected, count = uninterrupted(schedule, seconds)
+    with tempfile.TemporaryDirectory() as name, recording(seconds):
+        folder = Path(name)
+        for number, share in enumerate(when):
+            disk = Disk(folder, 1 + int(share * (count - 1)), share=0.5)
+            with disk.watched(), contextlib.suppress(Killed):
+                dream(folder, schedule)
+            disk.lose_power(seed + number)
+        with Calls().watched():
+            assert np.array_equal(dream(folder, schedule), expected)
+
+
+def test_power_may_be_lost_around_every_sync_of_a_short_dream(tmp_path):
+    image, brief = IMAGE[:14, :16], dreams.settings_of("shift", iterations=1)
+    options = {"settings": brief, "image": image, "octaves": 1}
+    expected = dreams.in_memory(brief, image, octaves=1)
+    with Calls(only="fsync").watched() as calls:
+        dreams.in_folder(tmp_path / "whole", **options)
+    for number in range(1, calls.count + 1):
+        for certain in (None, JOURNAL):
+            folder = tmp_path / f"{number}-{certain}"
+            folder.mkdir()
+            disk = Disk(folder, number, only="fsync")
+            with disk.watched(), contextlib.suppress(Killed):
+                dreams.in_folder(folder, **options)
+            disk.lose_power(number, certain)
+            with Calls().watched():
+                resume = (folder / JOURNAL).exists()
+                assert np.array_equal(dreams.in_folder(folder, resume=resume, **options), expected)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 0.8])
+def test_a_process_that_is_killed_leaves_what_another_goes_on_with(seconds, tmp_path):
+    folder, root = tmp_path / "work", Path(__file__).parents[2]
+    command = [sys.executable, "-m", "tests.dreams", str(folder), "shift"]
+    first = subprocess.Popen([*command, "new"], cwd=root)
+    while not (folder / JOURNAL).exists():
+        assert first.poll() is None
+        time.sleep(0.01)
+    time.sleep(seconds)
+    first.send_signal(signal.SIGKILL)
+    assert first.wait() == -signal.SIGKILL
+    assert json.loads((folder / JOURNAL).read_text())["version"] == 2
+    assert np.array_equal(dream(folder, "shift"), uninterrupted("shift", RARE)[0])
+
+
+# -- a full disk ----------------------------------------------------------------------------------
+
+
+def no_space():
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("call", ["pwrite", "fsync", "replace"])
+@given(share=st.floats(0, 1))
+@settings(max_examples=6, deadline=None)
+def test_a_full_disk_is_an_error_that_says_how_to_go_on(call, share):
+    expected, _ = uninterrupted("shift", RARE)
+    with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as other, Calls(only=call).watched() as calls:
+            dream(Path(other), "shift")
+        full = Calls(1 + int(share * (calls.count - 1)), 0.5, no_space, only=call)
+        with full.watched(), pytest.raises(DreamError, match=r"No space left.*--resume"):
+            dream(Path(folder), "shift")
+        with Calls().watched():
+            assert np.array_equal(dream(Path(folder), "shift"), expected)
+
+
+def test_a_dream_for_which_there_is_no_room_is_not_begun(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2 * 10**9))
+    store = WorkFolder(tmp_path / "work")
+    with pytest.raises(DreamError, match=r"needs 3\.00 GB.*2\.00 GB are free.*--work-dir"):
+        store.begin({}, np.uint8, "none", need=3 * 10**9)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_resumed_dream_needs_no_more_room(tmp_path, monkeypatch):
+    store = WorkFolder(tmp_path)
+    store.begin({"a": 1}, np.uint8, "none", need=1)
+    store.close()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+    store = WorkFolder(tmp_path, resume=True)
+    store.begin({"a": 2}, np.uint8, "none", need=3 * 10**9)
+    assert store.record == {"a": 1}
+
+
+# -- whose folder it is ---------------------------------------------------------------------------
+
+
+def test_a_folder_where_another_process_dreams_is_refused(tmp_path):
+    script = (
+        "import sys, time; from dreamlib.tiling.work_folder import WorkFolder\n"
+        "WorkFolder(sys.argv[1]); print('ready', flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    try:
+        assert other.stdout.readline() == b"ready\n"
+        with pytest.raises(DreamError, match=r"another process is dreaming in .*--work-dir"):
+            WorkFolder(tmp_path)
+    finally:
+        other.kill()
+        other.communicate()
+    WorkFolder(tmp_path).close()  # its lock died with it
+
+
+def test_an_unfinished_dream_is_not_begun_anew_unasked(tmp_path):
+    store = WorkFolder(tmp_path)
+    store.begin({}, np.uint8, "none", need=1)
+    store.close()
+    with pytest.raises(DreamError, match="holds an unfinished dream: go on with it by --resume"):
+        WorkFolder(tmp_path)
+    WorkFolder(tmp_path, resume=True).close()  # what was refused has let go of the folder
+
+
+def test_where_nothing_was_begun_there_is_nothing_to_resume(tmp_path):
+    with pytest.raises(DreamError, match="holds no unfinished dream to resume"):
+        WorkFolder(tmp_path, resume=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        '{"version": 2, "rec',
+        "[]",
+        '"text"',
+        '{"version": 2}',
+        '{"version": 2, "record": {}, "state": {"octave": 1}}',
+        '{"version": 2, "record": {}, "state": {"done": [], "loudness": {"nonsense": 1}}}',
+        '{"version": 2, "record": {}, "state": {"done": 5, "loudness": {}}}',
+        "\udcff",
+    ],
+)
+def test_a_damaged_journal_is_an_error_that_names_it(tmp_path, text):
+    (tmp_path / JOURNAL).write_bytes(text.encode(errors="surrogateescape"))
+    for _ in range(2):  # and the folder is not kept locked
+        with pytest.raises(DreamError, match=r"journal\.json is damaged"):
+            WorkFolder(tmp_path, resume=True)
+
+
+def test_a_journal_of_another_version_is_refused(tmp_path):
+    (tmp_path / JOURNAL).write_text('{"version": 99, "record": {}, "state": null}')
+    with pytest.raises(DreamError, match="begun by another version"):
+        WorkFolder(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path, resume):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DreamError, match="file"):
+        WorkFolder(tmp_path / "file", resume)
+
+
+def test_removing_takes_away_all_that_was_made_and_the_folder(tmp_path):
+    folder = tmp_path / "work"
+    store = WorkFolder(folder)
+    store.begin({}, np.uint8, "none", need=1)
+    store.new_canvas("octave-0", (8, 8))
+    store.complete("octave-0")
+    store.shadow((8, 8), 1)
+    store.new_canvas("octave-1", (9, 9))  # not completed
+    store.remove()
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["notes.txt", "photo.raw", "download.part", "octave-0.raw", "lock"]
+)
+def test_removing_leaves_the_files_of_others(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    store = WorkFolder(tmp_path)
+    store.begin({}, np.uint8, "none", need=1)
+    store.new_canvas("octave-0", (8, 8))
+    store.complete("octave-0")
+    store.remove()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_work_folder_that_cannot_be_removed_is_left_empty(tmp_path, monkeypatch):
+    """The root of a disk, for instance."""
+
+    def busy(path, **_):
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    monkeypatch.setattr(os, "rmdir", busy)
+    monkeypatch.setattr(Path, "rmdir", busy)
+    store = WorkFolder(tmp_path)
+    store.begin({}, np.uint8, "none", need=1)
+    store.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_one_is_told_to_remove_a_folder_that_holds_a_journal_of_their_own(tmp_path):
+    (tmp_path / JOURNAL).write_text('{"dear": "diary"}')
+    with pytest.raises(DreamError, match=r"no dream's journal.*name another --work-dir"):
+        WorkFolder(tmp_path)
+
+
+# -- the state ------------------------------------------------------------------------------------
+
+
+means = st.builds(
+    RunningMean, st.none() | st.floats(0), st.none() | st.floats(0), st.floats(0),
+    st.integers(0, 10**12),
+)  # fmt: skip
+
+
+@given(
+    st.builds(
+        State,
+        *[st.integers(0, 10**6)] * 3,
+        st.dictionaries(
+            st.integers(0, 10**6),
+            st.lists(st.floats(0), min_size=1, max_size=4).map(tuple),
+            max_size=5,
+        ),
+        st.booleans(),
+        st.builds(GradientScale, means, st.builds(RunningDeviations, st.lists(means, max_size=3))),
+    )
+)
+def test_a_state_is_loaded_as_it_was_saved(state):
+    with tempfile.TemporaryDirectory() as folder:
+        store = WorkFolder(folder)
+        store.begin({}, np.uint8, "none", need=1)
+        with Calls().watched():
+            store.save(state)
+        store.close()
+        resumed = WorkFolder(folder, resume=True)
+        assert resumed.load_state() == state
+        resumed.close()
+
+
+def test_a_fresh_folder_has_no_state(tmp_path):
+    store = WorkFolder(tmp_path)
+    store.begin({}, np.uint8, "none", need=1)
+    assert store.load_state() is None
+
+
+def test_a_canvas_counts_once_it_is_complete(tmp_path):
+    store = WorkFolder(tmp_path)
+    store.begin({}, np.uint8, "none", need=1)
+    canvas = store.new_canvas("octave-0", (8, 8))
+    canvas.write(Window(0, 0, 8, 8), BLACK + 7)
+    assert not store.has("octave-0")
+    store.complete("octave-0")
+    assert store.has("octave-0")
+    assert (store.canvas("octave-0", (8, 8)).rows(0, 8) == 7).all()
+
+
+@pytest.mark.parametrize("kind", ["memory", "folder"])
+def test_a_canvas_that_is_dropped_is_gone(kind, tmp_path):
+    store = InMemory(np.uint8, "none") if kind == "memory" else WorkFolder(tmp_path)
+    if kind == "folder":
+        store.begin({}, np.uint8, "none", need=1)
+    store.new_canvas("octave-0", (8, 8))
+    store.complete("octave-0")
+    assert store.has("octave-0")
+    for _ in range(2):  # the second time there is nothing
+        store.drop("octave-0")
+        assert not store.has("octave-0")
+
+
+def test_a_fingerprint_is_size_and_digest(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc")
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert fingerprint(tmp_path / "file") == {"bytes": 3, "sha256": digest}

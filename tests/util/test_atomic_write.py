@@ -1,0 +1,53 @@
+"""A file is written whole or not at all."""
+
+import os
+
+import pytest
+
+from dreamlib.errors import DreamError
+from dreamlib.util.atomic_write import replacing, written_whole
+
+
+def test_a_block_that_ends_well_replaces_the_file(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with written_whole(path) as temporary:
+        assert temporary.endswith(".txt")
+        with open(temporary, "w") as file:
+            file.write("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_block_that_fails_leaves_the_old_file_alone(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(error), replacing(path):
+        raise error
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "there" / "target")
+    with replacing(link):
+        pass
+    assert link.is_symlink()
+    assert (tmp_path / "there" / "target").exists()
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    (tmp_path / "plain").touch()
+    with replacing(tmp_path / "a"):
+        pass
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_folder_that_is_not_there_is_told_in_words(tmp_path):
+    with pytest.raises(DreamError, match=r"nowhere/a\.png cannot be written"), \
+            written_whole(tmp_path / "nowhere" / "a.png"):  # fmt: skip
+        pass
