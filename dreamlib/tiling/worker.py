@@ -2,7 +2,7 @@
 
 Started by `dreamlib.tiling.worker_handle` as ``python -m dreamlib.tiling.worker``. The first line
 of its input says what to load, each further one is a task; every line is answered by one, all of
-them JSON objects. Pixels never travel: the worker reads and writes the files of the canvases itself.
+them JSON objects. Pixels never travel: the worker reads and writes the canvases' files itself.
 """
 
 from __future__ import annotations
