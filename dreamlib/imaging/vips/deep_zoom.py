@@ -1,0 +1,102 @@
+"""Deep Zoom: a picture cut into tiles, to be looked at in a browser."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from dreamlib.errors import DreamError
+from dreamlib.imaging.formats import tiles_of
+from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
+from dreamlib.imaging.vips.reading import open_picture, split
+
+
+def deep_zoom(path, output, region=None, quality=85):
+    """Cut a picture, or a part of it, into the tiles of a Deep Zoom.
+
+    Parameters
+    ----------
+    path : str
+        A file that `open_picture` reads. Memory does not grow with its height.
+    output : str
+        ``NAME.dzi``; its tiles, JPEGs of 8 bits with the picture's profile and without its alpha,
+        go to ``NAME_files/``. Both replace what was there.
+    region : dreamlib.imaging.window.Window, optional
+        The part.
+    quality : int
+        Of the tiles.
+
+    Returns
+    -------
+    (int, int)
+        Width and height of what was cut.
+
+    Raises
+    ------
+    DreamError
+        The file is no picture, or broken, or the tiles cannot be written.
+    """
+    vips = libvips()
+    picture = open_picture(path)
+    output = Path(os.path.realpath(output))
+    try:
+        image = split(picture)[0]
+        if region:
+            image = image.crop(region.left, region.top, region.width, region.height)
+        image = to_depth(image, "uchar").copy(interpretation="srgb")
+        set_profile(vips, image, picture.metadata.icc_profile)
+        save_tiles(image, output, quality)
+    except vips.Error as error:
+        raise DreamError(f"{path} cannot be cut into {output}: {reason(error)}") from error
+    except OSError as error:
+        raise DreamError(f"{output} cannot be written: {error}") from error
+    return image.width, image.height
+
+
+def set_profile(vips, image, icc_profile):
+    """Take all that is no pixel off an image, and hang a profile on it, in place.
+
+    Parameters
+    ----------
+    vips : module
+        pyvips.
+    image : pyvips.Image
+        A copy of the caller's own.
+    icc_profile : bytes or None
+    """
+    for field in image.get_fields():
+        if field != "vips-sequential":
+            image.remove(field)
+    if icc_profile:
+        image.set_type(vips.GValue.blob_type, "icc-profile-data", icc_profile)
+
+
+def save_tiles(image, path, quality):
+    """Write a Deep Zoom into a folder beside its place, and move it there when it is complete.
+
+    Parameters
+    ----------
+    image : pyvips.Image
+        Of 8 bits.
+    path : Path
+        ``NAME.dzi``; its tiles go to ``NAME_files/``. Both replace what was there.
+    quality : int
+        Of the tiles, which are JPEG.
+    """
+    tiles = tiles_of(path)
+    with tempfile.TemporaryDirectory(dir=path.absolute().parent) as folder:
+        new, old = Path(folder, "new_files"), Path(folder, "old_files")
+        with interrupts_later():
+            image.dzsave(os.path.join(folder, "new"), suffix=f".jpg[Q={quality}]", keep="icc")
+        if tiles.exists():
+            tiles.rename(old)
+        try:
+            new.rename(tiles)
+            os.replace(os.path.join(folder, "new.dzi"), path)
+        except BaseException:
+            if not new.exists():
+                tiles.rename(new)
+            if old.exists():
+                old.rename(tiles)
+            raise
