@@ -203,7 +203,9 @@ def to_levels(values, dtype=np.uint8, scale=1, out=None):
         out = np.empty(values.shape, dtype)
     rows = max(1, BLOCK // max(1, values[:1].size))
     for top in range(0, len(values), rows):
-        block = values[top : top + rows] * scale
+        block = values[top : top + rows]
+        if scale != 1:
+            block = block * scale
         if out.dtype.kind == "u":
             block = np.rint(block)
             np.clip(block, 0, np.iinfo(out.dtype).max, out=block)
