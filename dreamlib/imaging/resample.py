@@ -91,7 +91,18 @@ def shrink_in_place(buffer, channels, size, new_size):
 
 
 def as_picture(buffer, channels, size):
-    """View the start of a flat buffer as a ``(channels, height, width)`` picture."""
+    """View the start of a flat buffer as a picture.
+
+    Parameters
+    ----------
+    buffer : (N,) ndarray
+    channels : int
+    size : (height, width)
+
+    Returns
+    -------
+    (channels, height, width) ndarray
+    """
     height, width = size
     return buffer[: channels * height * width].reshape(channels, height, width)
 
@@ -228,7 +239,21 @@ def carry_up(dreamt, source, sizes, closed=(False, False)):
 
 
 def strips(height, width, pixels=STRIP, least=STRIP_ROWS):
-    """Cut a picture into strips of rows: yields (top, bottom)."""
+    """Cut a picture into strips of rows.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the picture.
+    pixels : int
+        In a strip, at most.
+    least : int
+        Rows of a strip all the same.
+
+    Yields
+    ------
+    (top, bottom) : (int, int)
+    """
     rows = max(least, pixels // max(1, width))
     for top in range(0, height, rows):
         yield top, min(top + rows, height)

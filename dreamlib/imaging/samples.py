@@ -55,12 +55,35 @@ def clouds(width, height, seed=0):
 
 
 def mix(one, other, share):
-    """Go from one colour (or array) to another by a share of 0 to 1."""
+    """Mix two colours.
+
+    Parameters
+    ----------
+    one, other : (..., 3) array_like
+    share : float or ndarray
+        0 is all of `one`, 1 all of `other`.
+
+    Returns
+    -------
+    ndarray of float64
+    """
     return np.float64(one) + (np.float64(other) - np.float64(one)) * share
 
 
 def smoothstep(low, high, values):
-    """Go from 0 at `low` to 1 at `high`, which may be the smaller, without a corner at either."""
+    """Rise smoothly, as the shading languages' function of this name.
+
+    Parameters
+    ----------
+    low, high : float
+        Where 0 and 1 are reached; `high` may be the smaller.
+    values : ndarray
+
+    Returns
+    -------
+    ndarray
+        From 0 to 1.
+    """
     share = np.clip((values - low) / (high - low), 0, 1)
     return share * share * (3 - 2 * share)
 
@@ -138,7 +161,13 @@ SAMPLES = {"clouds": clouds, "flowers": flowers}
 
 
 def main(argv=None):
-    """Write a made picture to a file: ``clouds out.png --size 1024x576 --seed 1``."""
+    """Write a generated picture to a file: ``clouds out.png --size 1024x576 --seed 1``.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The command's words.
+    """
     from dreamlib.imaging.formats import check_output
     from dreamlib.imaging.open_save import save_picture
 

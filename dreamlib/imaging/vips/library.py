@@ -16,6 +16,10 @@ THREADS = 4
 def libvips():
     """Import pyvips, with libvips' memory limited.
 
+    Returns
+    -------
+    module
+
     Raises
     ------
     DreamError
@@ -69,10 +73,18 @@ def interrupts_later():
 
 
 def reason(error):
-    """Return what libvips says of an error, in one line."""
-    return "; ".join(
-        dict.fromkeys(line.strip() for line in str(error).splitlines() if line.strip())
-    )
+    """Return libvips' words for an error, in one line.
+
+    Parameters
+    ----------
+    error : pyvips.Error
+
+    Returns
+    -------
+    str
+    """
+    lines = [line.strip() for line in str(error).splitlines()]
+    return "; ".join(dict.fromkeys(filter(None, lines)))
 
 
 def to_depth(image, format):
@@ -82,8 +94,11 @@ def to_depth(image, format):
     ----------
     image : pyvips.Image
         Of 'uchar' or 'ushort'.
-    format : str
-        'uchar' or 'ushort'.
+    format : {'uchar', 'ushort'}
+
+    Returns
+    -------
+    pyvips.Image
     """
     if image.format == format:
         return image
