@@ -38,22 +38,21 @@ def open_picture(source, seed, output, tiff="strip"):
     Raises
     ------
     DreamError
-        There is no picture there; says why.
+        There is no picture there, or the output needs libvips, which is not installed.
     """
+    needed = _needs_libvips(output, tiff)
+    if needed and not has_libvips():
+        raise DreamError(
+            f"{output} is written by libvips, which is not installed; pip install "
+            "'dreamlib[vips]', or name another output"
+        )
     if source.startswith("noise:"):
         return Noise.of(source, seed)
     deep, pixels = _header(source)
-    needed = _needs_libvips(output, tiff)
-    if deep or pixels > LARGE or needed:
-        if has_libvips():
-            from dreamlib.imaging.vips import reading
+    if (needed or deep or pixels > LARGE) and has_libvips():
+        from dreamlib.imaging.vips import reading
 
-            return reading.open_picture(source)
-        if needed:
-            raise DreamError(
-                f"{output} is written by libvips, which is not installed; pip install "
-                "'dreamlib[vips]', or name another output"
-            )
+        return reading.open_picture(source)
     return pillow_io.load_picture(source)
 
 
