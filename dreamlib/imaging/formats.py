@@ -1,4 +1,4 @@
-"""Formats of picture files, and what is refused of a file before any work is done."""
+"""Formats of picture files; checks of inputs and outputs before any work is done."""
 
 from __future__ import annotations
 

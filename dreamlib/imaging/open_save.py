@@ -69,11 +69,11 @@ def _needs_libvips(output, tiff):
 def _header(source):
     """Return whether a file has more than 8 bits a channel, and its pixels; (False, 0) if unknown.
 
-    Faults are left for the library that reads the picture to tell.
+    Faults are reported by the library that reads the picture.
     """
     try:
         with open_header(source) as header:
-            # Pillow turns 16-bit RGB into 8 bits as it decodes: the mode does not tell.
+            # Pillow turns 16-bit RGB into 8 bits as it decodes: the mode does not show it.
             raw_modes = [str(tile[3]) for tile in header.tile]
             deep = header.mode[0] in "IF" or any(";16" in mode for mode in raw_modes)
             bits = getattr(header, "tag_v2", {}).get(258, (8,))

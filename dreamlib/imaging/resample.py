@@ -53,7 +53,7 @@ def resize(image, out):
     image : (C, H, W) ndarray of float32
         Not changed.
     out : (C, h, w) ndarray of float32
-        Overwritten; must not overlap `image`.
+        Overwritten; must not overlap `image`, but see `shrink_in_place`.
     """
     for plane, target in zip(image, out):
         for top, bottom in strips(*target.shape, BLOCK, 1):
@@ -82,11 +82,8 @@ def shrink_in_place(buffer, channels, size, new_size):
     """
     if new_size[0] > size[0] or new_size[1] > size[1]:
         raise ValueError(f"shrinking {size} cannot give {new_size}")
-    image = as_picture(buffer, channels, size)
     small = as_picture(buffer, channels, new_size)
-    for plane, target in zip(image, small):
-        for top, bottom in strips(*new_size, BLOCK, 1):
-            target[top:bottom] = _resized_rows(plane, new_size, top, bottom)
+    resize(as_picture(buffer, channels, size), small)
     return small
 
 

@@ -1,4 +1,4 @@
-"""libvips itself: its import, its memory, its errors."""
+"""libvips itself: its import, memory, interrupts and errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ THREADS = 4
 
 
 def libvips():
-    """Import pyvips, with libvips' memory limited.
+    """Import pyvips, and keep libvips from holding on to results, files and many threads.
+
+    The number of threads can be overruled by VIPS_CONCURRENCY in the environment.
 
     Returns
     -------
@@ -31,24 +33,12 @@ def libvips():
         raise DreamError(
             f"pictures of this kind need libvips: pip install 'dreamlib[vips]' ({error})"
         ) from error
-    limit_memory(pyvips)
-    return pyvips
-
-
-def limit_memory(pyvips):
-    """Keep libvips from holding on to results and files, and to a few threads.
-
-    The number of threads can be overruled by VIPS_CONCURRENCY in the environment.
-
-    Parameters
-    ----------
-    pyvips : module
-    """
     pyvips.cache_set_max(0)
     pyvips.cache_set_max_mem(0)
     pyvips.cache_set_max_files(0)
     if "VIPS_CONCURRENCY" not in os.environ:
         pyvips.concurrency_set(min(THREADS, os.cpu_count() or 1))
+    return pyvips
 
 
 @contextmanager

@@ -48,7 +48,7 @@ class LargePicture:
     metadata: Metadata
 
     def cropped(self, window):
-        """Return what goes around the dream of a part: all but the alpha, whatever the window."""
+        """Return this without its alpha, whatever the window: a part has the same metadata."""
         return replace(self, has_alpha=False)
 
     def strips(self, rows):
@@ -267,5 +267,5 @@ def _to_srgb(vips, image, depth):
             bits = 8 if depth == "srgb" else 16
             return image.icc_transform("srgb", embedded=True, depth=bits)
         except vips.Error:
-            pass  # a profile that is not for these colours, or is broken: go on without it
+            pass  # a profile that is not for these colours, or is broken
     return image.colourspace(depth)

@@ -8,7 +8,7 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, check_size, format_of
 from dreamlib.imaging.metadata import SETTINGS_KEY, exif_with, in_ascii, tiff_texts
 from dreamlib.imaging.picture import Picture
-from dreamlib.imaging.vips.cutting import save_tiles, set_profile
+from dreamlib.imaging.vips.cutting import save_tiles, replace_metadata
 from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
 from dreamlib.imaging.vips.pixels import load
 from dreamlib.imaging.vips.reading import MM_PER_INCH, LargePicture, split
@@ -94,16 +94,10 @@ def _alpha(vips, like, image):
 
 
 def _describe(vips, image, kind, settings_text, metadata):
-    """Hang on an image what goes into the file beside the pixels; tell whether settings do.
-
-    Returns
-    -------
-    image : pyvips.Image
-    embedded : bool
-    """
+    """Attach metadata and settings; return the image, and whether the file will hold settings."""
     x, y = metadata.dpi or (DEFAULT_DPI, DEFAULT_DPI)
     image = image.copy(xres=float(x) / MM_PER_INCH, yres=float(y) / MM_PER_INCH)
-    set_profile(vips, image, metadata.icc_profile)
+    replace_metadata(vips, image, metadata.icc_profile)
     if kind is DEEP_ZOOM or kind is TIFF:  # whose texts are added to the file
         return image, kind is TIFF
     exif, embedded = metadata.exif, True
