@@ -8,7 +8,7 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, check_size, format_of
 from dreamlib.imaging.metadata import SETTINGS_KEY, exif_with, in_ascii, tiff_texts
 from dreamlib.imaging.picture import Picture
-from dreamlib.imaging.vips.cutting import save_tiles, replace_metadata
+from dreamlib.imaging.vips.cutting import replace_metadata, save_tiles
 from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
 from dreamlib.imaging.vips.pixels import load
 from dreamlib.imaging.vips.reading import MM_PER_INCH, LargePicture, split
