@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dreamlib.ascent.objective_builder import labels_of
+from dreamlib.models.labels import labels_of
 from dreamlib.errors import DreamError
 from dreamlib.imaging.open_save import shrunken
 from dreamlib.models.preprocessing import preprocess
