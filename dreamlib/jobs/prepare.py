@@ -28,6 +28,7 @@ from dreamlib.tiling.deepdraw import grey_noise
 from dreamlib.tiling.octave_loop import region_frames, whole_frames
 from dreamlib.tiling.work_folder import WorkFolder
 from dreamlib.tiling.workers import parse_devices
+from dreamlib.util.memory import resident_memory
 from dreamlib.util.profiling import phase
 
 
@@ -195,7 +196,7 @@ def _drawn(network, picture, settings, output):
     script = load_script(settings.script)
     sizes, demand = drawing.prepare_drawing(
         network.net, network.model, network.definition, settings, script, size, keep,
-        budget.resident_memory(),
+        resident_memory(),
     )  # fmt: skip
     return Job(
         output, picture, picture.dtype == np.uint16, network.model, network.net,
@@ -227,7 +228,7 @@ def _by_octaves(network, picture, settings, output):
     gpus = [gpu for gpu in [*workers, settings.gpu] if gpu is not None]
     free = [engines.free_gpu_memory(settings.engine, gpu) for gpu in gpus]
     chosen, demand = budget.choose(
-        settings, frames[-1][2:], definition, picture.dtype, budget.resident_memory(), bool(gpus),
+        settings, frames[-1][2:], definition, picture.dtype, resident_memory(), bool(gpus),
         len(workers), min(free, default=None),
     )  # fmt: skip
     check_tiles(definition, chosen, sizes)

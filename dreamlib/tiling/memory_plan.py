@@ -6,8 +6,6 @@ Figures are bytes. What a network takes for a pixel is reckoned from its prototx
 
 from __future__ import annotations
 
-import os
-import re
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +13,7 @@ import numpy as np
 from dreamlib.errors import DreamError
 from dreamlib.imaging.window import WRAPS
 from dreamlib.models.input_size import activations_per_pixel
+from dreamlib.util.memory import available_memory, parse_bytes
 
 #: Share of the memory that is free now which a dream takes where nothing else is said.
 SHARE = 0.8
@@ -39,53 +38,6 @@ LARGEST_WHOLE = 4_000_000
 
 #: Bytes of RAM for each pixel of a tile that is on its way to or from a GPU.
 TRAVELLING = 40
-
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-
-
-def parse_bytes(text):
-    """Read a size such as ``2G`` or ``512M``: a number of bytes.
-
-    Raises
-    ------
-    ValueError
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", str(text).strip(), re.IGNORECASE)
-    if not match:
-        raise ValueError(f"{text!r} is no size")
-    return int(float(match.group(1)) * _UNITS[match.group(2).upper()])
-
-
-def available_memory():
-    """Return the bytes that this process may still take without the machine swapping."""
-    limits = []
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            fields = dict(line.split(":") for line in file)
-        limits.append(int(fields["MemAvailable"].split()[0]) * 1024)
-    except (OSError, KeyError):  # another system than Linux
-        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    try:  # of a container
-        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:
-            limit = file.read().strip()
-        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as file:
-            current = int(file.read())
-        if limit.isdigit():
-            limits.append(max(0, int(limit) - current))
-    except OSError:
-        pass  # there is none
-    return min(limits)
-
-
-def resident_memory():
-    """Return the bytes of RAM that this process holds now."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:  # another system than Linux
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 class Demand(NamedTuple):

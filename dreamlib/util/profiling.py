@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import re
 import sys
 import time
+
+from dreamlib.util.memory import forget_peak, peak_memory
 
 _recorder = None
 
@@ -100,28 +101,6 @@ class Recorder:
             line = f"{name:{width}}  {seconds:8.2f}  {most / 2**20:{len(peak)}.0f}"
             lines.append(line + f"  {gpu / 2**20:13.0f}" * on_gpu)
         return "\n".join(lines)
-
-
-def forget_peak():
-    """Let the count of this process's peak memory begin anew; return whether that was possible."""
-    try:
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")
-    except OSError:
-        return False
-    return True
-
-
-def peak_memory():
-    """Return this process's peak resident memory in bytes, since `forget_peak` if that worked."""
-    try:
-        with open("/proc/self/status") as file:
-            return int(re.search(r"VmHWM:\s*(\d+) kB", file.read()).group(1)) * 1024
-    except OSError:  # no Linux
-        import resource
-
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most if sys.platform == "darwin" else most * 1024
 
 
 def _gpus():

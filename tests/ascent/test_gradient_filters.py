@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from dreamlib.ascent import gradient_filters as smoothing
 from dreamlib.ascent.gradient_filters import normalise_laplacian, smooth_gaussian
 from dreamlib.imaging import inplace
 from tests.memory import traced_peak
@@ -170,8 +169,3 @@ def test_tensors_are_shaped_as_arrays_are(shape):
     shape(array)
     shape(tensor)
     np.testing.assert_allclose(tensor.numpy(), array, atol=1e-5)
-
-
-def test_a_gaussians_taps_add_up_to_one():
-    taps = smoothing.gaussian_taps(2.3)
-    assert taps[0] + 2 * sum(taps[1:]) == pytest.approx(1)

@@ -11,14 +11,12 @@ from dreamlib.errors import DreamError
 from dreamlib.pycaffe import caffe_pb2
 from dreamlib.settings import Settings
 from dreamlib.tiling.memory_plan import (
-    available_memory,
     choose,
     memory_budget,
     network_bytes,
-    parse_bytes,
-    resident_memory,
 )
 from dreamlib.tiling.schedule import Schedule
+from dreamlib.util.memory import parse_bytes
 from tests.nets import INCEPTION
 
 DEFINITION = text_format.Parse(INCEPTION, caffe_pb2.NetParameter())
@@ -29,41 +27,6 @@ LARGE = (6000, 8000)
 def chosen(memory, size=LARGE, dtype="uint8", on_gpu=False, **values):
     settings = Settings(engine="torch", end="mixed/output", memory=memory, **values)
     return choose(settings, size, DEFINITION, dtype, BASE, on_gpu)
-
-
-@pytest.mark.parametrize(
-    ("text", "count"),
-    [
-        ("0", 0),
-        ("1000", 1000),
-        ("2G", 2 << 30),
-        ("512M", 512 << 20),
-        ("1.5g", 3 << 29),
-        ("64MiB", 64 << 20),
-        ("3 kB", 3 << 10),
-        ("1T", 1 << 40),
-        (" 7b ", 7),
-        (12345, 12345),
-    ],
-)
-def test_sizes_are_read(text, count):
-    assert parse_bytes(text) == count
-
-
-@pytest.mark.parametrize("text", ["", "G", "-1G", "2X", "2GG", "1,5G", "1e3", "2G free", None])
-def test_what_is_no_size_is_refused(text):
-    with pytest.raises(ValueError, match="is no size"):
-        parse_bytes(text)
-
-
-@given(st.integers(0, 10**15))
-def test_a_plain_number_of_bytes_is_itself(count):
-    assert parse_bytes(str(count)) == count
-
-
-def test_the_memory_of_this_machine_is_a_plausible_number():
-    assert 10 << 20 < resident_memory() < 1 << 40
-    assert 0 < available_memory() < 1 << 50
 
 
 def test_without_a_budget_most_of_the_free_memory_is_taken(monkeypatch):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from dreamlib.ascent.gradient_filters import blur, gaussian_taps
+from dreamlib.imaging.filters import gaussian_blur
 from dreamlib.video.distort.fields import written
 
 
@@ -30,10 +28,4 @@ class Blur:
 
     def apply(self, picture, moment):
         """Distort a picture, in place; scratch of a plane."""
-        taps = gaussian_taps(self.sigma) if self.sigma else [1.0]
-        if len(taps) == 1:
-            return
-        plane = np.empty(picture.shape[:2], np.float32)
-        for channel in range(3):
-            blur(picture[..., channel], taps, plane)
-            picture[..., channel] = plane
+        gaussian_blur(picture.transpose(2, 0, 1), self.sigma)

@@ -1,0 +1,85 @@
+"""Memory in bytes: written sizes, the machine's free memory, this process's now and at its peak."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def parse_bytes(text):
+    """Read a size.
+
+    Parameters
+    ----------
+    text : str or int
+        Such as ``2G`` or ``512M``; without a unit bytes.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        It is no size.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", str(text).strip(), re.IGNORECASE)
+    if not match:
+        raise ValueError(f"{text!r} is no size")
+    return int(float(match.group(1)) * _UNITS[match.group(2).upper()])
+
+
+def available_memory():
+    """Return the bytes that this process may still take without the machine swapping."""
+    limits = []
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            fields = dict(line.split(":") for line in file)
+        limits.append(int(fields["MemAvailable"].split()[0]) * 1024)
+    except (OSError, KeyError):  # another system than Linux
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    try:  # of a container
+        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:
+            limit = file.read().strip()
+        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as file:
+            current = int(file.read())
+        if limit.isdigit():
+            limits.append(max(0, int(limit) - current))
+    except OSError:
+        pass  # there is none
+    return min(limits)
+
+
+def resident_memory():
+    """Return the bytes of RAM that this process holds now; outside Linux the most it ever held."""
+    return _status("VmRSS")
+
+
+def peak_memory():
+    """Return the most bytes of RAM that this process held, since `forget_peak` if that worked."""
+    return _status("VmHWM")
+
+
+def forget_peak():
+    """Start the count of this process's peak memory anew; return whether that was possible."""
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+    except OSError:
+        return False
+    return True
+
+
+def _status(field):
+    """Read a size from what Linux says of this process."""
+    try:
+        with open("/proc/self/status") as file:
+            return int(re.search(rf"{field}:\s*(\d+) kB", file.read()).group(1)) * 1024
+    except OSError:  # another system
+        import resource
+
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else most * 1024
