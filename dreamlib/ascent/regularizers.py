@@ -90,7 +90,7 @@ class GradientRules:
         return squares
 
     def steer(self, gradient, image, mean, rule, base=None, strength=None):
-        """Add the regularizers to a gradient and put a mask on it, in place: after its mean is taken.
+        """Regularize a gradient and put a mask on it, in place: after its mean is taken.
 
         Parameters
         ----------

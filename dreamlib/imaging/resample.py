@@ -99,7 +99,9 @@ def _resized_rows(plane, size, top, bottom):
     """Rows `top` to `bottom` of a plane resampled to `size`, as a new float64 array."""
     rows = Taps(plane.shape[0], size[0], top, bottom)
     columns = Taps(plane.shape[1], size[1])
-    return resample_window(plane[rows.first : rows.stop, columns.first : columns.stop], rows, columns)
+    return resample_window(
+        plane[rows.first : rows.stop, columns.first : columns.stop], rows, columns
+    )
 
 
 def resample_window(window, rows, columns):

@@ -49,9 +49,7 @@ def resolve_objective(net, model, settings):
             )
         settings = settings.replace(guide=absolute_guides(settings.guide), guide_layer=layer)
         guides = tuple(parse_weights(settings.guide, "--guide"))
-        spec = replace(
-            spec, guides=guides, guide_layer=layer, guide_mode=settings.guide_mode
-        )
+        spec = replace(spec, guides=guides, guide_layer=layer, guide_mode=settings.guide_mode)
         names.append(layer)
     if settings.layers:
         spec = replace(spec, layers=settings.layers)

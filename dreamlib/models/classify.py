@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dreamlib.models.labels import labels_of
 from dreamlib.errors import DreamError
 from dreamlib.imaging.open_save import shrunken
+from dreamlib.models.labels import labels_of
 from dreamlib.models.preprocessing import preprocess
 
 #: Longest side, in network inputs, of the picture that is looked at.

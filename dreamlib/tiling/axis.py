@@ -45,8 +45,8 @@ def place_window(start, length, side, closed, tile, overlap, near, jitter):
     """Return a tile's interior and the window around it, (start, length) each, on one axis.
 
     Windows have two lengths only, for whole tiles and for the shorter ones at borders: a network
-    takes a shape that it has met before much faster, and in the memory it has. What an interior does
-    not fill is more context.
+    takes a shape that it has met before much faster, and in the memory it has. What an interior
+    does not fill is more context.
 
     Beyond a border that is not closed there is nothing to see. There the window sticks out by up to
     `jitter` mirrored pixels, another number in each pass, lest the network's strides meet the same

@@ -10,6 +10,8 @@ from dreamlib.ascent.mask import Mask
 from dreamlib.imaging.color import blend_undreamt, keep_colour
 from dreamlib.imaging.resample import strips
 from dreamlib.imaging.window import Window
+from dreamlib.tiling.pyramid import Resized
+from dreamlib.tiling.quantize import Quantizer
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Finish:
         """Whether there is anything to do."""
         return bool(self.keep_colour or self.strength != 1 or self.mask)
 
-    def apply(self, canvas, target, quantizer, undreamt, window, size):
+    def apply(self, canvas, target, quantizer, source, window, size):
         """Finish a dreamt canvas, strip by strip.
 
         Parameters
@@ -45,8 +47,8 @@ class Finish:
             that is done twice is another one.
         quantizer : dreamlib.tiling.quantize.Quantizer
             Of both.
-        undreamt : dreamlib.tiling.canvas.Canvas
-            Of the whole picture; its integers or floats are levels.
+        source : dreamlib.tiling.pyramid.Stored
+            The undreamt picture.
         window : dreamlib.imaging.window.Window
             The part of the picture that the canvas holds.
         size : (height, width)
@@ -59,7 +61,11 @@ class Finish:
             rows = canvas.read(here)
             if quantizer.levels is None:
                 rows = quantizer.as_levels(rows)
-            self._mix(rows, undreamt.read(there), mask and mask.part(there, size))
+            self._mix(
+                rows,
+                _undreamt(source, there, size, quantizer.rule),
+                mask and mask.part(there, size),
+            )
             if quantizer.levels is None:  # back to the network's own values
                 for channel, mean in zip(quantizer.rule.order, quantizer.rule.mean):
                     rows[..., channel] -= mean
@@ -75,3 +81,12 @@ class Finish:
             blend_undreamt(dreamt, undreamt, share)
         elif self.strength != 1:
             blend_undreamt(dreamt, undreamt, self.strength)
+
+
+def _undreamt(source, window, size, rule):
+    """Read a window of the undreamt picture of a size: rows whose numbers are levels."""
+    if tuple(source.size) == tuple(size):
+        return source.canvas.read(window)
+    edges = (window.top, window.top + window.height, window.left, window.left + window.width)
+    exact = Quantizer(rule, np.float32)
+    return exact.as_levels(exact.encode(Resized(source, size).rows(*edges), window, 0))

@@ -147,7 +147,9 @@ class OctaveLoop:
 
     def _sample(self, state, phases, canvas):
         """Measure how strong the gradient is on tiles from all over the first pass."""
-        places = [(phase, index) for phase, tiles in enumerate(phases) for index in range(len(tiles))]
+        places = [
+            (phase, index) for phase, tiles in enumerate(phases) for index in range(len(tiles))
+        ]
         wanted = min(max(round(len(places) * SAMPLE_SHARE), SAMPLE_LEAST), SAMPLE_MOST, len(places))
         # Evenly spread over the sequence, which goes through the picture once a phase.
         sample = [

@@ -137,7 +137,9 @@ class Schedule:
             offsets = -self._notebook_jitter(number)[::-1]
         axes = [
             [
-                place_window(start, length, side, closed, self._tile, self._overlap, near, self._jitter)
+                place_window(
+                    start, length, side, closed, self._tile, self._overlap, near, self._jitter
+                )
                 for start, length in cut(side, self._tile, offset, closed)
             ]
             for side, offset, near, closed in zip(self.size, offsets, slack, self._closed)
@@ -182,7 +184,8 @@ class Schedule:
     def _windows(self, random, number):
         sides = [min(self._tile, side) for side in self.size]
         pixels, seen = self.size[0] * self.size[1], sides[0] * sides[1]
-        # A pixel takes one step on average: what is left of a window is made up for in later passes.
+        # A pixel takes one step on average: what is left of a window is made up for in later
+        # passes.
         count = -(-(number + 1) * pixels // seen) + (-number * pixels // seen)
         tiles = []
         for index in range(count):
@@ -254,8 +257,8 @@ class Schedule:
     def _feathered_tiles(self, tiles, random):
         """Make tiles of (window, weights), which share the pass's pixel-steps by their weights.
 
-        Windows stick out as in `place_window`, by the same number of pixels all around, so that all have
-        one shape.
+        Windows stick out as in `place_window`, by the same number of pixels all around, so that all
+        have one shape.
         """
         areas = np.array([rows.sum() * columns.sum() for _, rows, columns in tiles])
         ends = np.rint(np.cumsum(areas) / areas.sum() * (self.size[0] * self.size[1]))

@@ -188,9 +188,7 @@ class Stepper:
         inside, interior = interior_of(image, tile), tile.interior
         if tile.row_weight is not None:
             weights = slot.weights.device
-            before = quantizer.decode(
-                seen[interior_slices(tile)], _planes(self._before, interior)
-            )
+            before = quantizer.decode(seen[interior_slices(tile)], _planes(self._before, interior))
             blend(
                 inside, before, weights[: interior.height],
                 weights[interior.height : interior.height + interior.width],

@@ -1,8 +1,8 @@
 """Where canvases lie, and the journal that makes a killed dream resumable.
 
 A work folder holds raw canvases and ``journal.json``. A canvas is changed only by copying tiles
-from the back buffer, which is on the disk by then, as the journal says; so a process that dies at any
-moment, or a machine that loses power, leaves the state before a change or all that repeats it.
+from the back buffer, which is on the disk by then, as the journal says; so a process that dies at
+any moment, or a machine that loses power, leaves the state before a change or all that repeats it.
 """
 
 from __future__ import annotations
@@ -317,9 +317,7 @@ class WorkFolder:
 
 def _state_from(values):
     done = {index: tuple(sums) for index, sums in values["done"]}
-    return State(
-        **{**values, "done": done, "scale": GradientScale.from_dict(values["scale"])}
-    )
+    return State(**{**values, "done": done, "scale": GradientScale.from_dict(values["scale"])})
 
 
 def fingerprint(path):
