@@ -2,9 +2,83 @@
 
 >>> import dreamlib
 >>> dreamlib.run("sky.jpg", "deep.png", octaves=3, seed=1)  # doctest: +SKIP
+
+Scripts and the studio use what this page names, `dreamlib.dream` (the notebook's two functions, on
+arrays) and `dreamlib.pycaffe` (Caffe's own API), nothing else. Names are imported when asked for.
 """
 
+from importlib import import_module
+
 __version__ = "0.1.0"
+
+#: Name -> where it is defined.
+_PLACES = {
+    # Settings
+    "SETTINGS": "settings:SETTINGS",  # the table: name, type, range, default and help of each
+    "BY_NAME": "settings:BY_NAME",  # the same as a dict
+    "Settings": "settings:Settings",  # a checked value for each
+    "load_config": "config:load_config",  # from TOML, JSON or a dreamt picture
+    "save_config": "config:save_config",  # to TOML or JSON
+    "to_toml": "config:to_toml",  # as a text
+    # A picture, from file to file
+    "prepare": "jobs.prepare:prepare",  # all that can be refused is; returns a job
+    "plan": "jobs.plan:plan",  # time, memory and disk of a job, as a table
+    "run_job": "jobs.run:run",  # dreams it, and tells a listener how far it is
+    "CONTEXT": "tiling.octave_loop:CONTEXT",  # pixels around a region that are dreamt with it
+    "Report": "util.progress:Report",  # what a listener is told
+    "Left": "util.progress:Left",  # raised where a listener wanted the dream to be left
+    # A film
+    "run_frames": "jobs.frames:run_frames",  # dreams its frames into a folder
+    "UNUSED": "jobs.frames:UNUSED",  # settings that mean nothing to films
+    "parse_variations": "jobs.keyframes:parse_variations",  # of the setting `vary`
+    "settings_at": "jobs.keyframes:settings_at",  # those of one frame
+    "parse_distortions": "video.distort:parse_chain",  # of the setting `distort`
+    "distortion_forms": "video.distort:forms",  # name, form and help of each distortion
+    "WITHOUT_CODE": "video.distort:WITHOUT_CODE",  # distortions that run nobody's code
+    "find_frames": "video.films:find_frames",  # in a folder
+    "check_film": "video.films:check_film",  # refuses a film that could not be written
+    "assemble": "video.films:assemble",  # makes a film of frames
+    "FPS": "jobs.film_output:FPS",  # frames in a second, where nothing else is said
+    "VIDEO": "video.ffmpeg:VIDEO",  # suffixes of films that browsers play with sound and controls
+    # Networks
+    "find_model": "models.zoo:find_model",  # by name or folder
+    "list_models": "models.zoo:list_models",
+    "find_class": "models.labels:find_class",  # among a model's labels, by a word
+    "layer_examples": "jobs.contact_sheet:layer_examples",  # a small dream in every layer
+    "script_presets": "ascent.octave_script:preset_names",  # what `script` can be, beside files
+    # Still pictures
+    "Window": "imaging.window:Window",  # a part of a picture
+    "clouds": "imaging.samples:clouds",  # a generated picture of a sky
+    "open_header": "imaging.images:open_header",  # what a file is, without decoding it
+    "open_picture": "imaging.open_save:open_picture",  # to be read by strips if it is large
+    "load_picture": "imaging.images:load_picture",  # as a whole
+    "save_picture": "imaging.open_save:save_picture",  # with the settings in it
+    "shrink": "imaging.open_save:shrunken",  # a small copy of a picture of any size
+    "cut_out": "imaging.vips:cut_out",  # a part of a file into another
+    "deep_zoom": "imaging.vips:deep_zoom",  # tiles for a viewer
+    # Errors, files, processes
+    "DreamError": "errors:DreamError",  # something that the user can mend: the message says how
+    "written_whole": "util.atomic_write:written_whole",  # a file, or nothing of it
+    "child_environment": "util.subprocesses:environment",  # in which a child finds this dreamlib
+    "Reader": "util.json_lines:Reader",  # messages from another process of ours
+    "send": "util.json_lines:send",  # a message to it
+    "own_stdout": "util.json_lines:own_stdout",  # for messages alone
+}
+
+__all__ = ["run", "unfinished", *_PLACES]
+
+
+def __getattr__(name):
+    """Import a name of this page when it is first asked for (PEP 562)."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _PLACES[name].partition(":")
+    globals()[name] = found = getattr(import_module(f"{__name__}.{module}"), attribute)
+    return found
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
 
 
 def run(source, output=None, **settings):
@@ -18,7 +92,7 @@ def run(source, output=None, **settings):
         Its suffix chooses the format; by default ``STEM_dream.png`` in the current folder. With
         `frames`, a folder.
     **settings
-        By the names in `dreamlib.settings.SETTINGS`: the command's flags with underscores.
+        By the names in `SETTINGS`: the command's flags with underscores.
 
     Returns
     -------
@@ -26,7 +100,8 @@ def run(source, output=None, **settings):
 
     Raises
     ------
-    dreamlib.errors.DreamError
+    DreamError
+        A setting, the picture, the network, memory or the output cannot do.
     """
     from dreamlib.jobs.clip import film_of
     from dreamlib.jobs.run import run_dream
@@ -34,3 +109,22 @@ def run(source, output=None, **settings):
 
     source, settings = str(source), Settings(**settings)
     return (film_of(source, settings) or run_dream)(source, output, settings)
+
+
+def unfinished(folder):
+    """Tell whether a folder holds a dream or a film that can be resumed.
+
+    Parameters
+    ----------
+    folder : Path
+        The setting `work_dir` of a picture; the output of a film.
+
+    Returns
+    -------
+    bool
+    """
+    from dreamlib.tiling import work_folder
+    from dreamlib.video import frame_folder
+
+    film = folder / frame_folder.OWN / frame_folder.JOURNAL
+    return (folder / work_folder.JOURNAL).exists() or film.exists()

@@ -6,17 +6,12 @@ own: it can be ended at any time, and the machine has its memory back.
 
 from __future__ import annotations
 
-import json
-import os
 import queue
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
-from dreamlib.errors import DreamError
-
-REPOSITORY = Path(__file__).resolve().parent.parent
+from dreamlib import DreamError, Reader, child_environment, send
 
 
 class ChildDied(Exception):
@@ -31,23 +26,22 @@ class Child:
     order : dict
         What it is to do: see `studio.child`.
     log : Path, optional
-        What its libraries say is appended there; else it goes where the parent's goes.
+        What its libraries print is appended there; else it goes where the parent's goes.
     gpu : str, optional
         Number of the CUDA device that it is to see, as its device 0.
     """
 
     def __init__(self, order, log=None, gpu=None):
-        environment = {**os.environ, "PYTHONPATH": _python_path()}
+        environment = child_environment(CUDA_VISIBLE_DEVICES="" if gpu is None else gpu)
         environment.pop("DREAM_SECRET_KEY", None)  # a child has no use for them
         environment.pop("DREAM_DATABASE", None)
-        environment["CUDA_VISIBLE_DEVICES"] = "" if gpu is None else gpu
         self._log = open(log, "ab") if log else None  # noqa: SIM115 - closed with the child
         self.process = subprocess.Popen(
             [sys.executable, "-m", "studio.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self._log, env=environment, text=True, bufsize=1,
+            stderr=self._log, env=environment,
         )  # fmt: skip
         self._said = queue.Queue()
-        self.say(json.dumps(order))
+        send(self.process.stdin, order)
         threading.Thread(target=self._read, name="child", daemon=True).start()
 
     def __enter__(self):
@@ -62,26 +56,25 @@ class Child:
 
     def _read(self):
         with self.process.stdout as stream:
-            for line in stream:
-                if line.endswith("\n"):  # not what was cut when it was killed
-                    self._said.put(json.loads(line))
+            for message in Reader(stream):
+                self._said.put(message)
         self._said.put(None)
 
-    def say(self, line):
-        """Tell it something; one that is not there any more does not hear it."""
-        try:
-            self.process.stdin.write(line + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            return
+    def leave(self):
+        """Have it leave its dream at the next step."""
+        send(self.process.stdin, {"leave": True})
 
     def hear(self, seconds):
         """Wait for what it says next.
 
+        Parameters
+        ----------
+        seconds : float
+
         Returns
         -------
         dict
-            What it said; empty where it said nothing for so many seconds.
+            Its message; empty where none came in that time.
 
         Raises
         ------
@@ -103,14 +96,16 @@ class Child:
 
 
 def ask(order, seconds, gpu=None):
-    """Have a child do something short, and return what it answers.
+    """Have a child do something short, and return its answer.
 
     Parameters
     ----------
     order : dict
+        See `studio.child`.
     seconds : float
         After which it is ended.
     gpu : str, optional
+        See `Child`.
 
     Returns
     -------
@@ -140,9 +135,3 @@ def ask(order, seconds, gpu=None):
             ) from error
         finally:
             timer.cancel()
-
-
-def _python_path():
-    """Let the child find what the parent found, wherever it is started."""
-    given = os.environ.get("PYTHONPATH")
-    return os.pathsep.join([str(REPOSITORY), *([given] if given else [])])

@@ -1,11 +1,10 @@
-"""What the web and the child know of films: the file that stays, the settings as a file."""
+"""Films, to the web and to the child: the file that stays, the settings as a file."""
 
 from __future__ import annotations
 
 import tomlkit
 
-from dreamlib.config import to_toml
-from dreamlib.settings import BY_NAME
+from dreamlib import BY_NAME, to_toml
 
 #: The last frame, kept when the others are given up.
 LAST_FRAME = "last.png"

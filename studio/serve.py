@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from dreamlib import child_environment
 
 #: Threads of the web server: for streams (`studio.dreams.feed.MOST_STREAMS`), and for pages.
 THREADS = 96
@@ -26,15 +26,13 @@ FAREWELL, PAUSE = 20, 2
 
 
 def environment():
-    """Return the environment of all processes, with what was left out of it."""
-    given = dict(os.environ)
+    """Return the environment of all processes, with defaults for what it lacks."""
+    given = child_environment()
     data = Path(given.setdefault("DREAM_DATA", "studio-data")).resolve()
     given["DREAM_DATA"] = str(data)
     given.setdefault("DREAM_HOST", "127.0.0.1")
     given.setdefault("DREAM_PORT", "8000")
     given["DJANGO_SETTINGS_MODULE"] = "studio.settings"
-    path = [str(REPOSITORY), *filter(None, [given.get("PYTHONPATH")])]
-    given["PYTHONPATH"] = os.pathsep.join(path)
     data.mkdir(mode=0o750, parents=True, exist_ok=True)
     if not given.get("DREAM_SECRET_KEY"):
         given["DREAM_SECRET_KEY"] = _kept_secret(data / "secret-key")

@@ -5,11 +5,11 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from .dreams import new, results, watch
-from .dreams import views as dreams
-from .people import views as people
-from .pictures import tus
-from .pictures import views as pictures
+from studio.dreams import new, results, watch
+from studio.dreams import views as dreams
+from studio.people import views as people
+from studio.pictures import tus
+from studio.pictures import views as pictures
 
 small_copies = [
     path(f"pictures/<uuid:pk>/{name}.jpg", pictures.copy, {"name": name}, name=f"picture-{name}")

@@ -135,6 +135,28 @@ def small_dreams(net, pixels, items, definition=None, quiet=False, seed=0, **dre
                 break
 
 
+def layer_examples(model, pixels):
+    """Dream a small picture in every layer of a model.
+
+    Parameters
+    ----------
+    model : dreamlib.models.zoo.Model
+    pixels : (H, W, 3) ndarray of uint8
+
+    Returns
+    -------
+    list of str
+        The layers.
+    iterator of (h, w, 3) ndarray of uint8, or None
+        The dream of each, made when it is asked for; None where there is none.
+    """
+    net = engines.load_net(model)
+    items = choose_items(net, model)
+    definition = engines.read_definition(model, "auto")
+    cells = small_dreams(net, pixels, items, definition, quiet=True)
+    return [item.layer for item in items], (cell.pixels for cell in cells)
+
+
 def _plan(net, items, size, definition, dream):
     """Settle titles, and on how many octaves each item can be dreamt."""
     layers = {name: (kind, shape[1]) for name, kind, shape in dreamable_layers(net)}

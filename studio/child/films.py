@@ -1,4 +1,4 @@
-"""A whole film: its frames begun or gone on with, its poster, the film made of them."""
+"""A whole film: its frames begun or resumed, its poster, the film made of them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ import shutil
 import time
 from pathlib import Path
 
-from dreamlib.config import to_toml
-from dreamlib.imaging import images
-from dreamlib.jobs.film_output import FPS
-from dreamlib.jobs.frames import run_frames
-from dreamlib.settings import BY_NAME, Settings
-from dreamlib.util.atomic_write import written_whole
-from dreamlib.util.progress import REPORT_INTERVAL, Left
-from dreamlib.video.films import assemble, check_film
-from dreamlib.video.frame_folder import JOURNAL, OWN, FrameFolder
-from studio.dreams.knobs import check_texts
+from dreamlib import (
+    BY_NAME,
+    FPS,
+    Left,
+    Settings,
+    assemble,
+    check_film,
+    find_frames,
+    load_picture,
+    open_header,
+    run_frames,
+    save_picture,
+    to_toml,
+    unfinished,
+    written_whole,
+)
+from studio.child.dreams import alone_in, named
+from studio.child.pictures import save_small, small_copies
 from studio.films import LAST_FRAME, settings_text
-
-from .dreams import alone_in, named
-from .pictures import save_small, small_copies
+from studio.texts import check_texts
 
 #: Shares of the whole work: before the first step, the steps; the rest is for the film.
 READING, DREAMING = 0.01, 0.95
@@ -27,9 +33,12 @@ READING, DREAMING = 0.01, 0.95
 #: Longest side of a preview, in pixels.
 PREVIEW = 1024
 
+#: Seconds between two reports while frames are assembled.
+REPORT_INTERVAL = 0.5
+
 
 def film(order, say, leave):
-    """Dream a film, or go on with the frames that lie in the work folder.
+    """Dream a film, or resume it after the frames that lie in the work folder.
 
     Parameters
     ----------
@@ -40,20 +49,25 @@ def film(order, say, leave):
     -------
     dict
         ``left`` where it was left; else ``width`` and ``height``.
+
+    Raises
+    ------
+    DreamError
+        What `studio.texts.check_texts` or dreamlib refuses, or another is still dreaming it.
     """
     output, folder, values = Path(order["output"]), Path(order["folder"]), order["values"]
     if not output.exists():  # which is made last
         check_texts(values)
         check_film(output, values.get("fps", FPS))
-        work = folder / "work"
-        work.mkdir(exist_ok=True)
-        with alone_in(work):
+        frames = folder / "work" / "frames"
+        frames.parent.mkdir(exist_ok=True)
+        with alone_in(folder):
             say(phase="reading")
             try:
-                _make(order, work / "frames", say, leave)
+                _make(order, frames, say, leave)
             except Left:
                 return {"left": True}
-    with images.open_header(folder / LAST_FRAME) as header:
+    with open_header(folder / LAST_FRAME) as header:
         return {"width": header.width, "height": header.height}
 
 
@@ -68,14 +82,14 @@ def _make(order, frames, say, leave):
     recorded = named(result.settings, names).replace(frames=settings.frames)
     with written_whole(folder / "settings.toml") as part:
         Path(part).write_text(settings_text(recorded, Path(order["output"]).suffix), "utf-8")
-    reel = FrameFolder(frames, resume=True).frames()[: settings.frames]
-    last = images.load_picture(str(reel[-1]))
+    paths = find_frames(frames)[: settings.frames]
+    last = load_picture(str(paths[-1]))
     # The frames themselves tell where the server keeps its pictures.
-    images.save_picture(str(folder / LAST_FRAME), last.pixels, to_toml(recorded), last)
+    save_picture(str(folder / LAST_FRAME), last.pixels, to_toml(recorded), last)
     small_copies(folder / LAST_FRAME, folder)
     way = "reverse" if settings.reverse else "boomerang" if settings.boomerang else "forward"
     whole = assemble(
-        reel, order["output"], settings.fps or FPS, settings.loop, way, settings.quality,
+        paths, order["output"], settings.fps or FPS, settings.loop, way, settings.quality,
         watch.assembled,
     )  # fmt: skip
     if not whole:
@@ -83,9 +97,9 @@ def _make(order, frames, say, leave):
 
 
 def _settings(order, frames):
-    """Return the settings to begin with; what a film that is gone on with is made of is its own."""
+    """Return the settings to begin with; a resumed film has its own for what makes its frames."""
     values = {**order["values"], "quiet": True}
-    if (frames / OWN / JOURNAL).exists():
+    if unfinished(frames):
         values = {name: value for name, value in values.items() if not BY_NAME[name].recorded}
         return Settings(**values, resume=True)
     shutil.rmtree(frames, ignore_errors=True)  # of one that was ended before it had begun
@@ -93,14 +107,14 @@ def _settings(order, frames):
 
 
 class _Watch:
-    """Says how far a film is, shows its latest frame, and hears whether it is to be left."""
+    """Reports how far a film is, shows its latest frame, and learns whether it is to be left."""
 
     def __init__(self, order, frames, say, leave):
         self._order, self._frames, self._say, self._leave = order, frames, say, leave
-        self._shown = self._told = float("-inf")
+        self._shown = self._reported = float("-inf")
 
     def frame(self, report):
-        """Hear of a step: what `dreamlib.util.progress.Progress` tells."""
+        """Hear of a step on a frame: a listener of `dreamlib.run_frames`."""
         self._say(
             phase=f"dreaming frame {report.octave} of {report.octaves}",
             share=READING + DREAMING * report.share, seconds_left=report.seconds_left,
@@ -113,16 +127,16 @@ class _Watch:
         """Show a frame that is whole, if it is time for one."""
         if time.monotonic() - self._shown < 60 * self._order["preview"]:
             return
-        pixels = images.load_picture(str(self._frames / f"{number:04d}.png")).pixels
+        pixels = load_picture(str(self._frames / f"{number:04d}.png")).pixels
         with written_whole(f"{self._order['output']}.preview.jpg") as part:
             save_small(pixels, part, PREVIEW)
         self._shown = time.monotonic()
 
     def assembled(self, written, frames):
-        """Hear of a frame that is in the film."""
+        """Hear of a frame that is in the film: `on_frame` of `dreamlib.assemble`."""
         now = time.monotonic()
-        if now - self._told >= REPORT_INTERVAL:
-            self._told, begun = now, READING + DREAMING
+        if now - self._reported >= REPORT_INTERVAL:
+            self._reported, begun = now, READING + DREAMING
             self._say(
                 phase=f"assembling, frame {written} of {frames}", seconds_left=None,
                 share=begun + (1 - begun) * written / frames,

@@ -1,4 +1,4 @@
-"""What is made of a picture file: what it is, small copies."""
+"""An uploaded picture: its format and size, its small copies."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dreamlib.errors import DreamError
-from dreamlib.imaging import images
-from dreamlib.imaging import open_save as files
+from dreamlib import DreamError, open_header, open_picture, shrink
 
 #: Formats that are taken -> suffix of their files. What a file is called tells nothing.
 FORMATS = {
@@ -25,12 +23,14 @@ CPU_SECONDS, MEMORY = 1800, 16 << 30
 
 
 def inspect(order, say, leave):
-    """Say what an uploaded file is, by its header first, and make its small copies.
+    """Tell format and size of an uploaded file, by its header first, and make its small copies.
 
     Parameters
     ----------
     order : dict
         path, folder (for the copies), max_pixels, min_side.
+    say, leave
+        Unused; see `studio.child.dreams.dream`.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def inspect(order, say, leave):
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     path = order["path"]
     try:
-        with images.open_header(path) as header:
+        with open_header(path) as header:
             kind, (width, height) = header.format, header.size
     except (OSError, SyntaxError, ValueError, TypeError, EOFError) as error:
         raise DreamError(f"this file is no picture; expected {_expected()}") from error
@@ -63,7 +63,7 @@ def inspect(order, say, leave):
             "least that can be dreamt"
         )
     try:
-        picture = files.open_picture(path, 0, "copy.png")
+        picture = open_picture(path, 0, "copy.png")
         Path(order["folder"]).mkdir(parents=True, exist_ok=True)
         small_copies(path, order["folder"])
     except DreamError as error:
@@ -79,7 +79,15 @@ def _expected():
 
 
 def save_small(pixels, path, side):
-    """Save a JPEG whose longer side is at most so long."""
+    """Save a small copy as a JPEG.
+
+    Parameters
+    ----------
+    pixels : (H, W, 3) ndarray of uint8
+    path : str or Path
+    side : int
+        The longer side has no more pixels.
+    """
     from PIL import Image
 
     image = Image.fromarray(pixels)
@@ -88,7 +96,14 @@ def save_small(pixels, path, side):
 
 
 def small_copies(path, folder):
-    """Save what lists (thumbnail.jpg) and pages (view.jpg) show of a picture."""
-    view = files.shrunken(files.open_picture(str(path), 0, "copy.png"), VIEW)
+    """Save the small copies of a picture: for lists (thumbnail.jpg) and for pages (view.jpg).
+
+    Parameters
+    ----------
+    path : str or Path
+    folder : str or Path
+        Where they go.
+    """
+    view = shrink(open_picture(str(path), 0, "copy.png"), VIEW)
     save_small(view, Path(folder) / "view.jpg", VIEW)
     save_small(view, Path(folder) / "thumbnail.jpg", THUMBNAIL)

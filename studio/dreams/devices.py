@@ -7,8 +7,8 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from . import probe
-from .models import Device
+from studio.dreams import probe
+from studio.dreams.models import Device
 
 
 def describe(name, worker):

@@ -9,8 +9,7 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from dreamlib.errors import DreamError
-from dreamlib.models.zoo import find_model
+from dreamlib import DreamError, find_model
 from studio.children import ask
 
 log = logging.getLogger("studio.examples")

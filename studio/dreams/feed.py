@@ -13,7 +13,7 @@ from socket import MSG_DONTWAIT, MSG_PEEK
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from .models import Event
+from studio.dreams.models import Event
 
 log = logging.getLogger("studio.feed")
 

@@ -7,19 +7,21 @@ import re
 from django import forms
 from django.conf import settings
 
-from dreamlib.errors import DreamError
-from dreamlib.jobs.film_output import FPS
-from dreamlib.jobs.frames import UNUSED
-from dreamlib.models.zoo import find_model
-from dreamlib.settings import BY_NAME
-from dreamlib.video.distort import WITHOUT_CODE
-from dreamlib.video.distort import forms as distortions
-from dreamlib.video.films import check_film
+from dreamlib import (
+    BY_NAME,
+    FPS,
+    UNUSED,
+    WITHOUT_CODE,
+    DreamError,
+    check_film,
+    distortion_forms,
+    find_model,
+)
+from studio.dreams.devices import alive
+from studio.dreams.knobs import LISTS, PICTURES, PLAIN, offered
+from studio.dreams.models import ANY
 from studio.pictures.models import Picture
-
-from .devices import alive
-from .knobs import LISTS, PICTURES, PLAIN, TEXTS, Refused, check_texts, offered
-from .models import ANY
+from studio.texts import TEXTS, Refused, check_texts
 
 #: What the form calls a film -> its suffix; that of a WebP alone does not tell.
 FILMS = {".mp4": ".mp4", ".webm": ".webm", ".gif": ".gif", "film.webp": ".webp"}
@@ -122,7 +124,7 @@ class DreamForm(forms.Form):
     @staticmethod
     def distortions():
         """List what a chain of distortions is made of: name, form and help of each."""
-        return distortions(WITHOUT_CODE)
+        return distortion_forms(WITHOUT_CODE)
 
     def clean_noise(self):
         """Take a size that makes sense."""

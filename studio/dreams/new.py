@@ -12,19 +12,16 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from dreamlib.errors import DreamError
-from dreamlib.models.labels import find_class
-from dreamlib.models.zoo import find_model, list_models
+from dreamlib import DreamError, find_class, find_model, list_models
 from studio.children import ask
+from studio.dreams import examples
+from studio.dreams.files import send
+from studio.dreams.forms import FILMS, DreamForm, initial_of, output_of
+from studio.dreams.knobs import values_for
+from studio.dreams.models import Dream
+from studio.dreams.presets import presets
+from studio.dreams.queue import enqueue
 from studio.pictures.models import Picture
-
-from . import examples
-from .files import send
-from .forms import FILMS, DreamForm, initial_of, output_of
-from .knobs import values_for
-from .models import Dream
-from .presets import presets
-from .queue import enqueue
 
 #: Seconds that a trial and a plan may take, sides that a region may have, and how many of both run
 #: at once beside what the workers do.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from dreamlib.config import load_config
+from dreamlib import load_config
 
 FOLDER = Path(__file__).resolve().parent.parent / "presets"
 

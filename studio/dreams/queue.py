@@ -18,9 +18,14 @@ from django.db.models import F, Max, Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
-from .models import ANY, Dream, Event, State
+from studio.celery import app, make_folders
+from studio.dreams.files import discard_work
+from studio.dreams.models import ANY, Dream, Event, State
 
 log = logging.getLogger("studio.queue")
+
+#: Name of the workers' one task: `studio.dreams.tasks.look`.
+LOOK = "studio.look"
 
 #: Workers in a row that may die of a dream, without getting on with it, before it is given up.
 MOST_DEATHS = 3
@@ -36,13 +41,9 @@ def tell(dream, **more):
 
 def send(queue):
     """Tell the workers of a queue to look; what nobody hears they find out by themselves."""
-    from studio.celery import make_folders
-
-    from .tasks import look
-
     make_folders()
     try:
-        look.apply_async(queue=queue)
+        app.send_task(LOOK, queue=queue)
     except BrokerError as error:
         log.warning("the broker does not answer (%s); idle workers look by themselves", error)
 
@@ -207,8 +208,6 @@ def cancel(dream):
     """Give a dream up, with what there is of it."""
     _ask(dream, "cancel", State.CANCELLED, (State.QUEUED, State.PAUSED))
     if dream.state == State.CANCELLED:
-        from .files import discard_work
-
         discard_work(dream)
 
 

@@ -13,16 +13,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from dreamlib.errors import DreamError
-from dreamlib.jobs.film_output import FPS
-from dreamlib.settings import BY_NAME, Settings
-from dreamlib.video.ffmpeg import VIDEO
+from dreamlib import BY_NAME, FPS, VIDEO, DreamError, Settings
+from studio.dreams.files import preview_of, send
+from studio.dreams.models import State
+from studio.dreams.views import ACTIONS, last_event, own
 from studio.films import LAST_FRAME, settings_text
 from studio.pictures.library import take_in
-
-from .files import preview_of, send
-from .models import State
-from .views import ACTIONS, last_event, own
 
 
 @require_GET

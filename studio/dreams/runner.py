@@ -9,11 +9,10 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from studio.children import Child, ChildDied
-
-from . import queue
-from .files import discard_work, preview_of
-from .knobs import names_for, values_for
-from .models import State
+from studio.dreams import queue
+from studio.dreams.files import discard_work, preview_of
+from studio.dreams.knobs import names_for, values_for
+from studio.dreams.models import State
 
 log = logging.getLogger("studio.worker")
 
@@ -147,7 +146,7 @@ class Runner:
         return True
 
     def _leave(self, child, state):
-        child.say("leave")
+        child.leave()
         self._leaving = time.monotonic(), state
 
     def _ended(self, said):

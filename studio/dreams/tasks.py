@@ -11,9 +11,9 @@ from celery import shared_task, signals
 from django.conf import settings
 from django.db import close_old_connections, connection
 
-from . import queue
-from .devices import describe
-from .runner import Runner
+from studio.dreams import queue
+from studio.dreams.devices import describe
+from studio.dreams.runner import Runner
 
 log = logging.getLogger("studio.worker")
 
@@ -30,7 +30,7 @@ def own_device():
     return f"{name}-{device}" if name else device
 
 
-@shared_task(name="studio.look")
+@shared_task(name=queue.LOOK)
 def look():
     """Dream what waits for this worker's device until nothing does.
 

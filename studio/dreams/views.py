@@ -12,9 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from . import queue as queues
-from .devices import alive
-from .models import ENDED, Dream, Event, State
+from studio.dreams import queue as queues
+from studio.dreams.devices import alive
+from studio.dreams.models import ENDED, Dream, Event, State
 
 PAGE = 500
 

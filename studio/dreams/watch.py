@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
-from .feed import Stream, feed, hung_up
-from .models import Dream
-from .views import last_event
+from studio.dreams.feed import Stream, feed, hung_up
+from studio.dreams.models import Dream
+from studio.dreams.views import last_event
 
 #: Dreams that one question may be about.
 MOST = 500

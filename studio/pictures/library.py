@@ -8,10 +8,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from dreamlib.errors import DreamError
+from dreamlib import DreamError
 from studio.children import ask
-
-from .models import Picture
+from studio.pictures.models import Picture
 
 #: Seconds that looking at a file may take: a picture of a gigapixel is decoded once.
 PATIENCE = 1800

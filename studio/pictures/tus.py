@@ -21,10 +21,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from dreamlib.errors import DreamError
-
-from .library import display_name, take_in
-from .models import Upload
+from dreamlib import DreamError
+from studio.pictures.library import display_name, take_in
+from studio.pictures.models import Upload
 
 VERSION = "1.0.0"
 BLOCK = 1 << 20

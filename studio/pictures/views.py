@@ -7,11 +7,10 @@ from django.core.paginator import Paginator
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from dreamlib.errors import DreamError
+from dreamlib import DreamError
 from studio.dreams.files import send
-
-from .library import remove
-from .models import Picture
+from studio.pictures.library import remove
+from studio.pictures.models import Picture
 
 PAGE = 60
 

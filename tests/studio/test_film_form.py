@@ -11,9 +11,9 @@ from PIL import Image
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.samples import clouds
-from studio.dreams import knobs
 from studio.dreams.forms import DreamForm
 from studio.dreams.models import Dream, State
+from studio.texts import check_texts
 from tests.studio.conftest import add_dream
 from tests.studio.test_pages import Outline
 
@@ -103,7 +103,7 @@ def test_a_module_that_a_distortion_names_is_never_imported(ann, tmp_path, monke
     for text in ("python:intruder:f", "zoom:0.05, python:intruder:f", " python:intruder:f"):
         assert not DreamForm(ann.user, filled(distort=text)).is_valid()
         with pytest.raises(DreamError, match="no distortion 'python'"):
-            knobs.check_texts({"distort": text})
+            check_texts({"distort": text})
     assert os.listdir(tmp_path) == ["intruder.py"]
 
 

@@ -9,13 +9,14 @@ from dreamlib.imaging.vips.library import limit_memory
 from dreamlib.imaging.vips.pixels import RawFile
 from dreamlib.imaging.vips.reading import LargePicture, open_picture
 from dreamlib.imaging.vips.writing import FORMATS, check_size, save_picture
-from dreamlib.imaging.vips.zoom import deep_zoom
+from dreamlib.imaging.vips.zoom import cut_out, deep_zoom
 
 __all__ = [
     "FORMATS",
     "LargePicture",
     "RawFile",
     "check_size",
+    "cut_out",
     "deep_zoom",
     "limit_memory",
     "open_picture",

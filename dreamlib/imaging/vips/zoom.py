@@ -1,4 +1,4 @@
-"""Deep Zoom of a picture that is a file already."""
+"""From a picture that is a file already: the tiles of a Deep Zoom, or a part of it."""
 
 from __future__ import annotations
 
@@ -55,3 +55,29 @@ def deep_zoom(path, output, region=None, quality=85):
     except OSError as error:
         raise DreamError(f"{output} cannot be written: {error}") from error
     return image.width, image.height
+
+
+def cut_out(path, window, output):
+    """Write a part of a picture as a TIFF of the same depth, without its alpha.
+
+    Parameters
+    ----------
+    path : str
+        A file that `open_picture` reads. Memory does not grow with its height.
+    window : dreamlib.imaging.window.Window
+        The part.
+    output : str
+        ``NAME.tif``; replaced.
+
+    Raises
+    ------
+    DreamError
+        The file is no picture, or broken, or the part cannot be written.
+    """
+    vips = libvips()
+    image = split(open_picture(path))[0]
+    image = image.crop(window.left, window.top, window.width, window.height)
+    try:
+        image.tiffsave(str(output))
+    except vips.Error as error:
+        raise DreamError(f"{path} cannot be cut into {output}: {reason(error)}") from error
