@@ -91,7 +91,7 @@ class ArrayNetwork:
 
     def grown(self, mean, first, last):
         """Return a mean times the growth of a sum from `first` to `last`; of 0 nothing grows."""
-        return mean * (last / first if first else 1)
+        return float(mean * (last / first if first else 1))  # numpy's own would widen float32
 
     def as_factor(self, mean):
         """Return a mean as what float32 values are multiplied by."""

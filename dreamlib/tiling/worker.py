@@ -1,4 +1,4 @@
-"""A worker process: one net on one device, told which tiles to step on, line by line.
+"""A worker process: one net on one device, told which tiles to step on.
 
 Started by `dreamlib.tiling.worker_handle` as ``python -m dreamlib.tiling.worker``. The first line
 of its input is the dream, each further one a task; every line is answered by one, all of them JSON
@@ -7,7 +7,6 @@ objects. Pixels never travel: the worker reads and writes the canvases' files it
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import signal
@@ -21,6 +20,7 @@ from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import Scale
 from dreamlib.tiling.octaves import Dream, Place
 from dreamlib.tiling.stepper import load_stepper
+from dreamlib.util import json_lines
 
 
 class Worker:
@@ -32,11 +32,13 @@ class Worker:
         As `Dream.to_json` writes it.
     gpu : int or None
         CUDA device; None is the CPU.
+    load : callable
+        Makes the stepper of a `Dream`, on `gpu`.
     """
 
-    def __init__(self, dream, gpu):
+    def __init__(self, dream, gpu, load=load_stepper):
         self._dream = Dream.from_json(dream)
-        self._stepper = load_stepper(self._dream, gpu)
+        self._stepper = load(self._dream, gpu)
         self._octave = self._schedule = None
         self._pass, self._phases = None, None
 
@@ -94,36 +96,29 @@ def main(make=Worker):
         Given what the first line holds, makes what has `Worker.perform`.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and decides
-    answers = _take_stdout()
-    first = sys.stdin.readline()
-    if not first:
+    answers, messages = json_lines.own_stdout(), iter(json_lines.Reader(sys.stdin.buffer))
+    first = next(messages, None)
+    if first is None:
         return
-    worker, failure = _attempt(make, **json.loads(first))
-    print(json.dumps(failure or {"ready": True}), file=answers)
+    worker, failure = _attempt(make, **first)
+    json_lines.send(answers, failure or {"ready": True})
     if failure:
         return
     tasks = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(tasks,), daemon=True).start()
+    threading.Thread(target=_listen, args=(messages, tasks), daemon=True).start()
     while True:
         sums, failure = _attempt(worker.perform, **tasks.get())
-        print(json.dumps(failure or {"sums": sums}), file=answers)
+        json_lines.send(answers, failure or {"sums": sums})
 
 
-def _take_stdout():
-    """Return a stream of our own on stdout, which becomes stderr: native libraries print there."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)  # flushed at the end of each line
-    os.dup2(2, 1)
-    return answers
-
-
-def _listen(tasks):
+def _listen(messages, tasks):
     """Queue the tasks as they come, and end the process as soon as the input ends.
 
     The parent may have been killed. A tile that is under way is given up, because another process
     may be resuming the dream in these files soon.
     """
-    for line in sys.stdin:
-        tasks.put(json.loads(line))
+    for task in messages:
+        tasks.put(task)
     os._exit(0)
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 from collections import deque
-from contextlib import suppress
 
-from dreamlib.util import subprocesses
+from dreamlib.util import json_lines, subprocesses
 
 #: What tells libraries how many threads to use.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -57,7 +55,6 @@ class WorkerHandle:
         self.crashes = crashes
         self.ready = False
         self.tasks = deque()
-        self._heard = b""
         # A pipe would need someone to read it.
         self._words = tempfile.TemporaryFile()  # noqa: SIM115  closed by `end`
         self._process = subprocess.Popen(
@@ -67,11 +64,12 @@ class WorkerHandle:
             start_new_session=True,  # Ctrl-C does not reach it, not even before it ignores it
         )  # fmt: skip
         self.pid = self._process.pid
+        self._answers = json_lines.Reader(self._process.stdout)
         self._send({"dream": dream, "gpu": gpu})
 
     def fileno(self):
         """Return the descriptor that becomes readable when there is something to `hear`."""
-        return self._process.stdout.fileno()
+        return self._answers.fileno()
 
     def give(self, task):
         """Send a task.
@@ -85,10 +83,8 @@ class WorkerHandle:
         self._send(task)
 
     def _send(self, message):
-        # To a dead worker nothing can be sent; that it is dead is what `hear` will tell.
-        with suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
-            self._process.stdin.flush()
+        # To a dead worker nothing can be sent: `hear` will tell.
+        json_lines.send(self._process.stdin, message)
 
     def hear(self):
         """Wait for the worker's answers.
@@ -98,16 +94,11 @@ class WorkerHandle:
         list of dict, or None
             None when it is dead.
         """
-        data = os.read(self.fileno(), 1 << 16)
-        if not data:
-            return None
-        *lines, self._heard = (self._heard + data).split(b"\n")
-        return [json.loads(line) for line in lines]
+        return self._answers.wait()
 
     def dismiss(self):
         """Tell the worker to end at once, whatever it does, and do not wait for it."""
-        with suppress(BrokenPipeError):  # what a dead one never read is still to be flushed
-            self._process.stdin.close()
+        self._process.stdin.close()
 
     def end(self):
         """End the worker.
