@@ -32,16 +32,16 @@ def main(argv=None):
     parser.add_argument("--size", default="320x240")
     parser.add_argument("--iterations", type=int, default=40)
     options = parser.parse_args(argv)
-    knobs = {"octaves": 3, "iterations": options.iterations, "seed": 1}
+    values = {"octaves": 3, "iterations": options.iterations, "seed": 1}
     alone, watched, dropped, web = [], [], 0, []
     with tempfile.TemporaryDirectory() as folder, Studio(Path(folder) / "studio") as studio:
         visitor = Visitor(studio)
-        visitor.wait_until_done(visitor.dream(knobs, options.size), 600)  # warm
+        visitor.wait_until_done(visitor.dream(values, options.size), 600)  # warm
         for _ in range(options.rounds):
             for clients, seconds in ((0, alone), (options.clients, watched)):
                 with Watchers(visitor, clients) as watchers:
                     begin, spent = time.monotonic(), studio.web_seconds()
-                    dream = visitor.dream(knobs, options.size)
+                    dream = visitor.dream(values, options.size)
                     visitor.wait_until_done(dream, 600, pause=2)
                     seconds.append(told_in_database(studio, dream).seconds)
                     share = (studio.web_seconds() - spent) / (time.monotonic() - begin)

@@ -14,7 +14,7 @@ import threading
 from dreamlib import DreamError, Reader, child_environment, send
 
 
-class ChildDied(Exception):
+class ChildCrashed(Exception):
     """A child ended without having said how its work went."""
 
 
@@ -78,7 +78,7 @@ class Child:
 
         Raises
         ------
-        ChildDied
+        ChildCrashed
             It has ended; its exit code is the argument.
         """
         try:
@@ -86,7 +86,7 @@ class Child:
         except queue.Empty:
             return {}
         if said is None:
-            raise ChildDied(self.process.wait())
+            raise ChildCrashed(self.process.wait())
         return said
 
     def kill(self):
@@ -126,7 +126,7 @@ def ask(order, seconds, gpu=None):
                     raise DreamError(said["refused"])
                 if said.get("done"):
                     return said
-        except ChildDied as error:
+        except ChildCrashed as error:
             raise DreamError(
                 f"this took more than {seconds:.0f} seconds or too much memory; expected something "
                 "smaller"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from dreamlib.ascent.objective_parser import parse_layers
 from dreamlib.ascent.objectives import Objective, channel_guide, class_scores, guide, objective_L2
 from dreamlib.errors import DreamError
-from dreamlib.imaging.open_save import open_picture, shrunken, shrunken_size
+from dreamlib.imaging.open_save import open_picture
+from dreamlib.imaging.picture import shrunken, shrunken_size
 from dreamlib.models.input_size import misfit
 from dreamlib.models.layers import dreamable_layers
 from dreamlib.models.preprocessing import preprocess

@@ -6,6 +6,8 @@ import argparse
 
 import numpy as np
 
+from dreamlib.imaging.picture import to_levels
+
 #: Colours of petals, outside and towards the middle.
 PETALS = (
     ((226, 62, 118), (120, 12, 70)),
@@ -49,7 +51,7 @@ def clouds(width, height, seed=0):
         hill = smoothstep(-0.004, 0.004, down - line)
         texture = 1 + 0.25 * fractal(random, height, width, slope=1.2)
         picture += (np.multiply.outer(texture, shade) - picture) * hill[..., None]
-    return np.uint8(np.clip(np.rint(picture), 0, 255))
+    return to_levels(picture)
 
 
 def mix(one, other, share):
@@ -108,7 +110,7 @@ def flowers(width, height, seed=0):
         radius = (0.1 + 0.07 * random.rand()) * min(height, width) * (1 + number / 40)
         place = random.rand(2) * (height, width)
         _add_flower(picture, down - place[0], across - place[1], radius, random)
-    return np.uint8(np.clip(np.rint(picture), 0, 255))
+    return to_levels(picture)
 
 
 def _add_flower(picture, down, across, radius, random):
@@ -137,7 +139,8 @@ SAMPLES = {"clouds": clouds, "flowers": flowers}
 
 def main(argv=None):
     """Write a made picture to a file: ``clouds out.png --size 1024x576 --seed 1``."""
-    from dreamlib.imaging.images import check_output, save_picture
+    from dreamlib.imaging.formats import check_output
+    from dreamlib.imaging.open_save import save_picture
 
     parser = argparse.ArgumentParser(
         prog="python -m dreamlib.imaging.samples", description="Make a picture to dream on."
@@ -150,7 +153,7 @@ def main(argv=None):
     width, height = (int(side) for side in arguments.size.split("x"))
     check_output(arguments.output)
     make = SAMPLES[arguments.sample]
-    save_picture(arguments.output, make(width, height, arguments.seed), "")
+    save_picture(arguments.output, make(width, height, arguments.seed))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging import images
-from dreamlib.imaging import open_save as files
+from dreamlib.imaging.formats import DEEP_ZOOM, check_output, check_size, format_of
+from dreamlib.imaging.open_save import open_picture
+from dreamlib.imaging.picture import Noise
 from dreamlib.imaging.window import Window
 from dreamlib.jobs.resolve import resolve
 from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
@@ -37,7 +38,7 @@ class Job(NamedTuple):
     """A dream that can begin."""
 
     output: str
-    picture: object  #: see `dreamlib.imaging.open_save`
+    picture: object  #: see `dreamlib.imaging.picture`
     network: Network
     settings: Settings  #: nothing is left open
     recorded: Settings  #: what repeats the dream
@@ -75,8 +76,8 @@ def prepare(source, output, settings, planning=False):
         Picture, model, layer, output, memory or work folder cannot do.
     """
     source, output = str(source), str(output or default_output(source))
-    images.check_output(output, source)
-    if settings.classify and Path(output).suffix.lower() == files.DEEP_ZOOM:
+    check_output(output, source)
+    if settings.classify and format_of(output) is DEEP_ZOOM:
         raise DreamError(
             f"--classify reads the output back, which it cannot do with {output}; write .tif or "
             ".png, or leave --classify out"
@@ -90,7 +91,7 @@ def prepare(source, output, settings, planning=False):
             settings = resumed(settings, folder)
         settings = with_seed(settings)
         phase("reading")
-        picture = files.open_picture(source, settings.seed, output, settings.tiff)
+        picture = open_picture(source, settings.seed, output, settings.tiff)
         settings, picture = choose_script(settings, picture)
         network = open_network(settings)
         job = settle(network, picture, settings, output)
@@ -161,7 +162,7 @@ def settle(network, picture, settings, output):
     ----------
     network : Network
     picture : picture
-        See `dreamlib.imaging.open_save`.
+        See `dreamlib.imaging.picture`.
     settings : Settings
         As `choose_script` returns them.
     output : str
@@ -178,10 +179,10 @@ def settle(network, picture, settings, output):
     size = picture.height, picture.width
     resolved = resolve(network, picture, settings)
     drawn = resolved.source_size
-    if drawn != size and isinstance(picture, images.Noise):
+    if drawn != size and isinstance(picture, Noise):
         picture = grey_noise(*drawn, settings.seed)
     written = resolved.region or resolved.dream.octaves[-1].window
-    files.check_output(output, written.width, written.height)
+    check_size(output, written.width, written.height)
     return Job(
         output, picture, network, resolved.settings, resolved.recorded, resolved.dream,
         resolved.region, resolved.demand, None,

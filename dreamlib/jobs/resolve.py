@@ -11,7 +11,7 @@ from dreamlib.ascent.objective_builder import check_guides
 from dreamlib.ascent.octave_script import absolute_script
 from dreamlib.ascent.regularizers import GradientRules, parse_sigmas
 from dreamlib.errors import DreamError
-from dreamlib.imaging.images import Noise
+from dreamlib.imaging.picture import Noise
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.imaging.window import WRAPS, Window
 from dreamlib.jobs.objective import resolve_objective
@@ -45,7 +45,7 @@ def resolve(network, picture, settings):
     ----------
     network : dreamlib.jobs.prepare.Network
     picture : picture
-        See `dreamlib.imaging.open_save`.
+        See `dreamlib.imaging.picture`.
     settings : Settings
         With a seed, and the script chosen.
 

@@ -7,7 +7,7 @@ import os
 from dreamlib.ascent.objective_parser import absolute_guides, parse_weights
 from dreamlib.ascent.octave_script import absolute_script, is_file
 from dreamlib.errors import DreamError
-from dreamlib.imaging import open_save as files
+from dreamlib.imaging.open_save import open_picture
 from dreamlib.jobs.keyframes import absolute_variations, parse_variations
 from dreamlib.jobs.objective import numbered_targets
 from dreamlib.models.zoo import absolute_name, find_model
@@ -118,7 +118,7 @@ def fingerprints(source, model, settings):
     if settings.script and is_file(settings.script):
         prints["the octave script"] = fingerprint(settings.script)
     for name, path in pictures:
-        files.open_picture(path, 0, "", "strip")  # refuses what is none, before there is a folder
+        open_picture(path, 0, "")  # refuses what is none, before there is a folder
         prints[name] = fingerprint(path)
     return prints
 

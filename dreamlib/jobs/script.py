@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dreamlib.ascent.octave_script import load_script
 from dreamlib.errors import DreamError
-from dreamlib.imaging.images import Noise
+from dreamlib.imaging.picture import Noise
 from dreamlib.jobs.objective import drawn_objective
 from dreamlib.settings import BY_NAME
 from dreamlib.tiling.memory_plan import LARGEST_WHOLE
@@ -34,7 +34,7 @@ def choose_script(settings, picture):
     ----------
     settings : Settings
     picture : picture
-        See `dreamlib.imaging.open_save`.
+        See `dreamlib.imaging.picture`.
 
     Returns
     -------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.open_save import shrunken
+from dreamlib.imaging.picture import shrunken
 from dreamlib.models.labels import labels_of
 from dreamlib.models.preprocessing import preprocess
 
@@ -21,7 +21,7 @@ def seen_as(net, model, picture):
     net : caffe.Classifier
     model : dreamlib.models.zoo.Model
     picture : picture
-        See `dreamlib.imaging.open_save`.
+        See `dreamlib.imaging.picture`.
 
     Returns
     -------

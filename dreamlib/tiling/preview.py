@@ -43,7 +43,7 @@ class Preview:
         """
         if time.monotonic() - self._last < self._seconds:
             return
-        from dreamlib.imaging.images import save_picture
+        from dreamlib.imaging.open_save import save_picture
 
         small = shrunk(canvas, self._quantizer)
         try:

@@ -18,7 +18,7 @@ from dreamlib import (
     find_model,
 )
 from studio.dreams.devices import alive
-from studio.dreams.knobs import LISTS, PICTURES, PLAIN, offered
+from studio.dreams.dream_settings import LISTS, PICTURES, PLAIN, offered
 from studio.dreams.models import ANY
 from studio.pictures.models import Picture
 from studio.texts import TEXTS, Refused, check_texts
@@ -68,7 +68,7 @@ LABELS = {
 
 
 class DreamForm(forms.Form):
-    """Everything of a dream: its picture, its device, and a field for each knob.
+    """Everything of a dream: its picture, its device, and a field for each setting.
 
     Parameters
     ----------
@@ -95,19 +95,19 @@ class DreamForm(forms.Form):
         self.fields["queue"].choices = [(ANY, "the next free one")] + [
             (name, name) for name in [*devices, *sorted(given - set(devices))]
         ]
-        for knob in offered():
-            field = _field(knob, pictures)
-            field.label = LABELS.get(knob.name, knob.name.replace("_", " ").capitalize())
-            field.help_text = _help(knob)
-            field.widget.attrs["aria-describedby"] = f"id_{knob.name}_help"
-            self.fields[knob.name] = field
+        for setting in offered():
+            field = _field(setting, pictures)
+            field.label = LABELS.get(setting.name, setting.name.replace("_", " ").capitalize())
+            field.help_text = _help(setting)
+            field.widget.attrs["aria-describedby"] = f"id_{setting.name}_help"
+            self.fields[setting.name] = field
 
     def groups(self):
         """Give what is folded: pairs of a heading and its bound fields."""
         groups = {}
-        for knob in offered():
-            if knob.name not in PLAIN:
-                groups.setdefault(knob.group, []).append(self[knob.name])
+        for setting in offered():
+            if setting.name not in PLAIN:
+                groups.setdefault(setting.group, []).append(self[setting.name])
         return [
             (heading, fields, any(field.errors or _is_set(field) for field in fields))
             for heading, fields in groups.items()
@@ -135,54 +135,54 @@ class DreamForm(forms.Form):
         return noise
 
     def clean(self):
-        """Bring the knobs into `cleaned_data["knobs"]`: what differs from its default."""
+        """Bring the settings into `cleaned_data["settings"]`: what differs from its default."""
         cleaned = super().clean()
         if not cleaned.get("picture") and not cleaned.get("noise") and not self.errors:
             self.add_error("picture", "Choose a picture, or give the size of the noise.")
-        knobs = {}
-        for knob in offered():
-            value = cleaned.get(knob.name)
-            if value in (None, "") or knob.name in self.errors:
+        values = {}
+        for setting in offered():
+            value = cleaned.get(setting.name)
+            if value in (None, "") or setting.name in self.errors:
                 continue
-            if knob.name in PICTURES:
+            if setting.name in PICTURES:
                 value = str(value.pk)
             try:
-                value = knob.check(value, knob.name)
+                value = setting.check(value, setting.name)
             except DreamError as error:
-                self.add_error(knob.name, str(error))
+                self.add_error(setting.name, str(error))
                 continue
-            if value != knob.default:
-                knobs[knob.name] = value
+            if value != setting.default:
+                values[setting.name] = value
         output = cleaned.get("suffix") or ".png"
         if output in FILMS:
-            self._check_film(knobs, FILMS[output])
+            self._check_film(values, FILMS[output])
         else:
-            if knobs.get("frames"):
+            if values.get("frames"):
                 self.add_error(
                     "suffix", "Frames make a film: choose a film's format, or leave them out."
                 )
-            knobs = {name: value for name, value in knobs.items() if not is_of_films(name)}
-        cleaned["knobs"] = knobs
+            values = {name: value for name, value in values.items() if not is_of_films(name)}
+        cleaned["settings"] = values
         cleaned["queue"] = cleaned.get("queue") or ANY
         cleaned["suffix"] = FILMS.get(output, output)
         return cleaned
 
-    def _check_film(self, knobs, suffix):
+    def _check_film(self, values, suffix):
         """Refuse what cannot become a film, before hours are spent on its frames."""
-        if not knobs.get("frames") and "frames" not in self.errors:
+        if not values.get("frames") and "frames" not in self.errors:
             self.add_error("frames", "Say how many frames the film has.")
-        if knobs.get("reverse") and knobs.get("boomerang"):
+        if values.get("reverse") and values.get("boomerang"):
             self.add_error("reverse", "A boomerang runs both ways already.")
         for name in UNUSED:
-            if name in knobs:
+            if name in values:
                 self.add_error(name, "This means nothing to a film; leave it out.")
         film = settings.DATA / f"film{suffix}"
         try:
-            check_film(film, knobs.get("fps", FPS))
+            check_film(film, values.get("fps", FPS))
         except DreamError as error:
             self.add_error("fps", str(error).replace(str(film), "This film"))
         try:
-            check_texts(knobs)
+            check_texts(values)
         except Refused as error:
             self.add_error(error.setting, str(error))
 
@@ -192,57 +192,57 @@ def is_of_films(name):
     return BY_NAME[name].group == "films"
 
 
-def output_of(suffix, knobs):
+def output_of(suffix, values):
     """Return what the form calls the output of a dream: its suffix, but for an animated WebP."""
-    return "film.webp" if suffix == ".webp" and "frames" in knobs else suffix
+    return "film.webp" if suffix == ".webp" and "frames" in values else suffix
 
 
 def _is_set(field):
-    """Tell whether a knob's field begins with something else than the knob does."""
+    """Tell whether a setting's field begins with something else than the setting does."""
     default = BY_NAME[field.name].default
     return field.initial not in (None, "", default)
 
 
-def initial_of(knobs):
+def initial_of(values):
     """Return what a form begins with for settings that were given."""
-    return {knob.name: knobs.get(knob.name, knob.default) for knob in offered()}
+    return {setting.name: values.get(setting.name, setting.default) for setting in offered()}
 
 
-def _field(knob, pictures):
-    """Make the field of a knob."""
-    if knob.name in PICTURES:
+def _field(setting, pictures):
+    """Make the field of a setting."""
+    if setting.name in PICTURES:
         return forms.ModelChoiceField(pictures, required=False, empty_label="none")
-    if knob.name in LISTS:
-        default = f"{find_model(None).name} (default)" if knob.name == "model" else "by itself"
-        choices = [("", default)] + [(name, name) for name in LISTS[knob.name]()]
+    if setting.name in LISTS:
+        default = f"{find_model(None).name} (default)" if setting.name == "model" else "by itself"
+        choices = [("", default)] + [(name, name) for name in LISTS[setting.name]()]
         return forms.ChoiceField(choices=choices, required=False)
-    if knob.choices:
-        choices = [(choice, choice) for choice in knob.choices]
-        if knob.default is None:
+    if setting.choices:
+        choices = [(choice, choice) for choice in setting.choices]
+        if setting.default is None:
             choices.insert(0, ("", "by itself"))
-        return forms.ChoiceField(choices=choices, required=False, initial=knob.default)
-    if knob.kind is bool:
-        return forms.BooleanField(required=False, initial=knob.default)
-    if knob.kind is str:
+        return forms.ChoiceField(choices=choices, required=False, initial=setting.default)
+    if setting.kind is bool:
+        return forms.BooleanField(required=False, initial=setting.default)
+    if setting.kind is str:
         field = forms.CharField(required=False, max_length=2000)
-        if knob.name in TEXTS:
-            field.widget.attrs.update({"data-list": TEXTS[knob.name], "autocomplete": "off"})
+        if setting.name in TEXTS:
+            field.widget.attrs.update({"data-list": TEXTS[setting.name], "autocomplete": "off"})
         return field
-    least = knob.low if knob.low is not None else knob.above
-    limits = {"min": least, "max": knob.high, "step": 1 if knob.kind is int else "any"}
+    least = setting.low if setting.low is not None else setting.above
+    limits = {"min": least, "max": setting.high, "step": 1 if setting.kind is int else "any"}
     attributes = {name: value for name, value in limits.items() if value is not None}
-    kind = forms.IntegerField if knob.kind is int else forms.FloatField
-    field = kind(required=False, initial=knob.default)
+    kind = forms.IntegerField if setting.kind is int else forms.FloatField
+    field = kind(required=False, initial=setting.default)
     field.widget = forms.NumberInput(attrs=attributes)
     return field
 
 
-def _help(knob):
-    """Say what a knob does, what values it takes, and what it is by itself."""
-    text = HELPS.get(knob.name) or knob.help[0].upper() + knob.help[1:]
+def _help(setting):
+    """Say what a setting does, what values it takes, and what it is by itself."""
+    text = HELPS.get(setting.name) or setting.help[0].upper() + setting.help[1:]
     parts = [text.replace("--", "")]
-    if knob.kind in (int, float) or knob.form:
-        parts.append(f"{knob.expectation()}".capitalize())
-    if knob.default is not None and knob.kind is not bool and knob.name in BY_NAME:
-        parts.append(f"Default {knob.default}")
+    if setting.kind in (int, float) or setting.form:
+        parts.append(f"{setting.expectation()}".capitalize())
+    if setting.default is not None and setting.kind is not bool and setting.name in BY_NAME:
+        parts.append(f"Default {setting.default}")
     return ". ".join(parts) + "."

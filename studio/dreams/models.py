@@ -1,10 +1,12 @@
-"""Dreams, what is told of them, and the devices that dream."""
+"""Dreams, their events, and the devices that dream."""
 
 from __future__ import annotations
 
+import shutil
 import uuid
+from pathlib import Path
 
-from django.conf import settings
+from django.conf import settings as site
 from django.db import models
 
 from studio.pictures.models import Picture
@@ -27,6 +29,14 @@ ACTIVE = (State.RUNNING, State.QUEUED, State.PAUSED)
 ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 
 
+class DreamQuerySet(models.QuerySet):
+    """Some dreams."""
+
+    def active(self):
+        """Those that are not over."""
+        return self.filter(state__in=ACTIVE)
+
+
 class Dream(models.Model):
     """A dream that somebody wants.
 
@@ -35,11 +45,11 @@ class Dream(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="dreams")
+    owner = models.ForeignKey(site.AUTH_USER_MODEL, models.CASCADE, related_name="dreams")
     name = models.CharField(max_length=120)
     picture = models.ForeignKey(Picture, models.SET_NULL, null=True, blank=True)
     noise = models.CharField(max_length=13, blank=True)  #: WIDTHxHEIGHT, where there is no picture
-    knobs = models.JSONField(default=dict)  #: settings that were given; pictures by their number
+    settings = models.JSONField(default=dict)  #: those that were given; pictures by their number
     suffix = models.CharField(max_length=5, default=".png")  #: of the output
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
     queue = models.CharField(max_length=64, default=ANY)
@@ -57,15 +67,17 @@ class Dream(models.Model):
     height = models.PositiveIntegerField(null=True)
     message = models.TextField(blank=True)  #: why it failed
 
-    wish = models.CharField(max_length=6, blank=True)  #: pause or cancel, of who is dreaming it
+    request = models.CharField(max_length=6, blank=True)  #: to who dreams it: pause or cancel
     claim = models.UUIDField(null=True)
     lease = models.DateTimeField(null=True)
     device = models.CharField(max_length=64, blank=True)
-    deaths = models.PositiveSmallIntegerField(default=0)  #: of workers in a row, without progress
+    crashes = models.PositiveSmallIntegerField(default=0)  #: of workers in a row, without progress
 
     created = models.DateTimeField(auto_now_add=True)
     begun = models.DateTimeField(null=True)
     ended = models.DateTimeField(null=True)
+
+    objects = DreamQuerySet.as_manager()
 
     class Meta:
         indexes = (
@@ -79,7 +91,7 @@ class Dream(models.Model):
     @property
     def folder(self):
         """Where its files are."""
-        return settings.DATA / "dreams" / str(self.pk)
+        return site.DATA / "dreams" / str(self.pk)
 
     @property
     def output(self):
@@ -89,7 +101,7 @@ class Dream(models.Model):
     @property
     def is_film(self):
         """Whether it is dreamt frame by frame."""
-        return "frames" in self.knobs
+        return "frames" in self.settings
 
     @property
     def percent(self):
@@ -101,8 +113,22 @@ class Dream(models.Model):
         """Whether something is still to happen."""
         return self.state in ACTIVE
 
-    def told(self):
-        """Return what the web is told of it: a dict of plain values."""
+    @property
+    def preview(self):
+        """The file that shows it while it is dreamt, once there is one."""
+        return Path(f"{self.output}.preview.jpg")
+
+    def discard_work(self):
+        """Remove what an unfinished dream would be resumed from."""
+        shutil.rmtree(self.folder / "work", ignore_errors=True)
+        self.preview.unlink(missing_ok=True)
+
+    def uses(self, picture):
+        """Tell whether it is made of a picture of the library, or has it in its settings."""
+        return self.picture_id == picture.pk or str(picture.pk) in self.settings.values()
+
+    def as_event(self):
+        """Return its state for those who watch: a dict of plain values."""
         return {
             "id": str(self.pk), "state": self.state, "percent": round(100 * self.share, 1),
             "phase": self.phase, "octave": self.octave, "octaves": self.octaves,
@@ -112,7 +138,7 @@ class Dream(models.Model):
 
 
 class Event(models.Model):
-    """One thing told of a dream, for those who watch; kept for a while."""
+    """A change of a dream, for those who watch; kept for a while."""
 
     dream = models.ForeignKey(Dream, models.CASCADE)
     owner_id = models.BigIntegerField()

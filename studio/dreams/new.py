@@ -15,13 +15,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from dreamlib import DreamError, find_class, find_model, list_models
 from studio.children import ask
 from studio.dreams import examples
-from studio.dreams.files import send
+from studio.dreams.dream_settings import values_for
 from studio.dreams.forms import FILMS, DreamForm, initial_of, output_of
-from studio.dreams.knobs import values_for
 from studio.dreams.models import Dream
 from studio.dreams.presets import presets
 from studio.dreams.queue import enqueue
 from studio.pictures.models import Picture
+from studio.sending import send
 
 #: Seconds that a trial and a plan may take, sides that a region may have, and how many of both run
 #: at once beside what the workers do.
@@ -67,27 +67,27 @@ def new(request):
 
 def _initial(request):
     """Return what the form begins with: an earlier dream's settings, a preset, a picture."""
-    initial, knobs = {}, {}
+    initial, values = {}, {}
     like = _uuid(request.GET.get("like"))
     if like:
         dream = Dream.objects.filter(pk=like, owner=request.user).first()
         if dream:
-            knobs = dream.knobs
+            values = dream.settings
             initial = {
                 "picture": dream.picture_id, "noise": dream.noise, "queue": dream.queue,
-                "suffix": output_of(dream.suffix, knobs),
+                "suffix": output_of(dream.suffix, values),
             }  # fmt: skip
     if request.GET.get("preset") in presets():
-        knobs = presets()[request.GET["preset"]]
-    initial.update(initial_of(knobs))
-    if "frames" in knobs and initial.get("suffix") not in FILMS:
+        values = presets()[request.GET["preset"]]
+    initial.update(initial_of(values))
+    if "frames" in values and initial.get("suffix") not in FILMS:
         initial["suffix"] = ".mp4"
     picture = Picture.objects.filter(
         pk=_uuid(request.GET.get("picture")), owner=request.user
     ).first()
     if picture:
         initial.update(picture=picture.pk, noise="")
-        if "frames" not in knobs:
+        if "frames" not in values:
             suffix = picture.suffix
             initial["suffix"] = suffix if suffix in (".jpg", ".tif", ".webp") else ".png"
     return initial
@@ -105,7 +105,7 @@ def _dream_of(user, cleaned):
     return Dream(
         owner=user, picture=picture, noise="" if picture else cleaned["noise"],
         name=cleaned["name"] or (picture.name if picture else f"noise {cleaned['noise']}"),
-        knobs=cleaned["knobs"], suffix=cleaned["suffix"], queue=cleaned["queue"],
+        settings=cleaned["settings"], suffix=cleaned["suffix"], queue=cleaned["queue"],
     )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def _order(user, cleaned, kind):
     source = str(picture.file) if picture else f"noise:{cleaned['noise']}"
     gpu = settings.TRIAL_DEVICE.rpartition("cuda:")[2] if "cuda:" in settings.TRIAL_DEVICE else None
     try:
-        values = values_for(user.pk, cleaned["knobs"])
+        values = values_for(user.pk, cleaned["settings"])
     except FileNotFoundError as error:
         raise DreamError("a picture of these settings is not in the library any more") from error
     return {

@@ -19,7 +19,6 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from studio.celery import app, make_folders
-from studio.dreams.files import discard_work
 from studio.dreams.models import ANY, Dream, Event, State
 
 log = logging.getLogger("studio.queue")
@@ -28,15 +27,15 @@ log = logging.getLogger("studio.queue")
 LOOK = "studio.look"
 
 #: Workers in a row that may die of a dream, without getting on with it, before it is given up.
-MOST_DEATHS = 3
+MOST_CRASHES = 3
 
 #: How long events are kept for those who have lost touch.
 MEMORY = timedelta(hours=1)
 
 
-def tell(dream, **more):
+def publish(dream, **more):
     """Let those who watch know how a dream is."""
-    Event.objects.create(dream=dream, owner_id=dream.owner_id, data={**dream.told(), **more})
+    Event.objects.create(dream=dream, owner_id=dream.owner_id, data={**dream.as_event(), **more})
 
 
 def send(queue):
@@ -62,10 +61,10 @@ def enqueue(dream):
         Saved or not; saved afterwards.
     """
     last = Dream.objects.aggregate(last=Max("position"))["last"] or 0
-    dream.state, dream.position, dream.wish, dream.message = State.QUEUED, last + 1, "", ""
+    dream.state, dream.position, dream.request, dream.message = State.QUEUED, last + 1, "", ""
     dream.phase, dream.seconds_left, dream.ended = "", None, None
     dream.save()
-    tell(dream)
+    publish(dream)
     announce(dream)
 
 
@@ -96,12 +95,12 @@ def claim_next(device):
         claim, now = uuid.uuid4(), timezone.now()
         taken = Dream.objects.filter(pk=pk, state=State.QUEUED).update(
             state=State.RUNNING, claim=claim, lease=_lease(), device=device, kind=kind_of(device),
-            phase="starting", wish="",
+            phase="starting", request="",
         )  # fmt: skip
         if taken:
             Dream.objects.filter(pk=pk, begun=None).update(begun=now)
             dream = Dream.objects.select_related("picture").get(pk=pk)
-            tell(dream)
+            publish(dream)
             return dream
     return None
 
@@ -110,7 +109,7 @@ def _lease():
     return timezone.now() + timedelta(seconds=settings.LEASE)
 
 
-def hold(dream, **changes):
+def renew_lease(dream, **changes):
     """Change a dream that one has claimed, and keep it for another lease.
 
     Returns
@@ -124,7 +123,7 @@ def hold(dream, **changes):
     return bool(mine.update(lease=_lease(), **changes))
 
 
-def let_go(dream, state, **changes):
+def release(dream, state, **changes):
     """End the claim on a dream: it is done, failed, paused, or to be queued again.
 
     Returns
@@ -134,25 +133,25 @@ def let_go(dream, state, **changes):
     """
     over = state in (State.DONE, State.FAILED, State.CANCELLED)
     changes = {
-        "state": state, "wish": "", "phase": "", "seconds_left": None, "claim": None, "lease": None,
-        "ended": timezone.now() if over else None, **changes,
+        "state": state, "request": "", "phase": "", "seconds_left": None, "claim": None,
+        "lease": None, "ended": timezone.now() if over else None, **changes,
     }  # fmt: skip
     mine = Dream.objects.filter(pk=dream.pk, claim=dream.claim, state=State.RUNNING)
     if not mine.update(**changes):
         return False
     dream.refresh_from_db()
-    tell(dream)
+    publish(dream)
     if state == State.QUEUED:
         announce(dream)
     return True
 
 
-def wish_of(dream):
+def request_of(dream):
     """Return what is wanted of a running dream: '', 'pause' or 'cancel'."""
-    return Dream.objects.filter(pk=dream.pk).values_list("wish", flat=True).first() or ""
+    return Dream.objects.filter(pk=dream.pk).values_list("request", flat=True).first() or ""
 
 
-def take_up_lost():
+def requeue_expired():
     """Queue again what lost workers were dreaming.
 
     Returns
@@ -163,24 +162,24 @@ def take_up_lost():
     taken_up = []
     for dream in Dream.objects.filter(state=State.RUNNING, lease__lt=timezone.now()):
         lost = Dream.objects.filter(pk=dream.pk, claim=dream.claim, state=State.RUNNING)
-        if dream.wish == "cancel":
+        if dream.request == "cancel":
             state, message = State.CANCELLED, ""
-        elif dream.wish == "pause":
+        elif dream.request == "pause":
             state, message = State.PAUSED, ""
-        elif dream.deaths + 1 >= MOST_DEATHS:
+        elif dream.crashes + 1 >= MOST_CRASHES:
             state, message = State.FAILED, (
-                f"{MOST_DEATHS} workers in a row died of it without getting on; take smaller tiles "
-                "or less memory, then retry"
+                f"{MOST_CRASHES} workers in a row died of it without getting on; take smaller "
+                "tiles or less memory, then retry"
             )  # fmt: skip
         else:
             state, message = State.QUEUED, ""
         changed = lost.filter(lease__lt=timezone.now()).update(
-            state=state, claim=None, lease=None, wish="", phase="", message=message,
-            seconds_left=None, deaths=F("deaths") + 1,
+            state=state, claim=None, lease=None, request="", phase="", message=message,
+            seconds_left=None, crashes=F("crashes") + 1,
         )  # fmt: skip
         if changed:
             dream.refresh_from_db()
-            tell(dream)
+            publish(dream)
             if state == State.QUEUED:
                 taken_up.append(dream)
                 announce(dream)
@@ -208,19 +207,19 @@ def cancel(dream):
     """Give a dream up, with what there is of it."""
     _ask(dream, "cancel", State.CANCELLED, (State.QUEUED, State.PAUSED))
     if dream.state == State.CANCELLED:
-        discard_work(dream)
+        dream.discard_work()
 
 
-def _ask(dream, wish, state, at_once):
+def _ask(dream, request, state, at_once):
     """Change a dream that nobody is dreaming; ask it of who is, else."""
     ended = timezone.now() if state == State.CANCELLED else None
     idle = Dream.objects.filter(pk=dream.pk, state__in=at_once)
     running = Dream.objects.filter(pk=dream.pk, state=State.RUNNING)
-    if not idle.update(state=state, ended=ended) and not running.update(wish=wish):
+    if not idle.update(state=state, ended=ended) and not running.update(request=request):
         dream.refresh_from_db()
         raise NotNow(f"this dream is {dream.state}")
     dream.refresh_from_db()
-    tell(dream, wish=dream.wish)
+    publish(dream, request=dream.request)
 
 
 def resume(dream):
@@ -232,7 +231,7 @@ def resume(dream):
     if not Dream.objects.filter(pk=dream.pk, state__in=resting).update(state=State.QUEUED):
         dream.refresh_from_db()
         raise NotNow(f"this dream is {dream.state}")
-    dream.deaths = 0
+    dream.crashes = 0
     enqueue(dream)
 
 
@@ -249,4 +248,4 @@ def move(dream, direction):
         Dream.objects.filter(pk=other.pk).update(position=dream.position)
         Dream.objects.filter(pk=dream.pk).update(position=other.position)
         dream.position, other.position = other.position, dream.position
-    tell(dream, moved=True)
+    publish(dream, moved=True)

@@ -14,11 +14,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from dreamlib import BY_NAME, FPS, VIDEO, DreamError, Settings
-from studio.dreams.files import preview_of, send
 from studio.dreams.models import State
 from studio.dreams.views import ACTIONS, last_event, own
 from studio.films import LAST_FRAME, settings_text
 from studio.pictures.library import take_in
+from studio.sending import send
 
 
 @require_GET
@@ -27,18 +27,18 @@ def dream(request, pk):
     last = last_event()
     dream = own(request, pk)
     dream.actions = ACTIONS[dream.state]
-    knobs = [
+    values = [
         (name.replace("_", " "), _shown(name, value), BY_NAME[name].help)
-        for name, value in dream.knobs.items()
+        for name, value in dream.settings.items()
         if name in BY_NAME
     ]
     done = dream.state == State.DONE
     return render(
         request, "dream.html",
         {
-            "dream": dream, "knobs": knobs, "last": last, "done": done,
+            "dream": dream, "settings": values, "last": last, "done": done,
             "film": done and dream.is_film, "plays": dream.suffix in VIDEO,
-            "fps": dream.knobs.get("fps", FPS),
+            "fps": dream.settings.get("fps", FPS),
             "before": done and (dream.folder / "before.dzi").exists(),
             "stem": Path(dream.name).stem,
         },
@@ -52,7 +52,7 @@ def _shown(name, value):
 @require_GET
 def preview(request, pk):
     """Send the latest preview."""
-    return send(preview_of(own(request, pk)))
+    return send(own(request, pk).preview)
 
 
 @require_GET
@@ -107,10 +107,10 @@ def settings_file(request, pk):
     dream = own(request, pk)
     kept = dream.folder / "settings.toml"
     if not kept.exists():
-        knobs = {name: value for name, value in dream.knobs.items() if name in BY_NAME}
+        values = {name: value for name, value in dream.settings.items() if name in BY_NAME}
         dream.folder.mkdir(parents=True, exist_ok=True)
         part = kept.with_suffix(".part")
-        part.write_text(settings_text(Settings(**knobs), dream.suffix))
+        part.write_text(settings_text(Settings(**values), dream.suffix))
         os.replace(part, kept)
     return send(kept, download_as=f"{Path(dream.name).stem}.toml")
 

@@ -8,10 +8,9 @@ import time
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from studio.children import Child, ChildDied
+from studio.children import Child, ChildCrashed
 from studio.dreams import queue
-from studio.dreams.files import discard_work, preview_of
-from studio.dreams.knobs import names_for, values_for
+from studio.dreams.dream_settings import names_for, values_for
 from studio.dreams.models import State
 
 log = logging.getLogger("studio.worker")
@@ -43,7 +42,7 @@ class Runner:
 
     def __init__(self, dream, stopping):
         self._dream, self._stopping = dream, stopping
-        self._furthest, self._deaths = dream.share, dream.deaths
+        self._furthest = dream.share
         self._seconds = dream.seconds
         self._begin = self._held = time.monotonic()
         self._leaving = None  # since when, and for what state
@@ -56,7 +55,7 @@ class Runner:
             order = self._order()
         except FileNotFoundError:
             patiently(
-                queue.let_go, dream, State.FAILED, message="the picture is not there any more"
+                queue.release, dream, State.FAILED, message="the picture is not there any more"
             )
             return
         dream.folder.mkdir(parents=True, exist_ok=True)
@@ -74,8 +73,8 @@ class Runner:
         return {
             "kind": "film" if dream.is_film else "dream", "source": source,
             "output": str(dream.output),
-            "folder": str(dream.folder), "values": values_for(dream.owner_id, dream.knobs),
-            "names": names_for(dream.owner_id, dream.knobs),
+            "folder": str(dream.folder), "values": values_for(dream.owner_id, dream.settings),
+            "names": names_for(dream.owner_id, dream.settings),
             "gpu": None if _number(dream.device) is None else 0,
             "preview": (PREVIEW + megapixels / PREVIEW_MEGAPIXELS) / 60,
         }  # fmt: skip
@@ -85,8 +84,8 @@ class Runner:
         while True:
             try:
                 said = child.hear(TICK)
-            except ChildDied as death:
-                self._died(death.args[0])
+            except ChildCrashed as death:
+                self._crashed(death.args[0])
                 return
             if said.get("done") or "refused" in said or "failed" in said:
                 child.process.wait()
@@ -95,12 +94,12 @@ class Runner:
             changes = self._taken_in(said)
             if changes or time.monotonic() - self._held > settings.HEARTBEAT:
                 changes["seconds"] = self._seconds + time.monotonic() - self._begin
-                if not patiently(queue.hold, dream, **changes):
+                if not patiently(queue.renew_lease, dream, **changes):
                     log.warning("dream %s is another's now", dream.pk)
                     return
                 self._held = time.monotonic()
                 if len(changes) > 1:
-                    patiently(queue.tell, dream)
+                    patiently(queue.publish, dream)
             if not self._heeds(child):
                 return
 
@@ -113,10 +112,10 @@ class Runner:
         }
         if changes.get("share", 0) > self._furthest + STEP:
             self._furthest = changes["share"]
-            if self._dream.deaths:
-                changes["deaths"] = 0
+            if self._dream.crashes:
+                changes["crashes"] = 0
         try:
-            written = preview_of(self._dream).stat().st_mtime_ns
+            written = self._dream.preview.stat().st_mtime_ns
         except FileNotFoundError:
             return changes
         if written != self._preview_seen:
@@ -134,14 +133,14 @@ class Runner:
         if self._stopping.is_set():
             self._leave(child, State.QUEUED)
             return True
-        wish = patiently(queue.wish_of, self._dream)
-        if wish == "pause":
+        request = patiently(queue.request_of, self._dream)
+        if request == "pause":
             self._leave(child, State.PAUSED)
-        if wish == "cancel":
+        if request == "cancel":
             child.kill()
             child.process.wait()
-            discard_work(self._dream)
-            patiently(queue.let_go, self._dream, State.CANCELLED)
+            self._dream.discard_work()
+            patiently(queue.release, self._dream, State.CANCELLED)
             return False
         return True
 
@@ -153,31 +152,31 @@ class Runner:
         dream, spent = self._dream, self._seconds + time.monotonic() - self._begin
         if said.get("left"):
             state = self._leaving[1] if self._leaving else State.QUEUED
-            patiently(queue.let_go, dream, state, seconds=spent)
+            patiently(queue.release, dream, state, seconds=spent)
         elif said.get("done"):
-            discard_work(dream)
+            dream.discard_work()
             patiently(
-                queue.let_go, dream, State.DONE, share=1, seconds=spent, deaths=0,
+                queue.release, dream, State.DONE, share=1, seconds=spent, crashes=0,
                 width=said["width"], height=said["height"],
             )  # fmt: skip
         else:
             message = said.get("refused") or "a defect of the program; the dream's log has it"
             message = message.replace(str(dream.folder), "").replace(str(settings.DATA), "")
-            patiently(queue.let_go, dream, State.FAILED, seconds=spent, message=message)
+            patiently(queue.release, dream, State.FAILED, seconds=spent, message=message)
 
-    def _died(self, code):
+    def _crashed(self, code):
         """Queue a dream again whose child ended without a word, unless it keeps doing so."""
         if self._leaving:
-            patiently(queue.let_go, self._dream, self._leaving[1])
+            patiently(queue.release, self._dream, self._leaving[1])
             return
-        deaths = self._dream.deaths + 1
+        crashes = self._dream.crashes + 1
         log.warning("dream %s: its process ended with code %s", self._dream.pk, code)
-        if deaths < queue.MOST_DEATHS:
-            patiently(queue.let_go, self._dream, State.QUEUED, deaths=deaths)
+        if crashes < queue.MOST_CRASHES:
+            patiently(queue.release, self._dream, State.QUEUED, crashes=crashes)
             return
         patiently(
-            queue.let_go, self._dream, State.FAILED, deaths=deaths,
-            message=f"its process died {deaths} times in a row without getting on, the last time "
+            queue.release, self._dream, State.FAILED, crashes=crashes,
+            message=f"its process died {crashes} times in a row without getting on, the last time "
             f"with code {code}; if memory ran out, take smaller tiles, then retry",
         )  # fmt: skip
 

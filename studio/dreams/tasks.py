@@ -67,7 +67,7 @@ def watch():
         try:
             close_old_connections()
             describe(own_device(), worker)
-            queue.take_up_lost()
+            queue.requeue_expired()
             queue.forget_events()
             if not _at_work.locked() and queue.waiting(own_device()).exists():
                 queue.send(own_device())

@@ -50,7 +50,7 @@ def queue(request):
         Dream.objects.filter(owner=request.user)
         .annotate(rank=rank)
         .order_by("rank", Case(When(rank__lt=len(RANKS), then="position")), "-ended")
-        .defer("knobs")
+        .defer("settings")
     )
     page = Paginator(dreams, PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)

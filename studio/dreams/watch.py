@@ -42,5 +42,5 @@ def state(request):
     dreams = Dream.objects.all() if request.user.is_staff else request.user.dreams.all()
     if last.isdigit():
         dreams = dreams.filter(event__pk__gt=int(last)).distinct()
-    told = [dream.told() for dream in dreams.defer("knobs").order_by("-created")[:MOST]]
+    told = [dream.as_event() for dream in dreams.defer("settings").order_by("-created")[:MOST]]
     return JsonResponse({"last": now, "dreams": told})

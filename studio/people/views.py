@@ -12,7 +12,7 @@ from django.urls import reverse_lazy
 from django.views.decorators.http import require_GET
 
 from studio.dreams.devices import alive
-from studio.dreams.models import ACTIVE, Dream
+from studio.dreams.models import Dream
 
 #: Wrong passwords for one name until it has to wait, and for how many seconds.
 TRIES, WAIT = 10, 300
@@ -54,7 +54,7 @@ class Password(auth.PasswordChangeView):
 @require_GET
 def devices(request):
     """Show devices, and everybody's dreams."""
-    active = Dream.objects.filter(state__in=ACTIVE).select_related("owner")
+    active = Dream.objects.active().select_related("owner")
     return render(
         request, "devices.html",
         {"devices": alive(), "dreams": active.order_by("state", "position")[:500]},

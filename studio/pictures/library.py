@@ -66,18 +66,17 @@ def take_in(owner, name, path):
 def remove(picture):
     """Take a picture out of the library.
 
+    Parameters
+    ----------
+    picture : Picture
+
     Raises
     ------
     DreamError
         A dream is still to be made of it.
     """
-    from studio.dreams.knobs import PICTURES
-    from studio.dreams.models import ACTIVE, Dream
-
-    active = Dream.objects.filter(owner=picture.owner_id, state__in=ACTIVE)
-    number = str(picture.pk)
-    for dream in active.only("name", "picture_id", "knobs"):
-        if dream.picture_id == picture.pk or number in map(dream.knobs.get, PICTURES):
+    for dream in picture.owner.dreams.active():
+        if dream.uses(picture):
             raise DreamError(
                 f"{picture.name} is needed for the dream {dream.name}; cancel that first"
             )

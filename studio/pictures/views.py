@@ -8,9 +8,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from dreamlib import DreamError
-from studio.dreams.files import send
 from studio.pictures.library import remove
 from studio.pictures.models import Picture
+from studio.sending import send
 
 PAGE = 60
 

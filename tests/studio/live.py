@@ -192,9 +192,9 @@ class Visitor:
         data = urllib.parse.urlencode({**values, "csrfmiddlewaretoken": token}).encode()
         return self._open(path, data, Referer=self.address).decode()
 
-    def dream(self, knobs, noise="96x96", **more):
+    def dream(self, values, noise="96x96", **more):
         """Queue a dream; return its number."""
-        self.post("/dreams/new/", {"noise": noise, "clip": "on", **knobs, **more})
+        self.post("/dreams/new/", {"noise": noise, "clip": "on", **values, **more})
         number = re.search(r"/dreams/([0-9a-f-]{36})/$", self.arrived)
         assert number, "the form was refused"
         return number[1]

@@ -59,7 +59,7 @@ def test_fifty_streams_hear_every_event_once_and_in_order(ann, quick):
         thread.start()
     for step in range(count):
         dream.share = step / 100
-        queue.tell(dream)
+        queue.publish(dream)
         time.sleep(0.01)
     for thread in threads:
         thread.join(20)
@@ -90,7 +90,7 @@ def test_who_has_lost_touch_is_told_what_was_missed(ann, quick):
     last = last_event()
     for share in (0.1, 0.2):
         dream.share = share
-        queue.tell(dream)
+        queue.publish(dream)
     quick.join()
     stream = feeds.Stream(everything, last)
     found = events_of(stream, 2)
@@ -105,8 +105,8 @@ def test_everybody_hears_of_their_own_dreams(ann, bob, quick):
     stream = feeds.Stream(lambda owner: owner == ann.user.pk, 0)
     found = events_of(stream, 1)
     assert [data["id"] for _, data in found] == [str(mine.pk)]
-    queue.tell(theirs)
-    queue.tell(mine)
+    queue.publish(theirs)
+    queue.publish(mine)
     assert [data["id"] for _, data in events_of(stream, 1)] == [str(mine.pk)]
     stream.close()
 
@@ -137,7 +137,7 @@ def test_the_state_tells_what_has_changed_since(ann, bob):
     last = last_event()
     add_dream(bob.user)
     assert ann.get(f"/dreams/state/?last={last}").json()["dreams"] == []
-    queue.tell(old)
+    queue.publish(old)
     changed = ann.get(f"/dreams/state/?last={last}").json()
     assert [one["id"] for one in changed["dreams"]] == [str(old.pk)]
 

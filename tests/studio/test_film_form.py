@@ -43,7 +43,7 @@ def test_a_film_is_of_its_format_and_its_duplicate_too(ann, output, suffix):
     dream = Dream.objects.get()
     assert dream.suffix == suffix
     assert dream.is_film
-    assert dream.knobs == {"frames": 30, "distort": "zoom:0.03, rotate:1", "fps": 20}
+    assert dream.settings == {"frames": 30, "distort": "zoom:0.03, rotate:1", "fps": 20}
     form = ann.get(f"/dreams/new/?like={dream.pk}").context["form"]
     assert form["suffix"].value() == output
     assert {heading for heading, _, is_open in form.groups() if is_open} == {"films"}
@@ -52,7 +52,7 @@ def test_a_film_is_of_its_format_and_its_duplicate_too(ann, output, suffix):
 def test_a_picture_has_no_settings_of_films(ann):
     form = DreamForm(ann.user, filled(suffix=".webp", frames="", distort="none", reverse="on"))
     assert form.is_valid(), form.errors
-    assert form.cleaned_data["knobs"] == {}
+    assert form.cleaned_data["settings"] == {}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_what_makes_no_film_or_is_dangerous_is_refused_at_its_field(ann, changes
 def test_numbers_layers_and_targets_vary(ann, text):
     form = DreamForm(ann.user, filled(vary=text))
     assert form.is_valid(), form.errors
-    assert form.cleaned_data["knobs"]["vary"] == text
+    assert form.cleaned_data["settings"]["vary"] == text
 
 
 def test_a_module_that_a_distortion_names_is_never_imported(ann, tmp_path, monkeypatch):
@@ -110,7 +110,7 @@ def test_a_module_that_a_distortion_names_is_never_imported(ann, tmp_path, monke
 def test_paths_of_films_do_not_get_in_through_the_form(ann):
     form = DreamForm(ann.user, filled(gif="/tmp/a.gif", mp4="b.mp4", frame_format="jpg"))
     assert form.is_valid(), form.errors
-    assert form.cleaned_data["knobs"] == {"frames": 30}
+    assert form.cleaned_data["settings"] == {"frames": 30}
 
 
 def test_a_preset_of_a_film_makes_one_of_the_picture(ann, picture):
@@ -122,7 +122,7 @@ def test_a_preset_of_a_film_makes_one_of_the_picture(ann, picture):
 def film_of(owner, suffix):
     """A finished film, with files as a worker leaves them."""
     dream = add_dream(
-        owner, state=State.DONE, suffix=suffix, knobs={"frames": 30, "fps": 20.0},
+        owner, state=State.DONE, suffix=suffix, settings={"frames": 30, "fps": 20.0},
         width=96, height=64, name="sky.png",
     )  # fmt: skip
     dream.folder.mkdir(parents=True)

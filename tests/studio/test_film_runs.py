@@ -23,15 +23,15 @@ FILM = {**SETTINGS, "schedule": "whole", "iterations": 2, "frames": 4, "distort"
 LONG = {**FILM, "frames": 500}
 
 
-def add_film(owner, knobs=FILM, **more):
-    return add_dream(owner, knobs=knobs, **{"suffix": ".gif", "noise": "64x48", **more})
+def add_film(owner, settings=FILM, **more):
+    return add_dream(owner, settings=settings, **{"suffix": ".gif", "noise": "64x48", **more})
 
 
-def order_of(folder, knobs, suffix=".gif", source="noise:64x48", names=None):
+def order_of(folder, values, suffix=".gif", source="noise:64x48", names=None):
     """Return what a child is told of a film, to be made without one."""
     return {
         "source": source, "output": str(folder / f"dream{suffix}"), "folder": str(folder),
-        "values": knobs, "names": names or {}, "gpu": None, "preview": 1e-9,
+        "values": values, "names": names or {}, "gpu": None, "preview": 1e-9,
     }  # fmt: skip
 
 
@@ -44,18 +44,17 @@ def frames_of(dream):
 
 
 def finish(dream):
-    """Go on with what there is of a film, to one frame more, and see that it was gone on with."""
+    """Resume a film, to one frame more, and see that its frames were kept."""
     kept = {path.name: path.read_bytes() for path in frames_of(dream)}
     assert len(kept) > 1
     # What was ended between writing a frame and noting it is written again, to the same.
-    Dream.objects.filter(pk=dream.pk).update(knobs={**dream.knobs, "frames": len(kept) + 1})
+    Dream.objects.filter(pk=dream.pk).update(settings={**dream.settings, "frames": len(kept) + 1})
     dream.refresh_from_db()
     if dream.state == State.PAUSED:
         queue.resume(dream)
     held = {}
     with pytest.MonkeyPatch.context() as patch:
-        discard = "studio.dreams.runner.discard_work"
-        patch.setattr(discard, lambda dream: held.update(
+        patch.setattr(Dream, "discard_work", lambda dream: held.update(
             (path.name, path.read_bytes()) for path in frames_of(dream)
         ))  # fmt: skip
         run(dream)
@@ -103,8 +102,14 @@ def test_a_film_is_dreamt_assembled_and_told(ann):
 
 
 def test_the_settings_file_of_a_film_repeats_it_by_the_command(picture, tmp_path):
-    knobs = {**FILM, "guide": str(picture.file), "fps": 10.0, "vary": "step_size:1..2", "frames": 2}
-    films.film(order_of(tmp_path, knobs, names={"guide": "sky.png"}), unheard, threading.Event())
+    values = {
+        **FILM,
+        "guide": str(picture.file),
+        "fps": 10.0,
+        "vary": "step_size:1..2",
+        "frames": 2,
+    }
+    films.film(order_of(tmp_path, values, names={"guide": "sky.png"}), unheard, threading.Event())
     kept = load_config(tmp_path / "settings.toml")
     assert {name: kept[name] for name in ("frames", "fps", "vary", "distort", "gif", "seed")} == {
         "frames": 2, "fps": 10, "vary": "step_size:1..2", "distort": "zoom:0.1",
@@ -149,7 +154,7 @@ def test_a_film_that_was_left_goes_on_to_the_same_frames_as_one_that_was_not(tmp
     assert shares[before - 1] > films.READING + films.DREAMING * 2 / 4
 
 
-def test_a_film_is_paused_and_gone_on_with(ann):
+def test_a_film_is_paused_and_resumed(ann):
     dream = add_film(ann.user, LONG)
     thread = in_the_background(dream)
     queue.pause(dream)
@@ -191,7 +196,7 @@ def test_a_cancelled_film_leaves_no_frames_and_is_tried_again_from_its_beginning
     dream.refresh_from_db()
     assert dream.state == State.CANCELLED
     assert not (dream.folder / "work").exists()
-    Dream.objects.filter(pk=dream.pk).update(knobs=FILM)
+    Dream.objects.filter(pk=dream.pk).update(settings=FILM)
     dream.refresh_from_db()
     queue.resume(dream)
     assert run(dream).state == State.DONE
@@ -217,15 +222,15 @@ def test_a_film_that_is_left_while_it_is_assembled_dreams_no_frame_again(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("knob", "said"),
+    ("setting", "said"),
     [({"distort": "python:os:getcwd"}, "no distortion 'python'"),
      ({"vary": "guide:/etc/hostname|/etc/hosts"}, "may name files"),
      ({"vary": "end:mixed/output|nowhere"}, "no layer 'nowhere'"),
      ({"fps": 60.0}, "a .gif has from 0.01 to 50")],
 )  # fmt: skip
-def test_the_child_refuses_what_must_not_be_or_cannot_be_before_a_frame(tmp_path, knob, said):
+def test_the_child_refuses_what_must_not_be_or_cannot_be_before_a_frame(tmp_path, setting, said):
     with pytest.raises(DreamError, match=said):
-        films.film(order_of(tmp_path, {**FILM, **knob}), unheard, threading.Event())
+        films.film(order_of(tmp_path, {**FILM, **setting}), unheard, threading.Event())
     assert not list(tmp_path.rglob("*.png"))
 
 
@@ -243,8 +248,8 @@ def test_a_plan_of_a_film_counts_its_frames_and_its_disk(tmp_path):
 
 
 def test_a_trial_of_a_film_is_of_its_first_frame(picture, tmp_path):
-    def tried(name, knobs):
-        order = order_of(tmp_path, knobs, source=str(picture.file))
+    def tried(name, values):
+        order = order_of(tmp_path, values, source=str(picture.file))
         output = str(tmp_path / name)
         trial = {**order, "region": [0, 0, 64, 64], "size": [120, 96], "output": output}
         trials.try_region(trial, unheard, None)

@@ -93,7 +93,7 @@ def test_nobody_acts_on_anothers_dream(ann, bob, action):
     dream = add_dream(ann.user)
     assert bob.post(f"/dreams/{dream.pk}/{action}/").status_code == 404
     dream.refresh_from_db()
-    assert (dream.state, dream.wish) == (State.QUEUED, "")
+    assert (dream.state, dream.request) == (State.QUEUED, "")
 
 
 def test_buttons_are_for_posts_with_a_token(ann):
@@ -202,7 +202,7 @@ def test_a_new_dream_is_queued_as_the_form_says(ann, picture, sent):
     })  # fmt: skip
     dream = Dream.objects.get()
     assert answer.headers["Location"] == f"/dreams/{dream.pk}/"
-    assert (dream.name, dream.knobs, dream.suffix) == ("sky.png", {"octaves": 2}, ".tif")
+    assert (dream.name, dream.settings, dream.suffix) == ("sky.png", {"octaves": 2}, ".tif")
     assert sent == ["any"]
 
 
@@ -214,7 +214,7 @@ def test_a_form_that_is_wrong_says_where_and_queues_nothing(ann, picture):
 
 
 def test_a_duplicate_begins_with_the_settings_of_the_first(ann, bob, picture):
-    dream = add_dream(ann.user, picture=picture, noise="", knobs={"octaves": 7}, suffix=".tif")
+    dream = add_dream(ann.user, picture=picture, noise="", settings={"octaves": 7}, suffix=".tif")
     form = ann.get(f"/dreams/new/?like={dream.pk}").context["form"]
     assert form["octaves"].value() == 7
     assert form["suffix"].value() == ".tif"

@@ -1,4 +1,4 @@
-"""Claims, leases, wishes: who dreams what, and never twice."""
+"""Claims, leases, requests: who dreams what, and never twice."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_dream_goes_to_the_device_that_was_chosen_or_to_the_first_free_one(ann
 
 def test_a_dream_that_has_begun_stays_with_its_kind_of_device(ann):
     dream = add_dream(ann.user)
-    queue.let_go(queue.claim_next("cuda:0"), State.QUEUED)
+    queue.release(queue.claim_next("cuda:0"), State.QUEUED)
     assert queue.claim_next("cpu") is None
     assert queue.claim_next("cuda:1").pk == dream.pk
 
@@ -64,9 +64,9 @@ def test_a_dream_that_has_begun_stays_with_its_kind_of_device(ann):
 def test_what_a_lost_worker_held_is_queued_again_and_announced(ann, sent):
     dream = add_dream(ann.user, queue="cpu")
     queue.claim_next("cpu")
-    assert queue.take_up_lost() == []
+    assert queue.requeue_expired() == []
     lose(dream)
-    assert [lost.pk for lost in queue.take_up_lost()] == [dream.pk]
+    assert [lost.pk for lost in queue.requeue_expired()] == [dream.pk]
     assert sent == ["cpu", "cpu"]
     assert queue.claim_next("cpu").pk == dream.pk
 
@@ -75,33 +75,33 @@ def test_a_worker_that_was_taken_for_lost_may_not_touch_the_dream_any_more(ann):
     dream = add_dream(ann.user)
     first = queue.claim_next("cpu")
     lose(dream)
-    queue.take_up_lost()
+    queue.requeue_expired()
     second = queue.claim_next("cpu")
-    assert not queue.hold(first, share=0.9)
-    assert not queue.let_go(first, State.DONE)
-    assert queue.hold(second, share=0.2)
+    assert not queue.renew_lease(first, share=0.9)
+    assert not queue.release(first, State.DONE)
+    assert queue.renew_lease(second, share=0.2)
     dream.refresh_from_db()
     assert (dream.state, dream.share) == (State.RUNNING, 0.2)
 
 
 def test_a_dream_that_kills_its_workers_is_given_up(ann):
     dream = add_dream(ann.user)
-    for _ in range(queue.MOST_DEATHS):
+    for _ in range(queue.MOST_CRASHES):
         assert queue.claim_next("cpu") is not None
         lose(dream)
-        queue.take_up_lost()
+        queue.requeue_expired()
     dream.refresh_from_db()
     assert dream.state == State.FAILED
     assert "workers in a row" in dream.message
 
 
-@pytest.mark.parametrize(("wish", "state"), [("pause", "paused"), ("cancel", "cancelled")])
-def test_what_was_wished_of_a_lost_worker_is_done_without_it(ann, wish, state):
+@pytest.mark.parametrize(("action", "state"), [("pause", "paused"), ("cancel", "cancelled")])
+def test_what_was_asked_of_a_lost_worker_is_done_without_it(ann, action, state):
     dream = add_dream(ann.user)
     queue.claim_next("cpu")
-    getattr(queue, wish)(dream)
+    getattr(queue, action)(dream)
     lose(dream)
-    queue.take_up_lost()
+    queue.requeue_expired()
     dream.refresh_from_db()
     assert dream.state == state
 
@@ -111,7 +111,7 @@ def test_a_running_dream_is_asked_a_waiting_one_pauses_at_once(ann):
     queue.claim_next("cpu")
     queue.pause(running)
     queue.pause(waiting)
-    assert (running.state, running.wish) == (State.RUNNING, "pause")
+    assert (running.state, running.request) == (State.RUNNING, "pause")
     assert waiting.state == State.PAUSED
 
 
@@ -144,7 +144,7 @@ def test_dreams_change_places_with_the_owners_own_alone(ann, bob):
 def test_everything_that_happens_is_told(ann):
     dream = add_dream(ann.user)
     claimed = queue.claim_next("cpu")
-    queue.let_go(claimed, State.DONE, share=1)
+    queue.release(claimed, State.DONE, share=1)
     states = [event.data["state"] for event in Event.objects.filter(dream=dream).order_by("pk")]
     assert states == ["queued", "running", "done"]
 
@@ -161,4 +161,4 @@ def test_the_claim_is_unknown_to_who_did_not_make_it(ann):
     add_dream(ann.user)
     claimed = queue.claim_next("cpu")
     claimed.claim = uuid.uuid4()
-    assert not queue.hold(claimed)
+    assert not queue.renew_lease(claimed)

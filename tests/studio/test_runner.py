@@ -52,7 +52,7 @@ def in_the_background(dream):
 
 
 def test_a_dream_is_dreamt_written_cut_into_tiles_and_told(ann, picture):
-    dream = run(add_dream(ann.user, picture=picture, noise="", knobs=SETTINGS))
+    dream = run(add_dream(ann.user, picture=picture, noise="", settings=SETTINGS))
     assert (dream.state, dream.share, dream.message) == (State.DONE, 1, "")
     assert (dream.width, dream.height) == (picture.width, picture.height)
     assert Image.open(dream.output).size == (120, 96)
@@ -68,22 +68,22 @@ def test_a_dream_is_dreamt_written_cut_into_tiles_and_told(ann, picture):
 
 def test_a_region_is_compared_with_the_same_part_of_the_picture(ann, picture):
     region = {**SETTINGS, "region": "40,16,64,64"}
-    dream = run(add_dream(ann.user, picture=picture, noise="", knobs=region))
+    dream = run(add_dream(ann.user, picture=picture, noise="", settings=region))
     assert (dream.width, dream.height) == (64, 64)
     for side in ("before", "after"):
         assert 'Width="64"' in (dream.folder / f"{side}.dzi").read_text()
 
 
 def test_a_guide_is_called_by_its_name_in_what_is_handed_out(ann, picture):
-    knobs = {**SETTINGS, "guide": str(picture.pk)}
-    dream = run(add_dream(ann.user, noise="96x96", knobs=knobs))
+    values = {**SETTINGS, "guide": str(picture.pk)}
+    dream = run(add_dream(ann.user, noise="96x96", settings=values))
     assert dream.state == State.DONE, dream.message
     for carrier in (dream.folder / "settings.toml", dream.output):
         assert load_config(carrier)["guide"] == "sky.png"
 
 
 def test_what_cannot_be_dreamt_fails_in_words_without_the_servers_folders(ann):
-    dream = run(add_dream(ann.user, noise="96x96", knobs={**SETTINGS, "end": "nowhere"}))
+    dream = run(add_dream(ann.user, noise="96x96", settings={**SETTINGS, "end": "nowhere"}))
     assert dream.state == State.FAILED
     assert "no layer 'nowhere'" in dream.message
     assert str(dream.folder) not in dream.message
@@ -95,9 +95,9 @@ def test_a_picture_that_is_gone_fails_its_dream(ann):
 
 
 def test_a_paused_dream_goes_on_to_the_same_picture_as_one_that_was_left_alone(ann, picture):
-    knobs = {**SETTINGS, "schedule": "whole", "iterations": 120}
-    alone = run(add_dream(ann.user, picture=picture, noise="", knobs=knobs))
-    dream = add_dream(ann.user, picture=picture, noise="", knobs=knobs)
+    values = {**SETTINGS, "schedule": "whole", "iterations": 120}
+    alone = run(add_dream(ann.user, picture=picture, noise="", settings=values))
+    dream = add_dream(ann.user, picture=picture, noise="", settings=values)
     thread = in_the_background(dream)
     queue.pause(dream)
     thread.join(30)
@@ -111,7 +111,7 @@ def test_a_paused_dream_goes_on_to_the_same_picture_as_one_that_was_left_alone(a
 
 
 def test_a_cancelled_dream_ends_at_once_and_leaves_no_work(ann, picture):
-    dream = add_dream(ann.user, picture=picture, noise="", knobs=LONG)
+    dream = add_dream(ann.user, picture=picture, noise="", settings=LONG)
     thread = in_the_background(dream)
     queue.cancel(dream)
     thread.join(10)
@@ -121,7 +121,7 @@ def test_a_cancelled_dream_ends_at_once_and_leaves_no_work(ann, picture):
 
 
 def test_a_worker_that_ends_leaves_its_dream_to_others(ann, picture):
-    dream = add_dream(ann.user, picture=picture, noise="", knobs=LONG)
+    dream = add_dream(ann.user, picture=picture, noise="", settings=LONG)
     stopping = threading.Event()
     threading.Timer(2.5, stopping.set).start()
     run(dream, stopping)
@@ -131,7 +131,7 @@ def test_a_worker_that_ends_leaves_its_dream_to_others(ann, picture):
 
 
 def test_a_dream_that_was_taken_from_a_worker_is_dropped_by_it(ann, picture, monkeypatch):
-    dream = add_dream(ann.user, picture=picture, noise="", knobs=LONG)
+    dream = add_dream(ann.user, picture=picture, noise="", settings=LONG)
     monkeypatch.setattr("studio.dreams.runner.TICK", 0.2)
     thread = in_the_background(dream)
     Dream.objects.filter(pk=dream.pk).update(state=State.QUEUED, claim=None)
@@ -172,7 +172,7 @@ def _is_gone(number):
 
 
 def test_a_child_that_is_killed_is_tried_again_but_not_for_ever(ann, picture, monkeypatch):
-    dream = add_dream(ann.user, picture=picture, noise="", knobs=LONG)
+    dream = add_dream(ann.user, picture=picture, noise="", settings=LONG)
     hear = Child.hear
 
     def hear_and_kill(child, seconds):
@@ -180,7 +180,7 @@ def test_a_child_that_is_killed_is_tried_again_but_not_for_ever(ann, picture, mo
         return hear(child, seconds)
 
     monkeypatch.setattr(Child, "hear", hear_and_kill)
-    states = [run(dream).state for _ in range(queue.MOST_DEATHS)]
+    states = [run(dream).state for _ in range(queue.MOST_CRASHES)]
     assert states == [State.QUEUED, State.QUEUED, State.FAILED]
     assert "died 3 times in a row" in dream.message
 
@@ -246,7 +246,7 @@ def test_a_class_is_drawn_once_when_somebody_looks_at_it(ann, monkeypatch):
 
 
 def test_dreaming_again_takes_the_result_into_the_library(ann, picture):
-    dream = run(add_dream(ann.user, picture=picture, noise="", knobs=SETTINGS, name="sky.png"))
+    dream = run(add_dream(ann.user, picture=picture, noise="", settings=SETTINGS, name="sky.png"))
     answer = ann.post(f"/dreams/{dream.pk}/again/")
     taken = ann.user.pictures.exclude(pk=picture.pk).get()
     assert answer.headers["Location"] == f"/dreams/new/?picture={taken.pk}&like={dream.pk}"

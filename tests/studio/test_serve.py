@@ -61,7 +61,7 @@ def runs(monkeypatch):
 
         def run(self):
             done.append(self.dream.name)
-            queue.let_go(self.dream, State.DONE)
+            queue.release(self.dream, State.DONE)
 
     monkeypatch.setattr(tasks, "Runner", Runner)
     monkeypatch.setattr(tasks, "stopping", threading.Event())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dreamlib.settings import BY_NAME, SETTINGS, Setting
-from studio.dreams import knobs
+from studio.dreams import dream_settings
 from studio.dreams.forms import DreamForm, initial_of
 from studio.dreams.presets import presets
 from tests.studio.conftest import add_picture
@@ -15,24 +15,30 @@ def filled(picture, **changes):
     return {"picture": str(picture.pk), "clip": "on", "suffix": ".png", **changes}
 
 
-def test_every_knob_is_in_the_form_or_withheld():
-    offered = {knob.name for knob in knobs.offered()}
+def test_every_setting_is_in_the_form_or_withheld():
+    offered = {setting.name for setting in dream_settings.offered()}
     free = {
-        knob.name for knob in SETTINGS if knob.kind is str and not knob.choices and not knob.form
+        setting.name
+        for setting in SETTINGS
+        if setting.kind is str and not setting.choices and not setting.form
     }
-    assert {knob.name for knob in SETTINGS} - offered - free <= knobs.WITHHELD
-    assert free & offered <= {*knobs.LISTS, *knobs.TEXTS, *knobs.PICTURES}
+    assert {setting.name for setting in SETTINGS} - offered - free <= dream_settings.WITHHELD
+    assert free & offered <= {
+        *dream_settings.LISTS,
+        *dream_settings.TEXTS,
+        *dream_settings.PICTURES,
+    }
 
 
-def test_a_new_knob_is_offered_by_itself_unless_it_may_name_a_file(monkeypatch):
+def test_a_new_setting_is_offered_by_itself_unless_it_may_name_a_file(monkeypatch):
     new = (Setting("twirl", float, 0.0, "turn"), Setting("diary", str, None, "where to write"))
-    monkeypatch.setattr(knobs, "SETTINGS", SETTINGS + new)
-    offered = [knob.name for knob in knobs.offered()]
+    monkeypatch.setattr(dream_settings, "SETTINGS", SETTINGS + new)
+    offered = [setting.name for setting in dream_settings.offered()]
     assert "twirl" in offered
     assert "diary" not in offered
 
 
-def test_a_field_has_its_knobs_range_default_and_help(ann):
+def test_a_field_has_its_settings_range_default_and_help(ann):
     field = DreamForm(ann.user).fields["iterations"]
     assert field.initial == 10
     assert field.widget.attrs["min"] == 1
@@ -44,7 +50,7 @@ def test_a_field_has_its_knobs_range_default_and_help(ann):
 def test_only_what_differs_from_its_default_is_kept(ann, picture):
     form = DreamForm(ann.user, filled(picture, iterations="10", octaves="6", smooth="0.5,1"))
     assert form.is_valid(), form.errors
-    assert form.cleaned_data["knobs"] == {"octaves": 6, "smooth": "0.5,1"}
+    assert form.cleaned_data["settings"] == {"octaves": 6, "smooth": "0.5,1"}
 
 
 def test_a_switch_that_is_on_by_itself_can_be_put_off(ann, picture):
@@ -52,7 +58,7 @@ def test_a_switch_that_is_on_by_itself_can_be_put_off(ann, picture):
     del values["clip"]
     form = DreamForm(ann.user, values)
     assert form.is_valid(), form.errors
-    assert form.cleaned_data["knobs"] == {"clip": False}
+    assert form.cleaned_data["settings"] == {"clip": False}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +75,7 @@ def test_wrong_values_are_refused_at_their_field(ann, picture, name, value):
 def test_withheld_settings_do_not_get_in_through_the_form(ann, picture):
     form = DreamForm(ann.user, filled(picture, work_dir="/elsewhere", memory="900T"))
     assert form.is_valid()
-    assert form.cleaned_data["knobs"] == {}
+    assert form.cleaned_data["settings"] == {}
 
 
 def test_a_guide_is_a_picture_of_ones_own(ann, bob, picture):
@@ -77,11 +83,11 @@ def test_a_guide_is_a_picture_of_ones_own(ann, bob, picture):
     assert not DreamForm(ann.user, filled(picture, guide=str(theirs.pk))).is_valid()
     form = DreamForm(ann.user, filled(picture, guide=str(picture.pk)))
     assert form.is_valid(), form.errors
-    kept = form.cleaned_data["knobs"]
-    assert knobs.values_for(ann.user.pk, kept) == {"guide": str(picture.file)}
-    assert knobs.names_for(ann.user.pk, kept) == {"guide": "sky.png"}
+    kept = form.cleaned_data["settings"]
+    assert dream_settings.values_for(ann.user.pk, kept) == {"guide": str(picture.file)}
+    assert dream_settings.names_for(ann.user.pk, kept) == {"guide": "sky.png"}
     with pytest.raises(FileNotFoundError):
-        knobs.values_for(bob.user.pk, kept)
+        dream_settings.values_for(bob.user.pk, kept)
 
 
 def test_a_picture_or_noise_is_needed(ann):
@@ -103,4 +109,4 @@ def test_presets_are_settings_that_the_form_takes(ann, picture):
         form = DreamForm(ann.user, filled(picture, suffix=output, **given))
         assert form.is_valid(), form.errors
         wanted = {n: v for n, v in values.items() if v != BY_NAME[n].default}
-        assert form.cleaned_data["knobs"] == wanted
+        assert form.cleaned_data["settings"] == wanted

@@ -1,14 +1,13 @@
-"""Files of dreams: where they are, how they are given up, how they are sent."""
+"""Files, and parts of them, as answers to a browser."""
 
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 from django.http import FileResponse, Http404, HttpResponse
 
-#: What a browser asks for of a film: a part of the file.
+#: A browser that plays a film asks for a part of the file.
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 TYPES = {
@@ -19,17 +18,6 @@ TYPES = {
 
 #: Of what never changes under its address.
 LASTING = "private, max-age=86400, immutable"
-
-
-def preview_of(dream):
-    """Where a dream's preview is, once there is one."""
-    return Path(f"{dream.output}.preview.jpg")
-
-
-def discard_work(dream):
-    """Remove what an unfinished dream would be gone on with."""
-    shutil.rmtree(dream.folder / "work", ignore_errors=True)
-    preview_of(dream).unlink(missing_ok=True)
 
 
 def send(path, download_as=None, lasting=False, request=None):
@@ -44,6 +32,10 @@ def send(path, download_as=None, lasting=False, request=None):
         Whether a browser may keep it.
     request : HttpRequest, optional
         Where a part may be asked for.
+
+    Returns
+    -------
+    HttpResponse
     """
     try:
         file = open(path, "rb")  # noqa: SIM115 - the response closes it
@@ -65,7 +57,7 @@ def send(path, download_as=None, lasting=False, request=None):
 
 
 def _part(file, size, wanted, kind):
-    """Answer with a part of a file, no larger than a browser needs to go on."""
+    """Answer with a part of a file, at most 8 MiB: a browser asks for more when it needs it."""
     first, last = wanted.groups()
     if first:
         begin, end = int(first), min(int(last) if last else size - 1, size - 1)

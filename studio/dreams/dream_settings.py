@@ -1,7 +1,7 @@
 """Which settings the studio offers, and how; all else follows from `dreamlib.SETTINGS`.
 
-A new knob appears in the form by itself where its values cannot name a file: a number, a switch, a
-choice, a text of a given form. A free text has to be let in here, for it may be a path.
+A new setting appears in the form by itself where its values cannot name a file: a number, a switch,
+a choice, a text of a given form. A free text has to be let in here, for it may be a path.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WITHHELD = {
     "frame_format", "carry",
 }  # fmt: skip
 
-#: Knobs whose values are pictures of the library.
+#: Settings whose values are pictures of the library.
 PICTURES = ("guide", "mask")
 
 #: Free texts of which the form offers some: a function that lists them.
@@ -35,24 +35,26 @@ PLAIN = ("model", "end", "target", "guide", "iterations", "octaves", "step_size"
 
 
 def offered():
-    """List the knobs of the form, in the order of the table."""
-    return [_limited(knob) for knob in SETTINGS if _is_offered(knob)]
+    """List the settings of the form, in the order of the table."""
+    return [_limited(setting) for setting in SETTINGS if _is_offered(setting)]
 
 
-def _limited(knob):
-    """Return a knob with the studio's own limits."""
-    return dataclasses.replace(knob, high=settings.MAX_FRAMES) if knob.name == "frames" else knob
+def _limited(setting):
+    """Return a setting with the studio's own limits."""
+    if setting.name != "frames":
+        return setting
+    return dataclasses.replace(setting, high=settings.MAX_FRAMES)
 
 
-def _is_offered(knob):
-    if knob.name in WITHHELD:
+def _is_offered(setting):
+    if setting.name in WITHHELD:
         return False
-    if knob.kind is not str or knob.choices or knob.form:
+    if setting.kind is not str or setting.choices or setting.form:
         return True
-    return knob.name in LISTS or knob.name in TEXTS or knob.name in PICTURES
+    return setting.name in LISTS or setting.name in TEXTS or setting.name in PICTURES
 
 
-def values_for(owner_id, knobs):
+def values_for(owner_id, values):
     """Turn settings as they are kept into those of a dream: library pictures become files.
 
     Raises
@@ -60,21 +62,21 @@ def values_for(owner_id, knobs):
     FileNotFoundError
         One of the pictures is not the owner's, or not there any more.
     """
-    pictures = _pictures(owner_id, knobs)
-    return {**knobs, **{name: str(picture.file) for name, picture in pictures.items()}}
+    pictures = _pictures(owner_id, values)
+    return {**values, **{name: str(picture.file) for name, picture in pictures.items()}}
 
 
-def names_for(owner_id, knobs):
+def names_for(owner_id, values):
     """Return what the library calls the pictures among settings: {setting: name}."""
-    return {name: picture.name for name, picture in _pictures(owner_id, knobs).items()}
+    return {name: picture.name for name, picture in _pictures(owner_id, values).items()}
 
 
-def _pictures(owner_id, knobs):
+def _pictures(owner_id, values):
     found = {}
     for name in PICTURES:
-        if name in knobs:
+        if name in values:
             try:
-                found[name] = Picture.objects.get(pk=uuid.UUID(knobs[name]), owner=owner_id)
+                found[name] = Picture.objects.get(pk=uuid.UUID(values[name]), owner=owner_id)
             except (ValueError, Picture.DoesNotExist) as error:
                 raise FileNotFoundError from error
     return found
