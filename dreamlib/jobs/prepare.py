@@ -39,6 +39,7 @@ class Job(NamedTuple):
 
     output: str
     picture: object  #: see `dreamlib.imaging.picture`
+    deep: bool  #: whether it has 16 bits
     network: Network
     settings: Settings  #: nothing is left open
     recorded: Settings  #: what repeats the dream
@@ -46,11 +47,6 @@ class Job(NamedTuple):
     region: Window | None  #: what is written, in the last octave; None for all
     demand: Demand
     folder: WorkFolder | None  #: None where canvases are held in RAM
-
-    @property
-    def deep(self):
-        """Whether the picture has 16 bits."""
-        return self.picture.dtype == np.uint16
 
 
 def prepare(source, output, settings, planning=False):
@@ -184,6 +180,6 @@ def settle(network, picture, settings, output):
     written = resolved.region or resolved.dream.octaves[-1].window
     check_size(output, written.width, written.height)
     return Job(
-        output, picture, network, resolved.settings, resolved.recorded, resolved.dream,
-        resolved.region, resolved.demand, None,
+        output, picture, picture.dtype == np.uint16, network, resolved.settings, resolved.recorded,
+        resolved.dream, resolved.region, resolved.demand, None,
     )  # fmt: skip

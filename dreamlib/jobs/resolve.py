@@ -90,13 +90,13 @@ def resolve(network, picture, settings):
         picture.dtype, _machine(settings),
         bool(settings.pull_base) or bool(settings.script and carry == "detail"),
     )  # fmt: skip
-    _check_tiles(definition, settings.end, chosen, sizes)
+    octaves = tuple(_octave(one, window, settings, chosen) for one, window in zip(plan, windows))
+    check_tiles(definition, settings.end, chosen, [one.size for one in octaves if one.steps])
     # What follows from the rest is not recorded: another picture may need it otherwise.
     recorded = settings.replace(
         schedule=chosen.schedule, tile_size=chosen.tile_size, overlap=chosen.overlap
     )
     wrap = chosen.wrap if not region else "none"
-    octaves = tuple(_octave(one, window, settings, chosen) for one, window in zip(plan, windows))
     dream = Dream(
         model=os.path.abspath(network.published.folder),
         engine=settings.engine,
@@ -219,8 +219,21 @@ def _check_reach(definition, settings, windows):
         ) from error
 
 
-def _check_tiles(definition, end, chosen, sizes):
-    """Refuse tiles in which the network does not reach the layer."""
+def check_tiles(definition, end, chosen, sizes):
+    """Refuse tiles in which the network does not reach the layer.
+
+    Parameters
+    ----------
+    definition : caffe_pb2.NetParameter
+    end : str
+    chosen : dreamlib.tiling.memory_plan.Chosen
+    sizes : list of (height, width)
+        Of the octaves.
+
+    Raises
+    ------
+    DreamError
+    """
     if chosen.schedule == "whole":
         return
     least = chosen.tile_size // 2 if chosen.schedule == "shift" else chosen.tile_size
