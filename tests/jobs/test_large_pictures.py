@@ -92,7 +92,7 @@ def test_a_killed_dream_is_resumed_to_the_same_picture(workplace, model, tiled):
         process = subprocess.Popen([*command, *again], stderr=subprocess.DEVNULL)
         for _ in range(2000):  # until it has begun to paint, and a little longer each time
             state = json.loads(journal.read_text())["state"] if journal.exists() else None
-            if process.poll() is not None or (state and state["turn"] + state["octave"] >= kills):
+            if process.poll() is not None or (state and state["pass_"] + state["octave"] >= kills):
                 break
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
