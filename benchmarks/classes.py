@@ -16,7 +16,7 @@ import numpy as np
 
 from dreamlib.ascent.objectives import class_scores
 from dreamlib.ascent.octave_script import load_script, preset_names
-from dreamlib.imaging.images import save_picture
+from dreamlib.imaging.open_save import save_picture
 from dreamlib.models.classify import class_probabilities, classify
 from dreamlib.models.engines import load_net
 from dreamlib.models.zoo import find_model
@@ -59,7 +59,7 @@ def main():
         print(f"| {index} {name} | {found[-1]:.3f} | {seen} | {seconds[-1]:.1f} |", flush=True)
         if options.out:
             options.out.mkdir(parents=True, exist_ok=True)
-            save_picture(str(options.out / f"{index:03}.png"), shown, "")
+            save_picture(str(options.out / f"{index:03}.png"), shown)
     enough = sum(probability >= ENOUGH for probability in found)
     print(
         f"{enough} of {len(found)} at {ENOUGH} or more; median probability "

@@ -23,7 +23,7 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from dreamlib.imaging.brightness import keep_tone, measure_tone  # noqa: E402
+from dreamlib.imaging import color  # noqa: E402
 from dreamlib.imaging.samples import clouds  # noqa: E402
 from dreamlib.video.optical_flow import DetailCarrier, luminance, optical_flow  # noqa: E402
 
@@ -75,12 +75,12 @@ def flow(side=1024):
     one, other = (np.array(frame) for frame in list(zoom(300, side))[:2])
     carrier = DetailCarrier()
     carrier.finish(one, one // 2 + 60)
-    tone = measure_tone(one)
+    tone = color.measure(one)
     print("\n| at 1024 x 1024 | ms per megapixel |\n| --- | ---: |")
     for name, action in (
         ("optical flow, one way", lambda: optical_flow(luminance(one), luminance(other))),
         ("`DetailCarrier.begin`", lambda: carrier.begin(other)),
-        ("`keep_tone`", lambda: keep_tone(other.copy(), tone)),
+        ("`color.match`", lambda: color.match(other.copy(), tone)),
     ):
         seconds = []
         for _ in range(5):
@@ -134,7 +134,7 @@ def zoom_dream(frames, side, end):
     print("| frame | mean, kept | deviation, kept | mean, alone | deviation, alone |")
     print("| ---: | ---: | ---: | ---: | ---: |")
     start = clouds(side, side).astype(np.float32)
-    tone, both = measure_tone(start), {True: start, False: start.copy()}
+    tone, both = color.measure(start), {True: start, False: start.copy()}
     for index in range(frames):
         said = f"| {index + 1} |"
         for kept, frame in both.items():
@@ -142,8 +142,8 @@ def zoom_dream(frames, side, end):
             dreamt = deepdream(net, frame, iter_n=3, octave_n=2, end=end or model.end)
             np.clip(dreamt, 0, 255, out=dreamt)
             if kept:
-                keep_tone(dreamt, tone)
-            now = measure_tone(dreamt)
+                color.match(dreamt, tone)
+            now = color.measure(dreamt)
             said += f" {now.mean.mean():.1f} | {now.deviation.mean():.1f} |"
             scale, offset = [1 - shrink, 1 - shrink, 1], [side * shrink / 2] * 2 + [0]
             both[kept] = affine_transform(dreamt, scale, offset, order=1)

@@ -31,7 +31,8 @@ import numpy as np  # noqa: E402
 import random_googlenet  # noqa: E402
 from pages import write_between  # noqa: E402
 
-from dreamlib.imaging.images import load_picture, save_picture  # noqa: E402
+from dreamlib.imaging.open_save import save_picture  # noqa: E402
+from dreamlib.imaging.pillow_io import load_picture  # noqa: E402
 from dreamlib.imaging.samples import clouds  # noqa: E402
 from dreamlib.util.subprocesses import environment  # noqa: E402
 
@@ -236,7 +237,7 @@ def main(argv=None):
     width, height = (round((options.megapixels * 1e6 * ratio) ** 0.5) for ratio in (1.5, 1 / 1.5))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        save_picture(str(folder / "sky.png"), clouds(width, height, seed=1), "")
+        save_picture(str(folder / "sky.png"), clouds(width, height, seed=1))
         profiled = {
             f"{NOTEBOOK} on our engine": run(
                 notebook_words("torch", folder / "sky.png", 1, 1), "-m", "memory_profiler"

@@ -49,13 +49,13 @@ _PLACES = {
     # Still pictures
     "Window": "imaging.window:Window",  # a part of a picture
     "clouds": "imaging.samples:clouds",  # a generated picture of a sky
-    "open_header": "imaging.images:open_header",  # what a file is, without decoding it
+    "open_header": "imaging.metadata:open_header",  # what a file is, without decoding it
     "open_picture": "imaging.open_save:open_picture",  # to be read by strips if it is large
-    "load_picture": "imaging.images:load_picture",  # as a whole
+    "load_picture": "imaging.pillow_io:load_picture",  # as a whole
     "save_picture": "imaging.open_save:save_picture",  # with the settings in it
-    "shrink": "imaging.open_save:shrunken",  # a small copy of a picture of any size
-    "cut_out": "imaging.vips:cut_out",  # a part of a file into another
-    "deep_zoom": "imaging.vips:deep_zoom",  # tiles for a viewer
+    "shrink": "imaging.picture:shrunken",  # a small copy of a picture of any size
+    "cut_out": "imaging.vips.cutting:cut_out",  # a part of a file into another
+    "deep_zoom": "imaging.vips.cutting:deep_zoom",  # tiles for a viewer
     # Errors, files, processes
     "DreamError": "errors:DreamError",  # something that the user can mend: the message says how
     "written_whole": "util.atomic_write:written_whole",  # a file, or nothing of it

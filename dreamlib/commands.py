@@ -54,7 +54,8 @@ def _in_groups(*groups):
 def dream(arguments, settings):
     """Dream one picture."""
     from dreamlib.ascent.objective_builder import describe
-    from dreamlib.imaging.open_save import loses_alpha, open_picture
+    from dreamlib.imaging.formats import loses_alpha
+    from dreamlib.imaging.open_save import open_picture
     from dreamlib.jobs.prepare import prepare
     from dreamlib.jobs.run import run
     from dreamlib.models.classify import seen_as
@@ -114,7 +115,7 @@ def is_film(source, settings):
 
 def film(parser, arguments, settings):
     """Dream a film: frames from a picture, or a clip."""
-    from dreamlib.imaging.open_save import is_clip
+    from dreamlib.video.clip import is_clip
 
     if settings.frames is not None and is_clip(arguments.input):
         raise DreamError(

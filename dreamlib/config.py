@@ -75,9 +75,10 @@ def load_config(path):
         elif path.suffix == ".toml":
             values = _plain(tomlkit.parse(path.read_text(encoding="utf-8")))
         else:
-            from dreamlib.imaging.images import FORMATS, read_settings_text
+            from dreamlib.imaging.formats import format_of
+            from dreamlib.imaging.metadata import read_settings_text
 
-            if path.suffix.lower() not in FORMATS:
+            if not format_of(path):
                 raise DreamError(
                     f"configuration {path} is of no known kind; expected {CONFIGURATIONS}"
                 )

@@ -32,8 +32,7 @@ from dreamlib.ascent.objective_builder import features  # noqa: E402
 from dreamlib.ascent.objectives import guide  # noqa: E402
 from dreamlib.dream import deepdream, deprocess, preprocess  # noqa: E402
 from dreamlib.errors import DreamError  # noqa: E402
-from dreamlib.imaging.images import save_picture  # noqa: E402
-from dreamlib.imaging.open_save import open_picture  # noqa: E402
+from dreamlib.imaging.open_save import open_picture, save_picture  # noqa: E402
 from dreamlib.imaging.samples import clouds, flowers  # noqa: E402
 from dreamlib.jobs.frames import levels_of  # noqa: E402
 from dreamlib.models.engines import engine_name, load_net  # noqa: E402
@@ -77,7 +76,7 @@ class Cell(NamedTuple):
         """Write levels as the notebook does, which does not round; return the name."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_picture(str(path), np.uint8(np.clip(levels, 0, 255)), "")
+        save_picture(str(path), np.uint8(np.clip(levels, 0, 255)))
         return name
 
     def twice(self, name, picture, end, objectives=(None, None)):

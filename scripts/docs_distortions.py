@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 import dreamlib
-from dreamlib.imaging.images import load_picture, save_picture
+from dreamlib.imaging.open_save import save_picture
+from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.imaging.samples import clouds
 from dreamlib.video.distort import parse_chain
 
@@ -40,7 +41,7 @@ def dreamt_sky():
     """Return a dreamt sky, (H, W, 3) ndarray of float32."""
     with tempfile.TemporaryDirectory() as folder:
         sky, dream = f"{folder}/sky.png", f"{folder}/dream.png"
-        save_picture(sky, clouds(*SIZE, seed=1), "")
+        save_picture(sky, clouds(*SIZE, seed=1))
         dreamlib.run(sky, dream, model="efficientnet_lite0", octaves=3, seed=1, quiet=True)
         return load_picture(dream).pixels.astype(np.float32)
 
@@ -52,7 +53,7 @@ def main():
         picture = sky.copy()
         parse_chain(text, seed=1).apply(picture, 0)
         path.parent.mkdir(exist_ok=True)
-        save_picture(path, picture, "", quality=QUALITY)
+        save_picture(path, picture, quality=QUALITY)
         print(f"{path.relative_to(PAGE.parent)}: {path.stat().st_size / 1000:.1f} kB, {text}")
 
 

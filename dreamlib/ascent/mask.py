@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from dreamlib.imaging.color import luminance_of, white_of
+from dreamlib.imaging.color import luminance_of
 from dreamlib.imaging.open_save import open_picture
+from dreamlib.imaging.picture import to_levels, white_of
 from dreamlib.imaging.window import WRAPS
 
 #: Pixels that a mask is held with at most, a byte each; a larger one is made smaller as it is read.
@@ -109,6 +110,5 @@ def _as_grey(picture, most_pixels):
             luminance = np.add.reduceat(luminance, starts[1], axis=1)
             luminance /= counts[1]
             luminance /= counts[0][top // factor :][: len(rows), None]
-        np.rint(luminance, out=luminance)
-        grey[top // factor :][: len(luminance)] = np.clip(luminance, 0, 255)
+        to_levels(luminance, out=grey[top // factor :][: len(luminance)])
     return grey

@@ -16,7 +16,8 @@ from dreamlib.ascent.objectives import (
     objective_L2,
 )
 from dreamlib.errors import DreamError, nearest
-from dreamlib.imaging.open_save import open_picture, shrunken, shrunken_size
+from dreamlib.imaging.open_save import open_picture
+from dreamlib.imaging.picture import shrunken, shrunken_size
 from dreamlib.models.input_size import misfit
 from dreamlib.models.labels import parse_targets
 from dreamlib.models.layers import dreamable_layers

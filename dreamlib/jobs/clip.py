@@ -14,15 +14,15 @@ import numpy as np
 
 from dreamlib.config import to_toml
 from dreamlib.errors import DreamError
-from dreamlib.imaging import images
-from dreamlib.imaging.open_save import is_clip
+from dreamlib.imaging.picture import Picture
+from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.jobs.film_output import counted_by, writing
 from dreamlib.jobs.frames import UNUSED, FrameRenderer, Result, refuse_unused, run_frames
 from dreamlib.jobs.prepare import with_seed
 from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
 from dreamlib.util.profiling import phase
 from dreamlib.util.progress import Progress
-from dreamlib.video.clip import mux, open_clip
+from dreamlib.video.clip import is_clip, mux, open_clip
 from dreamlib.video.films import check_film
 from dreamlib.video.frame_folder import FrameFolder
 from dreamlib.video.optical_flow import DetailCarrier
@@ -67,7 +67,7 @@ def run_clip(source, output, settings):
     check_film(output, clip.fps)
     reel = FrameFolder(f"{output}.work", resume=settings.resume)
     settings = with_seed(resumed(settings, reel) if reel.record else settings)
-    count, blank = clip.frames, images.Picture(np.zeros((*clip.size, 3), np.uint8))
+    count, blank = clip.frames, Picture(np.zeros((*clip.size, 3), np.uint8))
     take = FrameRenderer(settings, blank, count)
     record = {
         "settings": take.settings.recorded(),
@@ -102,11 +102,11 @@ def _dream_frames(clip, reel, take, blank, done, count):
             return True
         pictures = clip.frames_from(max(0, done - 1))
         if done:
-            dreamt = images.load_picture(str(reel.frames()[done - 1])).pixels
+            dreamt = load_picture(str(reel.frames()[done - 1])).pixels
             carrier = DetailCarrier.restore(next(pictures), dreamt, settings.carry)
         phase("motion")
         for frame, picture in enumerate(pictures, done):
-            levels = take.dream(images.Picture(carrier.begin(picture)), frame, progress)
+            levels = take.dream(Picture(carrier.begin(picture)), frame, progress)
             if levels is None:
                 return False
             reel.add(frame, levels, text)

@@ -16,9 +16,12 @@ from dreamlib.ascent.objectives import l2
 from dreamlib.config import to_toml
 from dreamlib.dream import deepdream
 from dreamlib.errors import DreamError
-from dreamlib.imaging import images, inplace
-from dreamlib.imaging import open_save as files
+from dreamlib.imaging import inplace
+from dreamlib.imaging.formats import check_output
 from dreamlib.imaging.grid import Cell, draw_grid
+from dreamlib.imaging.metadata import Metadata
+from dreamlib.imaging.open_save import open_picture, save_picture
+from dreamlib.imaging.picture import Noise, Picture, shrunken, shrunken_size, to_levels
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.jobs.sheet_items import Item, check_number, choose_items
 from dreamlib.models import engines
@@ -99,7 +102,7 @@ def small_dreams(net, pixels, items, definition=None, quiet=False, seed=0, **dre
     ----------
     net : caffe.Classifier
     pixels : (H, W, 3) ndarray of uint8
-        As large as a cell: see `dreamlib.imaging.open_save.shrunken`.
+        As large as a cell: see `dreamlib.imaging.picture.shrunken`.
     items : list of Item
         Layers, or channels of layers; see `choose_items`.
     definition : caffe_pb2.NetParameter, optional
@@ -217,7 +220,7 @@ def _dreamt(net, pixels, planned, index, progress, seed, dream):
     finished = steps == len(planned.sizes) * dream["iterations"]
     if not alive:
         return cell._replace(fault=DEAD.format("layer" if channel is None else "channel")), finished
-    return cell._replace(pixels=np.uint8(np.rint(np.clip(dreamt, 0, 255)))), finished
+    return cell._replace(pixels=to_levels(dreamt)), finished
 
 
 def run(source, output, text, settings):
@@ -244,17 +247,15 @@ def run(source, output, text, settings):
     """
     stem = "noise" if source.startswith("noise:") else Path(source).stem
     output = str(output or f"{stem}_sheet.png")
-    images.check_output(output, source)
+    check_output(output, source)
     model = find_model(settings.model)
     seed = settings.seed
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     phase("reading")
-    picture = files.open_picture(source, seed, output, settings.tiff)
-    if isinstance(picture, images.Noise):  # reduced it would be grey
-        scale = min(1, SIDE / max(picture.height, picture.width))
-        size = [max(1, round(length * scale)) for length in (picture.height, picture.width)]
-        picture = images.Noise(*size, seed)
+    picture = open_picture(source, seed, output, settings.tiff)
+    if isinstance(picture, Noise):  # reduced it would be grey
+        picture = Noise(*shrunken_size(picture, SIDE), seed)
     phase("network")
     net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
     items = choose_items(net, model, text)
@@ -266,15 +267,15 @@ def run(source, output, text, settings):
     dream = {name: getattr(settings, name) for name in (*DREAM, "clip")}
     begin = time.monotonic()
     sheet = contact_sheet(
-        net, files.shrunken(picture, SIDE), items, engines.read_definition(model, settings.engine),
+        net, shrunken(picture, SIDE), items, engines.read_definition(model, settings.engine),
         _heading(model, items, dream), settings.quiet, seed, **dream,
     )  # fmt: skip
     seconds = time.monotonic() - begin
     phase("writing")
     early = "# ended early\n" if sheet.interrupted else ""
     words = f"# contact sheet: {sheet.cells} small dreams, longest side {SIDE} pixels\n"
-    around = images.Picture(sheet.pixels, icc_profile=getattr(picture, "icc_profile", None))
-    embedded = files.save_picture(
+    around = Picture(None, metadata=Metadata(picture.metadata.icc_profile))
+    embedded = save_picture(
         output, sheet.pixels, early + words + to_toml(settings), around, settings.quality,
         settings.tiff,
     )  # fmt: skip

@@ -16,9 +16,9 @@ import numpy as np
 
 from dreamlib.config import to_toml
 from dreamlib.errors import DreamError
-from dreamlib.imaging import images
-from dreamlib.imaging import open_save as files
-from dreamlib.imaging.brightness import Tone, keep_tone, measure_tone
+from dreamlib.imaging import color
+from dreamlib.imaging.open_save import open_picture
+from dreamlib.imaging.picture import Noise, Picture
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.jobs.film_output import make_films, wanted_films
 from dreamlib.jobs.keyframes import absolute_variations, parse_variations, settings_at
@@ -187,17 +187,16 @@ def run_frames(source, output, settings, listener=None):
     settings = with_seed(resumed(settings, reel) if reel.record else settings)
     chain = parse_chain(settings.distort or DISTORTION, settings.seed, settings.distort_every or 1)
     phase("reading")
-    picture = files.open_picture(source, settings.seed, "")
-    if not isinstance(picture, images.Noise):
-        profile = getattr(picture, "icc_profile", None)
-        picture = images.Picture(levels_of(picture), icc_profile=profile)
+    picture = open_picture(source, settings.seed, "")
+    if not isinstance(picture, Noise):
+        picture = Picture(levels_of(picture), metadata=picture.metadata)
     take = FrameRenderer(settings, picture, settings.frames)
     _begin(reel, take, source, settings)
     number, levels = reel.last()
     text = to_toml(take.settings)
     tone_at = FROM_NOISE if source.startswith("noise:") else FIRST
     tone = reel.record.get("tone")
-    tone = tone and Tone(*map(np.asarray, tone))
+    tone = tone and color.Statistics(*map(np.asarray, tone))
     begin, count = time.monotonic(), settings.frames
     steps, left = take.work(picture, 0), take.work(picture, number + 1)
     with Progress(*steps, settings.quiet, None, ("frame", count), listener) as progress:
@@ -206,18 +205,18 @@ def run_frames(source, output, settings, listener=None):
             if levels is not None:
                 phase("distortion")
                 chain.apply(levels, frame - 1)
-            current = picture if levels is None else images.Picture(levels)
+            current = picture if levels is None else Picture(levels)
             levels = take.dream(current, frame, progress)
             if levels is None:
                 break
             if settings.keep_tone and settings.clip:
                 np.clip(levels, 0, 255, out=levels)
             if settings.keep_tone and tone:
-                keep_tone(levels, tone)
+                color.match(levels, tone)
             elif settings.keep_tone and frame == tone_at:
-                tone = measure_tone(levels)
+                tone = color.measure(levels)
                 reel.note({**reel.record, "tone": [list(part) for part in tone]})
-            reel.add(frame, levels, text, getattr(picture, "icc_profile", None), settings.quality)
+            reel.add(frame, levels, text, picture.metadata.icc_profile, settings.quality)
             reel.keep(frame, levels)
         interrupted = progress.interrupted
     made = [] if interrupted else make_films(reel.frames()[:count], films, settings)

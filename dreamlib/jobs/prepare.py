@@ -12,8 +12,9 @@ from dreamlib.ascent.objective_builder import check_guides, network_of, settle_a
 from dreamlib.ascent.octave_script import absolute_script, load_script
 from dreamlib.ascent.regularizers import Looks
 from dreamlib.errors import DreamError
-from dreamlib.imaging import images
-from dreamlib.imaging import open_save as files
+from dreamlib.imaging.formats import DEEP_ZOOM, check_output, check_size, format_of
+from dreamlib.imaging.open_save import open_picture
+from dreamlib.imaging.picture import Noise
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.imaging.window import WRAPS, Window
 from dreamlib.jobs import drawing
@@ -45,7 +46,7 @@ class Job(NamedTuple):
     """A dream that can begin."""
 
     output: str
-    picture: object  #: see `dreamlib.imaging.open_save`
+    picture: object  #: see `dreamlib.imaging.picture`
     deep: bool  #: whether it has 16 bits
     model: object
     net: object
@@ -85,8 +86,8 @@ def prepare(source, output, settings, planning=False):
         Picture, model, layer, output, memory or work folder cannot do.
     """
     source, output = str(source), str(output or default_output(source))
-    images.check_output(output, source)
-    if settings.classify and Path(output).suffix.lower() == files.DEEP_ZOOM:
+    check_output(output, source)
+    if settings.classify and format_of(output) is DEEP_ZOOM:
         raise DreamError(
             f"--classify reads the output back, which it cannot do with {output}; write .tif or "
             ".png, or leave --classify out"
@@ -100,7 +101,7 @@ def prepare(source, output, settings, planning=False):
             settings = resumed(settings, folder)
         settings = with_seed(settings)
         phase("reading")
-        picture = files.open_picture(source, settings.seed, output, settings.tiff)
+        picture = open_picture(source, settings.seed, output, settings.tiff)
         settings, picture = choose_way(settings, picture)
         network = open_network(settings)
         job = settle(network, picture, settings, output)
@@ -134,7 +135,7 @@ def choose_way(settings, picture):
     -------
     Settings, picture
     """
-    noise = isinstance(picture, images.Noise)
+    noise = isinstance(picture, Noise)
     settings = drawing.settle_script(settings, noise, picture.height * picture.width)
     if noise and (settings.script or settings.target):
         picture = grey_noise(picture.height, picture.width, settings.seed)
@@ -157,7 +158,7 @@ def settle(network, picture, settings, output):
     ----------
     network : Network
     picture : picture
-        See `dreamlib.imaging.open_save`.
+        See `dreamlib.imaging.picture`.
     settings : Settings
         As `choose_way` returns them.
     output : str
@@ -186,13 +187,13 @@ def settle(network, picture, settings, output):
     Looks.of(settings)  # refuses a mask that cannot be read
     job = (_drawn if settings.script else _by_octaves)(network, picture, settings, output)
     written = job.region or job.frames[-1]
-    files.check_output(output, written.width, written.height)
+    check_size(output, written.width, written.height)
     return job
 
 
 def _drawn(network, picture, settings, output):
     """Settle a drawing by an octave script."""
-    size, keep = (picture.height, picture.width), not isinstance(picture, images.Noise)
+    size, keep = (picture.height, picture.width), not isinstance(picture, Noise)
     script = load_script(settings.script)
     sizes, demand = drawing.prepare_drawing(
         network.net, network.model, network.definition, settings, script, size, keep,

@@ -8,7 +8,7 @@ from dreamlib.ascent.objective_builder import numbered_targets
 from dreamlib.ascent.objective_parser import absolute_guides, parse_weights
 from dreamlib.ascent.octave_script import absolute_script, is_file
 from dreamlib.errors import DreamError
-from dreamlib.imaging import open_save as files
+from dreamlib.imaging.open_save import open_picture
 from dreamlib.jobs.keyframes import absolute_variations, parse_variations
 from dreamlib.models.zoo import absolute_name, find_model
 from dreamlib.tiling.work_folder import fingerprint
@@ -77,7 +77,7 @@ def fingerprints(source, model, settings):
     if settings.script and is_file(settings.script):
         prints["the octave script"] = fingerprint(settings.script)
     for name, path in pictures:
-        files.open_picture(path, 0, "", "strip")  # refuses what is none, before there is a folder
+        open_picture(path, 0, "")  # refuses what is none, before there is a folder
         prints[name] = fingerprint(path)
     return prints
 

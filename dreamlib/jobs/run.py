@@ -15,10 +15,9 @@ from dreamlib.ascent.objective_builder import objective_of
 from dreamlib.ascent.regularizers import Looks
 from dreamlib.config import to_toml
 from dreamlib.errors import DreamError
-from dreamlib.imaging import images
 from dreamlib.imaging import open_save as files
+from dreamlib.imaging.picture import Picture, RawFile, to_levels
 from dreamlib.imaging.resample import STRIP, Stored, strips
-from dreamlib.imaging.vips import RawFile
 from dreamlib.imaging.window import Window
 from dreamlib.jobs import drawing
 from dreamlib.jobs.prepare import prepare
@@ -190,7 +189,7 @@ def _finished(job, store, looks, encoding, canvas, source):
 def _make_room(job, store):
     """Give up what the dream needed, before the picture is written."""
     store.close()
-    if isinstance(job.picture, images.Picture):
+    if isinstance(job.picture, Picture):
         job.picture.pixels = None
 
 
@@ -200,14 +199,14 @@ def _source(job, store, rule):
     phase("canvas")
     picture = job.picture
     size = (picture.height, picture.width)
-    if isinstance(store, InMemory) and isinstance(picture, images.Picture):
+    if isinstance(store, InMemory) and isinstance(picture, Picture):
         return Stored(Canvas.of(picture.pixels, job.wrap), Encoding(rule, np.uint8))
     dtype = np.dtype(np.uint8 if picture.dtype == np.uint8 else np.uint16)
     if not store.has("source"):
         canvas = store.new_canvas("source", size, dtype)
         for top, rows in picture.strips(max(1, STRIP // size[1])):
             if rows.dtype != dtype:  # floating point, from 0 to 255
-                rows = np.rint(rows * 257).astype(dtype)
+                rows = to_levels(rows, dtype, 257)
             canvas.write(Window(top, 0, *rows.shape[:2]), rows)
         store.complete("source")
     return Stored(store.canvas("source", size, dtype), Encoding(rule, dtype))
@@ -266,7 +265,7 @@ def _rounded(job, canvas, encoding, part):
     for top, bottom in strips(*part[2:]):
         there = Window(part.top + top, part.left, bottom - top, part.width)
         rows = encoding.as_levels(canvas.read(there))
-        rows = np.clip(np.rint(rows * factor), 0, np.iinfo(dtype).max).astype(dtype)
+        rows = to_levels(rows, dtype, factor)
         rounded.write(Window(top, 0, bottom - top, part.width), rows)
     job.folder.complete(LEVELS)
     return job.folder.canvas(LEVELS, part[2:], dtype)

@@ -6,7 +6,7 @@ import numpy as np
 
 from dreamlib.ascent.objective_builder import labels_of
 from dreamlib.errors import DreamError
-from dreamlib.imaging.open_save import shrunken
+from dreamlib.imaging.picture import shrunken
 from dreamlib.models.preprocessing import preprocess
 
 #: Longest side, in network inputs, of the picture that is looked at.
@@ -21,7 +21,7 @@ def seen_as(net, model, picture):
     net : caffe.Classifier
     model : dreamlib.models.zoo.Model
     picture : picture
-        See `dreamlib.imaging.open_save`.
+        See `dreamlib.imaging.picture`.
 
     Returns
     -------

@@ -18,7 +18,7 @@ import numpy as np
 from dreamlib.dream import Step, climb
 from dreamlib.errors import DreamError, nearest
 from dreamlib.imaging import inplace
-from dreamlib.imaging.images import Noise
+from dreamlib.imaging.picture import Noise
 from dreamlib.imaging.resample import as_picture, resize, shrink_in_place
 from dreamlib.models.layers import dreamable_layers
 from dreamlib.models.preprocessing import Preprocessing, deprocess, preprocess
@@ -231,7 +231,7 @@ def drawing_sizes(size, script, window):
 
 
 def grey_noise(height, width, seed):
-    """Make the grey, hardly noisy picture that a drawing begins with: an `images.Noise`."""
+    """Make the grey, hardly noisy picture that a drawing begins with: a `Noise`."""
     return Noise(height, width, seed, GREY, DEVIATION)
 
 

@@ -41,7 +41,7 @@ class Preview:
         """Write a preview if it is time for one."""
         if not self.due():
             return
-        from dreamlib.imaging.images import save_picture
+        from dreamlib.imaging.open_save import save_picture
 
         small = shrunk(canvas, self._encoding)
         try:

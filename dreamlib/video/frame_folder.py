@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from dreamlib.errors import DreamError, reading
-from dreamlib.imaging.images import Picture, save_picture
+from dreamlib.imaging.metadata import Metadata
+from dreamlib.imaging.open_save import save_picture
+from dreamlib.imaging.picture import Picture
 from dreamlib.util.atomic_write import written_whole
 from dreamlib.util.profiling import phase
 from dreamlib.video.films import is_frame
@@ -122,7 +124,7 @@ class FrameFolder:
             Of JPEG and WebP.
         """
         phase("writing")
-        like = Picture(levels, icc_profile=icc_profile)
+        like = Picture(None, metadata=Metadata(icc_profile))
         with _telling_the_way_on():
             save_picture(self._frame(number), levels, text, like, quality)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.inplace import BLOCK
+from dreamlib.imaging.picture import to_levels
 from dreamlib.imaging.resample import strips
 
 #: The flows forwards and backwards may disagree by a hundredth of their length, and half a pixel:
@@ -115,15 +115,9 @@ class DetailCarrier:
         picture : (H, W, 3) ndarray of uint8
             Undreamt. Kept, and not to be changed.
         dreamt : (H, W, 3) ndarray of uint8 or floating point
-            Rounded as `images.save_picture` does. Not changed.
+            Not changed.
         """
-        if dreamt.dtype != np.uint8:
-            rounded = np.empty(dreamt.shape, np.uint8)
-            for top, bottom in strips(*dreamt.shape[:2], BLOCK // 3, 1):
-                block = np.rint(dreamt[top:bottom])
-                rounded[top:bottom] = np.clip(block, 0, 255, out=block)
-            dreamt = rounded
-        self._original, self._dreamt = picture, dreamt
+        self._original, self._dreamt = picture, to_levels(dreamt)
 
     def _add_detail(self, start, now, before, backwards, forwards):
         """Add the detail to `start` where it has moved to, less its mean."""

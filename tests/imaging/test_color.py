@@ -1,4 +1,4 @@
-"""Colours and shares of the undreamt picture: exact where nothing is asked, in gamut always."""
+"""Colours and shares of the undreamt picture; brightness and contrast over many frames."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dreamlib.imaging import inplace
-from dreamlib.imaging.color import blend_undreamt, keep_colour
+from dreamlib.imaging.color import blend_undreamt, keep_colour, match, measure
 from tests.memory import traced_peak
 
 DTYPES = ["uint8", "uint16", "float32"]
@@ -106,3 +106,70 @@ def test_blend_undreamt_stays_in_range_beyond_full_strength():
 def test_grading_needs_some_blocks(grade):
     dreamt, undreamt = picture("uint8", 700, 900), picture("uint8", 700, 900, seed=1)
     assert traced_peak(lambda: grade(dreamt, undreamt)) < 8 * 4 * inplace.BLOCK
+
+
+def muted(dtype="uint8", height=40, width=50, seed=0):
+    levels = np.random.RandomState(seed).uniform(40, 200, (height, width, 3))
+    levels[..., 2] *= 0.5
+    return (levels * (257 if dtype == "uint16" else 1)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tone_is_each_channels_mean_and_deviation_in_grey_levels(dtype):
+    pixels = muted(dtype)
+    units = 257 if dtype == "uint16" else 1
+    tone = measure(pixels)
+    np.testing.assert_allclose(tone.mean, pixels.mean((0, 1), np.float64) / units, rtol=1e-10)
+    np.testing.assert_allclose(tone.deviation, pixels.std((0, 1), np.float64) / units, rtol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_picture_of_the_same_tone_keeps_every_bit(dtype):
+    pixels = muted(dtype)
+    rolled = np.ascontiguousarray(np.roll(pixels, 17, 0)[:, ::-1])
+    before = rolled.copy()
+    assert match(rolled, measure(pixels), 1.0) is False
+    assert np.array_equal(rolled, before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_full_strength_brings_the_tone_back(dtype):
+    tone = measure(muted(dtype))
+    changed = muted(dtype, seed=1)
+    changed[:] = changed * 0.9 + (257 * 20 if dtype == "uint16" else 20)
+    assert match(changed, tone, 1.0)
+    now = measure(changed)
+    np.testing.assert_allclose(now.mean, tone.mean, atol=0.05)
+    np.testing.assert_allclose(now.deviation, tone.deviation, atol=0.1)
+
+
+def test_half_strength_goes_half_the_way():
+    tone, changed = measure(muted("float32")), muted("float32") + np.float32(20)
+    match(changed, tone, 0.5)
+    np.testing.assert_allclose(measure(changed).mean, tone.mean + 10, atol=1e-3)
+
+
+def test_a_flat_picture_is_only_moved():
+    flat = np.full((8, 9, 3), 90, np.uint8)
+    match(flat, measure(muted()), 1.0)
+    assert np.array_equal(flat, np.broadcast_to(np.rint(measure(muted()).mean), flat.shape))
+
+
+def test_no_scratch_of_the_pictures_size():
+    pixels, tone = muted("float32", 2000, 1000), measure(muted())
+    assert traced_peak(lambda: match(pixels, tone)) < pixels.nbytes / 6
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_tone_stays_put_over_200_frames_of_a_dream_that_brightens(dtype):
+    """What each frame adds would make it white within 100 frames."""
+    frame = muted(dtype)
+    tone = measure(frame)
+    random = np.random.RandomState(5)
+    for _ in range(200):
+        values = (frame - 120.0) * 1.02 + 121.3 + random.randn(*frame.shape) * 3
+        frame = np.clip(values, 0, 255).astype(dtype)
+        match(frame, tone)
+        now = measure(frame)
+        assert np.abs(now.mean - tone.mean).max() < 4
+        assert np.abs(now.deviation / tone.deviation - 1).max() < 0.1

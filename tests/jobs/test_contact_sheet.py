@@ -6,16 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFont
+from PIL import Image
 
 from dreamlib import cli
 from dreamlib.config import load_config
 from dreamlib.errors import DreamError
-from dreamlib.imaging import grid as labelled_grid
-from dreamlib.imaging import images
-from dreamlib.imaging.grid import Cell, draw_grid
-from dreamlib.imaging.open_save import shrunken
-from dreamlib.jobs.contact_sheet import SIDE, Item, contact_sheet
+from dreamlib.imaging.grid import MARGIN, draw_grid
+from dreamlib.jobs.contact_sheet import Item, contact_sheet
 from dreamlib.jobs.sheet_items import choose_items
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
@@ -202,64 +199,6 @@ def test_an_item_that_the_net_does_not_have_is_refused(net):
             contact_sheet(net, picture(60, 80), [item], quiet=True)
 
 
-@pytest.mark.parametrize("size", [(575, 1024), (1024, 575), (90, 120), (3, 4000), (1, 1)])
-def test_a_picture_is_reduced_to_its_cell_and_never_enlarged(size):
-    small = shrunken(images.Picture(picture(*size)), SIDE)
-    scale = min(1, 256 / max(size))
-    assert small.shape == (*[max(1, round(side * scale)) for side in size], 3)
-    assert small.dtype == np.uint8
-
-
-def test_reducing_keeps_the_colours():
-    grey = np.full((700, 900, 3), (10, 128, 250), np.uint16) * 257
-    assert np.array_equal(
-        np.unique(shrunken(images.Picture(grey), SIDE), axis=None), [10, 128, 250]
-    )
-
-
-@pytest.fixture(params=["scalable font", "font of dots"])
-def font(request, monkeypatch):
-    """The two fonts that Pillow's versions have."""
-    if request.param == "font of dots":
-        real = ImageFont.load_default_imagefont if hasattr(
-            ImageFont, "load_default_imagefont") else ImageFont.load_default  # fmt: skip
-        monkeypatch.setattr(ImageFont, "load_default", lambda: real())
-
-
-def test_names_are_written_under_their_pictures_in_any_pillow(font):
-    size = (100, 240)
-    blank = [Cell("", "", np.zeros((*size, 3), np.uint8))] * 3
-    named = [cell._replace(title="block/expand", note="Clip") for cell in blank]
-    sheet, bare = draw_grid(named, size), draw_grid(blank, size)
-    letters = (sheet[: len(bare)] != bare).any(axis=(1, 2))
-    assert not letters[: labelled_grid.MARGIN + size[0]].any()
-    assert 10 <= letters.sum() <= 30
-
-
-def test_a_name_too_long_for_its_cell_does_not_reach_the_next(font):
-    size = (20, 240)
-    cells = [Cell(title, "", np.zeros((*size, 3), np.uint8)) for title in ("x" * 300, "")]
-    sheet = draw_grid(cells, size)
-    beyond = labelled_grid.MARGIN + size[1]
-    under = sheet[labelled_grid.MARGIN + size[0] :]
-    assert (under[:, :beyond] != labelled_grid.BACKGROUND).any()
-    assert (under[:, beyond:] == labelled_grid.BACKGROUND).all()
-
-
-def test_a_fault_is_written_into_its_cell(font):
-    sheet = draw_grid([Cell("pool", "", None, "not reached: much too small")], (120, 240))
-    assert (sheet == labelled_grid.BRIGHT).all(axis=2).any()
-    assert (sheet == labelled_grid.PLATE).all(axis=2).sum() > 120 * 240 / 2
-
-
-@pytest.mark.parametrize("size", [(144, 256), (256, 144), (5, 3)])
-def test_a_sheet_is_no_wider_than_a_screen(size):
-    cells = [Cell("name", "note", np.zeros((*size, 3), np.uint8))] * 40
-    height, width, _ = draw_grid(cells, size, "heading").shape
-    assert 1700 < width <= 2000
-    assert height > 40 * 256 / 9 * size[0] / 256
-
-
 def test_the_command_makes_a_sheet_of_all_layers(workplace, folder, capsys):
     assert run(folder, "sky.png", "sheet.png", "--contact-sheet", "--seed", 4) == 0
     assert "10 small dreams" in capsys.readouterr().out
@@ -274,7 +213,7 @@ def test_the_command_makes_a_sheet_of_channels_from_noise(workplace, folder, cap
     assert capsys.readouterr() == ("", "")
     assert load_config("noise_sheet.png")["end"] == "conv1"
     sheet = np.asarray(Image.open("noise_sheet.png"))
-    corner = labelled_grid.MARGIN
+    corner = MARGIN
     first = sheet[corner + 60 : corner + 150, corner : corner + 200]
     assert first.std() > 20  # noise of its own size, not noise averaged to grey
 

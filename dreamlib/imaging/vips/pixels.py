@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import mmap
 import os
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from dreamlib.errors import DreamError
+from dreamlib.imaging.picture import RawFile
 
 #: Bytes of a raw file that are read before they are unloaded from memory.
 RESIDENT = 1 << 24
 
 
-class RawFile(NamedTuple):
-    """Pixels in a file: rows of interleaved RGB in the machine's byte order, and nothing else."""
-
-    path: str
-    height: int
-    width: int
-    dtype: Any
-
-
 def load(vips, pixels):
-    """Give libvips pixels, without copying.
+    """Give libvips pixels, without copying those that are contiguous.
 
     Parameters
     ----------
     vips : module
         pyvips.
-    pixels : (H, W, 3) ndarray of uint8 or uint16, or RawFile
+    pixels : (H, W[, 3]) ndarray of uint8 or uint16, or RawFile
 
     Returns
     -------
@@ -43,17 +34,16 @@ def load(vips, pixels):
     DreamError
         The raw file is not there, or not of this size.
     """
-    raw = isinstance(pixels, RawFile)
-    height, width = (pixels.height, pixels.width) if raw else pixels.shape[:2]
-    format = {"uint8": "uchar", "uint16": "ushort"}[np.dtype(pixels.dtype).name]
-    if raw:
-        mapped = _map(pixels)
-        image = vips.Image.new_from_memory(mapped, width, height, 3, format)
-        _forget_what_is_read(image, mapped, RESIDENT // (3 * np.dtype(pixels.dtype).itemsize))
-        return image
-    if pixels.shape[2:] != (3,) or not pixels.flags.c_contiguous:
-        raise ValueError(f"expected a C-contiguous (H, W, 3) array, got {pixels.shape}")
-    return vips.Image.new_from_memory(pixels, width, height, 3, format)
+    dtype = np.dtype(pixels.dtype)
+    form = {"uint8": "uchar", "uint16": "ushort"}[dtype.name]
+    if not isinstance(pixels, RawFile):
+        height, width, *bands = pixels.shape
+        data = np.ascontiguousarray(pixels)
+        return vips.Image.new_from_memory(data, width, height, *(bands or [1]), form)
+    mapped = _map(pixels)
+    image = vips.Image.new_from_memory(mapped, pixels.width, pixels.height, 3, form)
+    _forget_what_is_read(image, mapped, RESIDENT // (3 * dtype.itemsize))
+    return image
 
 
 def _map(raw):

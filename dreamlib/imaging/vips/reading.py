@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.images import _descriptive, open_header
+from dreamlib.imaging.formats import check_source
+from dreamlib.imaging.metadata import Metadata, kept_exif, open_header
 from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
 
 #: Rows that libvips computes at a time; strips are made of them, so that its scratch stays small.
@@ -35,9 +36,8 @@ class LargePicture:
     dtype : numpy dtype
         uint8, or uint16 where the source has more than 8 bits.
     has_alpha : bool
-    icc_profile, exif : bytes or None
-        The profile is None where the colours are converted. The EXIF's orientation is reset.
-    dpi : tuple or None
+    metadata : Metadata
+        The profile is None where the colours are converted.
     """
 
     path: str
@@ -45,12 +45,10 @@ class LargePicture:
     height: int
     dtype: Any
     has_alpha: bool
-    icc_profile: bytes | None = None
-    exif: bytes | None = None
-    dpi: tuple | None = None
+    metadata: Metadata
 
     def cropped(self, window):
-        """Return what goes around the dream of a part: all but the alpha."""
+        """Return this without its alpha, whatever the window: a part has the same metadata."""
         return replace(self, has_alpha=False)
 
     def strips(self, rows):
@@ -118,7 +116,7 @@ def open_picture(path):
     """
     vips = libvips()
     path = os.fspath(path)
-    size = _readable(path)
+    size = check_source(path)
     try:
         image = _open(vips, path)
         colours, alpha = _split(vips, path, image)
@@ -126,41 +124,25 @@ def open_picture(path):
         keeps_profile = _kind(path, image) == "rgb" and image.get_typeof("icc-profile-data")
         profile = bytes(image.get("icc-profile-data")) if keeps_profile else None
     except vips.Error as error:
-        if not size:
-            raise DreamError(f"{path} is empty (0 bytes)") from error
         raise DreamError(
             f"{path} is no picture, or truncated, or of a format that libvips cannot read "
             f"({size} bytes): {reason(error)}"
         ) from error
-    dpi = (image.xres * MM_PER_INCH, image.yres * MM_PER_INCH)
+    x, y = (image.yres, image.xres) if turned else (image.xres, image.yres)
+    # libvips says one pixel per millimetre where the file says nothing.
+    dpi = None if x == y == 1 else (x * MM_PER_INCH, y * MM_PER_INCH)
     return LargePicture(
         path=path,
         width=colours.width,
         height=colours.height,
         dtype=np.dtype(np.uint8 if colours.format == "uchar" else np.uint16),
         has_alpha=alpha is not None,
-        icc_profile=profile,
-        exif=_exif(path),
-        # libvips says one pixel per millimetre where the file says nothing.
-        dpi=None if image.xres == image.yres == 1 else dpi[::-1] if turned else dpi,
+        metadata=Metadata(profile, _exif(path), dpi),
     )
 
 
-def _readable(path):
-    """Return a file's size; refuse what cannot be read at all."""
-    if os.path.isdir(path):
-        raise DreamError(f"{path} is a folder; name a picture in it")
-    try:
-        with open(path, "rb") as file:
-            return file.seek(0, os.SEEK_END)
-    except FileNotFoundError as error:
-        raise DreamError(f"{path}: there is no such file") from error
-    except OSError as error:
-        raise DreamError(f"{path} cannot be read: {error.strerror}") from error
-
-
 def _exif(path):
-    """EXIF as `dreamlib.imaging.images` keeps it, where Pillow knows the format."""
+    """Return the EXIF that is kept, where Pillow knows the format."""
     from PIL import UnidentifiedImageError
 
     try:
@@ -169,14 +151,18 @@ def _exif(path):
             if tags.get(PHOTOMETRIC) == YCBCR and tags.get(COMPRESSION) != JPEG:
                 # libvips would give luminance as red.
                 raise DreamError(f"{path} is a TIFF of YCbCr without JPEG; save it as RGB")
-            exif = _descriptive(header)
+            exif = kept_exif(header)
             return exif.tobytes() if len(exif) else None
     except UnidentifiedImageError:
         return None  # colours that Pillow has no mode for, as floats of three channels
 
 
 def split(picture):
-    """Open a `LargePicture` again, as two images of libvips to be read once.
+    """Open a picture again, as two images of libvips that can be read once.
+
+    Parameters
+    ----------
+    picture : LargePicture
 
     Returns
     -------
@@ -184,9 +170,14 @@ def split(picture):
         Upright, three bands of the picture's dtype.
     alpha : pyvips.Image or None
         One band of the same.
+
+    Raises
+    ------
+    DreamError
+        The file is gone, or of another size.
     """
     vips = libvips()
-    _readable(picture.path)
+    check_source(picture.path)
     colours, alpha = _split(vips, picture.path, _open(vips, picture.path))
     if (colours.width, colours.height) != (picture.width, picture.height):
         raise DreamError(
@@ -251,7 +242,7 @@ def _kind(path, image):
 
 
 def _whole(path, image, first, count=1):
-    """Turn numbers of other types into 16 bits, scaled as `dreamlib.imaging.images` does."""
+    """Turn numbers of other types into 16 bits, scaled as by `dreamlib.imaging.pillow_io`."""
     if image.format in ("uchar", "ushort"):
         return image
     if image.format in ("float", "double"):
@@ -276,5 +267,5 @@ def _to_srgb(vips, image, depth):
             bits = 8 if depth == "srgb" else 16
             return image.icc_transform("srgb", embedded=True, depth=bits)
         except vips.Error:
-            pass  # a profile that is not for these colours, or is broken: go on without it
+            pass  # a profile that is not for these colours, or is broken
     return image.colourspace(depth)

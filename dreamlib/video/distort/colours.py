@@ -9,6 +9,7 @@ import numpy as np
 
 from dreamlib.imaging.color import keep_colour
 from dreamlib.imaging.inplace import BLOCK
+from dreamlib.imaging.picture import to_levels
 from dreamlib.imaging.resample import strips
 from dreamlib.video.distort.fields import written
 
@@ -73,13 +74,10 @@ class Palette:
 
     def apply(self, picture, moment):
         """Distort a picture, in place; scratch of 9 bytes a pixel: 8-bit copies, Pillow's too."""
-        levels = np.empty(picture.shape, np.uint8)
-        blocks = list(strips(*picture.shape[:2], BLOCK // 3, 1))
-        for top, bottom in blocks:
-            levels[top:bottom] = np.clip(np.rint(picture[top:bottom]), 0, 255)
+        levels = to_levels(picture)
         palette = _padded(self._chosen(levels))
         indices = _nearest(levels, palette)
-        for top, bottom in blocks:
+        for top, bottom in strips(*picture.shape[:2], BLOCK // 3, 1):
             picture[top:bottom] = palette[indices[top:bottom]]
 
     def _chosen(self, levels):

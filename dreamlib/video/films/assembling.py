@@ -8,10 +8,11 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-
 from dreamlib.errors import DreamError, reading
-from dreamlib.imaging import images
+from dreamlib.imaging.formats import FORMATS as PICTURES
+from dreamlib.imaging.metadata import open_header
+from dreamlib.imaging.picture import to_levels
+from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.util.atomic_write import written_whole
 from dreamlib.video import ffmpeg
 from dreamlib.video.films import gif, webp
@@ -30,7 +31,7 @@ FPS_RANGE = (0.01, 240)
 def is_frame(path):
     """Tell by its name whether a `Path` is a frame: a number and a picture's suffix."""
     number = path.stem.isascii() and path.stem.isdigit()
-    return number and path.suffix.lower() in images.FORMATS
+    return number and path.suffix.lower() in PICTURES
 
 
 @reading()
@@ -93,7 +94,7 @@ def check_sizes(frames):
     expected = None
     for path in frames:
         try:
-            with images.open_header(path) as header:
+            with open_header(path) as header:
                 size = header.height, header.width
         except (OSError, SyntaxError, ValueError) as error:
             raise DreamError(f"{path} cannot be read as a picture: {error}") from error
@@ -213,13 +214,13 @@ def ordered(frames, order):
 
 def read_frame(path, size):
     """Read a frame of a size (height, width): an ndarray of uint8, (height, width, 3)."""
-    pixels = images.load_picture(str(path)).pixels
+    pixels = load_picture(str(path)).pixels
     if pixels.shape[:2] != size:  # its header says otherwise: EXIF has it turned
         raise DreamError(
             f"{path} is {pixels.shape[1]} x {pixels.shape[0]} pixels once it is turned upright, "
             f"expected {size[1]} x {size[0]}: the frames of a film are of one size"
         )
-    return pixels if pixels.dtype == np.uint8 else np.uint8(np.rint(pixels))
+    return to_levels(pixels)
 
 
 def delays(index, fps, ticks):

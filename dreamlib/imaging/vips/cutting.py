@@ -1,14 +1,15 @@
-"""From a picture that is a file already: the tiles of a Deep Zoom, or a part of it."""
+"""A picture cut up: into the tiles of a Deep Zoom, for a viewer, or down to a part."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.vips.library import libvips, reason, to_depth
+from dreamlib.imaging.formats import tiles_of
+from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
 from dreamlib.imaging.vips.reading import open_picture, split
-from dreamlib.imaging.vips.writing import _save_tiles
 
 
 def deep_zoom(path, output, region=None, quality=85):
@@ -44,12 +45,8 @@ def deep_zoom(path, output, region=None, quality=85):
         if region:
             image = image.crop(region.left, region.top, region.width, region.height)
         image = to_depth(image, "uchar").copy(interpretation="srgb")
-        for field in image.get_fields():
-            if field != "vips-sequential":
-                image.remove(field)
-        if picture.icc_profile:
-            image.set_type(vips.GValue.blob_type, "icc-profile-data", picture.icc_profile)
-        _save_tiles(image, output, quality)
+        replace_metadata(vips, image, picture.metadata.icc_profile)
+        save_tiles(image, output, quality)
     except vips.Error as error:
         raise DreamError(f"{path} cannot be cut into {output}: {reason(error)}") from error
     except OSError as error:
@@ -81,3 +78,51 @@ def cut_out(path, window, output):
         image.tiffsave(str(output))
     except vips.Error as error:
         raise DreamError(f"{path} cannot be cut into {output}: {reason(error)}") from error
+
+
+def replace_metadata(vips, image, icc_profile):
+    """Leave an image a profile as its only metadata, in place.
+
+    Parameters
+    ----------
+    vips : module
+        pyvips.
+    image : pyvips.Image
+        A copy of the caller's own.
+    icc_profile : bytes or None
+    """
+    for field in image.get_fields():
+        if field != "vips-sequential":
+            image.remove(field)
+    if icc_profile:
+        image.set_type(vips.GValue.blob_type, "icc-profile-data", icc_profile)
+
+
+def save_tiles(image, path, quality):
+    """Write a Deep Zoom into a folder beside its place, and move it there when it is complete.
+
+    Parameters
+    ----------
+    image : pyvips.Image
+        Of 8 bits.
+    path : Path
+        ``NAME.dzi``; its tiles go to ``NAME_files/``. Both replace what was there.
+    quality : int
+        Of the tiles, which are JPEG.
+    """
+    tiles = tiles_of(path)
+    with tempfile.TemporaryDirectory(dir=path.absolute().parent) as folder:
+        new, old = Path(folder, "new_files"), Path(folder, "old_files")
+        with interrupts_later():
+            image.dzsave(os.path.join(folder, "new"), suffix=f".jpg[Q={quality}]", keep="icc")
+        if tiles.exists():
+            tiles.rename(old)
+        try:
+            new.rename(tiles)
+            os.replace(os.path.join(folder, "new.dzi"), path)
+        except BaseException:
+            if not new.exists():
+                tiles.rename(new)
+            if old.exists():
+                old.rename(tiles)
+            raise

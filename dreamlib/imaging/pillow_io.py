@@ -1,0 +1,184 @@
+"""Pictures by Pillow: every mode that it opens, up to 8 bits in what it writes."""
+
+from __future__ import annotations
+
+import warnings
+from io import BytesIO
+
+import numpy as np
+
+from dreamlib.errors import DreamError
+from dreamlib.imaging.formats import check_source, format_of
+from dreamlib.imaging.metadata import SETTINGS_KEY, Metadata, exif_with, kept_exif, tiff_texts
+from dreamlib.imaging.picture import Picture, to_levels, white_of
+from dreamlib.util.atomic_write import written_whole
+
+
+def load_picture(source):
+    """Read a picture.
+
+    Parameters
+    ----------
+    source : str
+        A file in any mode that Pillow opens.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    DreamError
+        There is no picture there; says why.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    size = check_source(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(source) as file:
+                file.load()
+                return _as_picture(ImageOps.exif_transpose(file), kept_exif(file))
+    except Image.DecompressionBombError as error:
+        raise DreamError(
+            f"{source} is too large for Pillow: {error}; pip install 'dreamlib[vips]'"
+        ) from error
+    except UnidentifiedImageError as error:
+        raise DreamError(
+            f"{source} is no picture, or of a format that Pillow cannot read ({size} bytes)"
+        ) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise DreamError(f"{source} cannot be read, it may be truncated: {error}") from error
+
+
+def _as_picture(image, exif):
+    """Turn Pillow's image, already upright, into ours."""
+    exif = exif.tobytes() if len(exif) else None
+    metadata = Metadata(image.info.get("icc_profile"), exif, _resolution(image))
+    if image.mode.startswith("I") or image.mode == "F":
+        return Picture(_deep(image), metadata=metadata)
+    alpha = None
+    if "transparency" in image.info or image.mode in ("LA", "PA", "La", "RGBa"):
+        image = image.convert("RGBA")
+    if image.mode == "RGBA":
+        alpha = np.array(image.getchannel("A"))
+    elif image.mode not in ("RGB", "P"):
+        image = _to_srgb(image, metadata.icc_profile)
+        # The profile speaks of channels that the output does not have: it is used up here.
+        metadata = metadata._replace(icc_profile=None)
+    return Picture(np.array(image.convert("RGB")), alpha, metadata)
+
+
+def _resolution(image):
+    """Return dots per inch, None if the file does not say: Pillow gives 1 for a TIFF's silence."""
+    dpi = image.info.get("dpi")
+    return dpi if dpi and min(dpi) > 1 else None
+
+
+def _deep(image):
+    """Grey of more than 8 bits as float32 RGB, 0 to 255.
+
+    Whole numbers are 16 bit, as a PNG's are; floats are 0..1 where none is above 1, else 0..255.
+    """
+    grey = np.array(image).astype(np.float32)
+    if image.mode != "F":
+        grey /= 257
+    elif grey.max() <= 1:
+        grey *= 255
+    np.clip(grey, 0, 255, out=grey)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _to_srgb(image, profile):
+    """Convert a picture of other colours by its profile, or by Pillow's rule if it has none."""
+    from PIL import ImageCms
+
+    if image.mode == "LAB":
+        source = ImageCms.createProfile("LAB")
+    elif profile:
+        source = BytesIO(profile)
+    else:
+        return image.convert("RGB")
+    try:
+        target = ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    except ImageCms.PyCMSError:
+        return image.convert("RGB")  # a profile that is not for this mode, or is broken
+
+
+def save_picture(path, pixels, settings_text, like, quality):
+    """Write a picture by Pillow: see `dreamlib.imaging.open_save.save_picture`.
+
+    Parameters
+    ----------
+    path : str or Path
+    pixels : (H, W, 3) ndarray of uint8, uint16 or floating point
+        Rounded to 8 bits.
+    settings_text : str
+    like : Picture or Noise
+    quality : int
+
+    Returns
+    -------
+    bool
+        Whether the format could take the settings.
+
+    Raises
+    ------
+    DreamError
+        Disk full, picture too large for the format...
+    """
+    kind = format_of(path)
+    image = _to_image(pixels, like.alpha if kind.alpha else None)
+    options = _options(kind.name, settings_text, like.metadata, quality)
+    if "icc_profile" in options:
+        image.info["icc_profile"] = options["icc_profile"]  # where Pillow 8's TIFF looks for it
+    try:
+        with written_whole(path) as temporary, open(temporary, "wb") as file:
+            image.save(file, kind.name, **options)
+    except ValueError as error:
+        raise DreamError(f"{path} cannot be written: {error}") from error
+    return "pnginfo" in options or "exif" in options or "tiffinfo" in options
+
+
+def _to_image(pixels, alpha):
+    """Round a picture to 8 bits."""
+    from PIL import Image
+
+    scale = 255 / white_of(pixels.dtype)
+    if alpha is None:
+        return Image.fromarray(to_levels(pixels, np.uint8, scale))
+    out = np.empty((*pixels.shape[:2], 4), np.uint8)
+    to_levels(pixels, scale=scale, out=out[..., :3])
+    out[..., 3] = alpha
+    return Image.fromarray(out)
+
+
+def _options(kind, settings_text, metadata, quality):
+    """Collect Pillow's keywords for a format."""
+    options = {}
+    if kind == "BMP":
+        return options
+    if metadata.icc_profile:
+        options["icc_profile"] = metadata.icc_profile
+    if metadata.dpi and kind != "WebP":
+        options["dpi"] = tuple(float(value) for value in metadata.dpi)
+    if kind in ("JPEG", "WebP"):
+        options["quality"] = quality
+    if kind == "JPEG":
+        options["subsampling"] = 0
+    exif = metadata.exif
+    if kind == "PNG":
+        from PIL.PngImagePlugin import PngInfo
+
+        options["pnginfo"] = PngInfo()
+        options["pnginfo"].add_itxt(SETTINGS_KEY, settings_text)
+    elif kind == "TIFF":
+        options["tiffinfo"] = tiff_texts(settings_text, exif)
+        return options
+    else:
+        exif = exif_with(settings_text, exif, kind)
+    if exif:
+        options["exif"] = exif
+    return options
