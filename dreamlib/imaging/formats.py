@@ -1,4 +1,4 @@
-"""Formats of picture files, and what is refused of a file before any work is done."""
+"""Formats of picture files; checks of inputs and outputs before any work is done."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from dreamlib.errors import DreamError
 
 
 class Format(NamedTuple):
-    """What a format can hold, and who writes it."""
+    """What a format can hold, and whether libvips writes it."""
 
     name: str
     alpha: bool = False
     deep: bool = False  #: 16 bits a channel
     limit: int | None = None  #: pixels to a side
-    pillow: bool = True
     libvips: bool = True
 
 
 # libjpeg stops a little before the format's own 65535.
 JPEG, TIFF = Format("JPEG", limit=65500), Format("TIFF", alpha=True, deep=True)
-DEEP_ZOOM = Format("Deep Zoom", pillow=False)
+DEEP_ZOOM = Format("Deep Zoom")
 
 #: By suffix.
 FORMATS = {

@@ -16,7 +16,7 @@ MARGIN, GAP, ROW_GAP = 18, 12, 16
 #: Distance of two lines in the font of dots that old Pillows have.
 DOTS_LINE = 13
 
-#: Names need so much room, however narrow the picture is.
+#: Least width of a cell in pixels: names need it, however narrow the picture.
 LEAST_CELL = 200
 
 
@@ -40,7 +40,7 @@ def draw_grid(cells, size, heading="", width=2000):
     heading : str
         Stands above them.
     width : int
-        What the grid is not to exceed, unless one cell alone does.
+        Of the grid in pixels, at most, unless one cell alone is wider.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""What a file holds beside its pixels: profile, EXIF, resolution, and the settings of a dream.
+"""Metadata of a picture file: profile, EXIF, resolution, and the settings of a dream.
 
-Settings are a text of a PNG, and in other formats EXIF's description.
+A PNG has the settings as a text of its own, other formats as EXIF's description.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ JPEG_EXIF_LIMIT = 65_000
 
 
 class Metadata(NamedTuple):
-    """What belongs to a picture beside its pixels."""
+    """Metadata of a picture."""
 
     icc_profile: bytes | None = None  #: of its colours; None is sRGB
     exif: bytes | None = None  #: without an orientation, since that has been applied

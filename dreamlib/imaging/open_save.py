@@ -38,22 +38,21 @@ def open_picture(source, seed, output, tiff="strip"):
     Raises
     ------
     DreamError
-        There is no picture there; says why.
+        There is no picture there, or the output needs libvips, which is not installed.
     """
+    needed = _needs_libvips(output, tiff)
+    if needed and not has_libvips():
+        raise DreamError(
+            f"{output} is written by libvips, which is not installed; pip install "
+            "'dreamlib[vips]', or name another output"
+        )
     if source.startswith("noise:"):
         return Noise.of(source, seed)
     deep, pixels = _header(source)
-    needed = _needs_libvips(output, tiff)
-    if deep or pixels > LARGE or needed:
-        if has_libvips():
-            from dreamlib.imaging.vips import reading
+    if (needed or deep or pixels > LARGE) and has_libvips():
+        from dreamlib.imaging.vips import reading
 
-            return reading.open_picture(source)
-        if needed:
-            raise DreamError(
-                f"{output} is written by libvips, which is not installed; pip install "
-                "'dreamlib[vips]', or name another output"
-            )
+        return reading.open_picture(source)
     return pillow_io.load_picture(source)
 
 
@@ -70,11 +69,11 @@ def _needs_libvips(output, tiff):
 def _header(source):
     """Return whether a file has more than 8 bits a channel, and its pixels; (False, 0) if unknown.
 
-    Faults are left for the library that reads the picture to tell.
+    Faults are reported by the library that reads the picture.
     """
     try:
         with open_header(source) as header:
-            # Pillow turns 16-bit RGB into 8 bits as it decodes: the mode does not tell.
+            # Pillow turns 16-bit RGB into 8 bits as it decodes: the mode does not show it.
             raw_modes = [str(tile[3]) for tile in header.tile]
             deep = header.mode[0] in "IF" or any(";16" in mode for mode in raw_modes)
             bits = getattr(header, "tag_v2", {}).get(258, (8,))

@@ -1,6 +1,6 @@
-"""A picture: pixels from top to bottom, and what goes around its dream.
+"""A picture: pixels from top to bottom, alpha and metadata.
 
-A picture is anything with ``height``, ``width``, ``dtype``, ``has_alpha``, ``metadata``,
+That is anything with ``height``, ``width``, ``dtype``, ``has_alpha``, ``metadata``,
 ``strips(rows)`` and ``cropped(window)``: `Picture` in memory, `Noise` made as it is read, or
 `dreamlib.imaging.vips.reading.LargePicture` in a file. Whole numbers are 8 or 16 bits of grey,
 floating point is 0 to 255.
@@ -29,7 +29,7 @@ class Picture:
     Attributes
     ----------
     pixels : (H, W, 3) ndarray of uint8, uint16 or float32, or None
-        RGB. None where only what goes around the dream is meant.
+        RGB. None where only alpha and metadata are meant.
     alpha : (H, W) ndarray of uint8, or None
     metadata : Metadata
     """
@@ -76,7 +76,7 @@ class Picture:
             yield top, self.pixels[top : top + rows]
 
     def cropped(self, window):
-        """Return what goes around the dream of a part.
+        """Return alpha and metadata of a part.
 
         Parameters
         ----------
@@ -161,7 +161,7 @@ class Noise:
             yield top, pixels
 
     def cropped(self, window):
-        """Return this, whatever the window: nothing goes around noise."""
+        """Return this, whatever the window: there is neither alpha nor metadata."""
         return self
 
 
@@ -195,7 +195,7 @@ def to_levels(values, dtype=np.uint8, scale=1, out=None):
     Returns
     -------
     (N, ...) ndarray
-        `out`; or a new one, or `values` themselves where they are what is asked for.
+        `out`, or a new one; `values` themselves where nothing has to be done.
     """
     if out is None:
         if values.dtype == dtype and scale == 1:
@@ -203,7 +203,9 @@ def to_levels(values, dtype=np.uint8, scale=1, out=None):
         out = np.empty(values.shape, dtype)
     rows = max(1, BLOCK // max(1, values[:1].size))
     for top in range(0, len(values), rows):
-        block = values[top : top + rows] * scale
+        block = values[top : top + rows]
+        if scale != 1:
+            block = block * scale
         if out.dtype.kind == "u":
             block = np.rint(block)
             np.clip(block, 0, np.iinfo(out.dtype).max, out=block)

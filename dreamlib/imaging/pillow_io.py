@@ -108,19 +108,16 @@ def _to_srgb(image, profile):
 
 
 def save_picture(path, pixels, settings_text, like, quality):
-    """Write a picture, whole or not at all.
+    """Write a picture by Pillow: see `dreamlib.imaging.open_save.save_picture`.
 
     Parameters
     ----------
-    path : str
-        Its suffix chooses the format.
+    path : str or Path
     pixels : (H, W, 3) ndarray of uint8, uint16 or floating point
-        RGB; rounded to 8 bits. Not changed.
+        Rounded to 8 bits.
     settings_text : str
     like : Picture or Noise
-        Whose alpha and metadata to take, where the format can hold them.
     quality : int
-        Of JPEG and WebP.
 
     Returns
     -------

@@ -52,7 +52,7 @@ def resize(image, out):
     image : (C, H, W) ndarray of float32
         Not changed.
     out : (C, h, w) ndarray of float32
-        Overwritten; must not overlap `image`.
+        Overwritten; must not overlap `image`, but see `shrink_in_place`.
     """
     for plane, target in zip(image, out):
         for top, bottom in strips(*target.shape, BLOCK, 1):
@@ -81,16 +81,24 @@ def shrink_in_place(buffer, channels, size, new_size):
     """
     if new_size[0] > size[0] or new_size[1] > size[1]:
         raise ValueError(f"shrinking {size} cannot give {new_size}")
-    image = as_picture(buffer, channels, size)
     small = as_picture(buffer, channels, new_size)
-    for plane, target in zip(image, small):
-        for top, bottom in strips(*new_size, BLOCK, 1):
-            target[top:bottom] = _resized_rows(plane, new_size, top, bottom)
+    resize(as_picture(buffer, channels, size), small)
     return small
 
 
 def as_picture(buffer, channels, size):
-    """View the start of a flat buffer as a ``(channels, height, width)`` picture."""
+    """View the start of a flat buffer as a picture.
+
+    Parameters
+    ----------
+    buffer : (N,) ndarray
+    channels : int
+    size : (height, width)
+
+    Returns
+    -------
+    (channels, height, width) ndarray
+    """
     height, width = size
     return buffer[: channels * height * width].reshape(channels, height, width)
 
@@ -120,7 +128,21 @@ def resample_window(window, rows, columns):
 
 
 def strips(height, width, pixels=STRIP, least=STRIP_ROWS):
-    """Cut a picture into strips of rows: yields (top, bottom)."""
+    """Cut a picture into strips of rows.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the picture.
+    pixels : int
+        In a strip, at most.
+    least : int
+        Rows of a strip all the same.
+
+    Yields
+    ------
+    (top, bottom) : (int, int)
+    """
     rows = max(least, pixels // max(1, width))
     for top in range(0, height, rows):
         yield top, min(top + rows, height)

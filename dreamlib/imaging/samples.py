@@ -35,49 +35,50 @@ def clouds(width, height, seed=0):
     """
     random = np.random.RandomState(seed)
     down = np.linspace(0, 1, height)[:, None]
-    sky = mix([38, 92, 168], [176, 206, 232], down[..., None] ** 0.8) * np.ones((1, width, 1))
+    sky = _mix([38, 92, 168], [176, 206, 232], down[..., None] ** 0.8) * np.ones((1, width, 1))
 
-    density = fractal(random, height, width, slope=1.7)
+    density = _fractal(random, height, width, slope=1.7)
     cover = smoothstep(0.05, 0.9, density + 0.25 - 0.5 * np.abs(down - 0.4))
     # Light from above: bright where the cloud is thinner towards the sun, grey underneath.
     above = np.roll(density, max(1, height // 40), axis=0)  # the noise closes in itself
     light = np.clip(0.72 + 0.5 * (density - above), 0.35, 1)
-    cloud = mix([112, 122, 142], [255, 252, 245], light[..., None])
+    cloud = _mix([112, 122, 142], [255, 252, 245], light[..., None])
     picture = sky + (cloud - sky) * cover[..., None]
 
-    ridge = fractal(random, 1, width, slope=1.9)[0]
+    ridge = _fractal(random, 1, width, slope=1.9)[0]
     for depth, (level, shade) in enumerate([(0.86, [92, 118, 140]), (0.93, [48, 66, 62])]):
         line = level + 0.035 * np.roll(ridge, depth * width // 3)
         hill = smoothstep(-0.004, 0.004, down - line)
-        texture = 1 + 0.25 * fractal(random, height, width, slope=1.2)
+        texture = 1 + 0.25 * _fractal(random, height, width, slope=1.2)
         picture += (np.multiply.outer(texture, shade) - picture) * hill[..., None]
     return to_levels(picture)
 
 
-def mix(one, other, share):
+def _mix(one, other, share):
     """Go from one colour (or array) to another by a share of 0 to 1."""
     return np.float64(one) + (np.float64(other) - np.float64(one)) * share
 
 
 def smoothstep(low, high, values):
-    """Go from 0 at `low` to 1 at `high`, which may be the smaller, without a corner at either."""
+    """Rise smoothly, as the shading languages' function of this name.
+
+    Parameters
+    ----------
+    low, high : float
+        Where 0 and 1 are reached; `high` may be the smaller.
+    values : ndarray
+
+    Returns
+    -------
+    ndarray
+        From 0 to 1.
+    """
     share = np.clip((values - low) / (high - low), 0, 1)
     return share * share * (3 - 2 * share)
 
 
-def fractal(random, height, width, slope):
-    """Make noise whose amplitude falls with the frequency to the power `slope`; deviation 1.
-
-    Parameters
-    ----------
-    random : numpy.random.RandomState
-    height, width : int
-    slope : float
-
-    Returns
-    -------
-    (height, width) ndarray of float64
-    """
+def _fractal(random, height, width, slope):
+    """Make noise whose amplitude falls with the frequency to the power `slope`; deviation 1."""
     rows = np.fft.fftfreq(height)[:, None] * height / max(height, width)
     columns = np.fft.rfftfreq(width) * width / max(height, width)
     frequency = np.hypot(rows, columns)
@@ -103,8 +104,8 @@ def flowers(width, height, seed=0):
         RGB; the same for the same seed.
     """
     random = np.random.RandomState(seed)
-    blades = smoothstep(-1.5, 1.5, fractal(random, height, width, slope=1.1))
-    picture = mix([14, 44, 18], [96, 150, 58], blades[..., None])
+    blades = smoothstep(-1.5, 1.5, _fractal(random, height, width, slope=1.1))
+    picture = _mix([14, 44, 18], [96, 150, 58], blades[..., None])
     down, across = np.mgrid[:height, :width].astype(np.float64)
     for number in range(40):
         radius = (0.1 + 0.07 * random.rand()) * min(height, width) * (1 + number / 40)
@@ -122,10 +123,10 @@ def _add_flower(picture, down, across, radius, random):
     edge = 0.5 + 0.5 * wave**0.6
     soft = 1 / radius  # a pixel
     _lay(picture, [6, 18, 8], 0.6 * smoothstep(0.3, -0.1, distance - edge))  # its shadow
-    colour = mix(inner, outer, smoothstep(0.15, 0.9, distance)[..., None])
+    colour = _mix(inner, outer, smoothstep(0.15, 0.9, distance)[..., None])
     colour *= (0.6 + 0.4 * smoothstep(0, 0.7, wave))[..., None]  # dark where petals meet
     _lay(picture, colour, smoothstep(soft, -soft, distance - edge))
-    heart = mix(HEART_COLOUR, HEART_RIM, smoothstep(0.1, 0.28, distance)[..., None])
+    heart = _mix(HEART_COLOUR, HEART_RIM, smoothstep(0.1, 0.28, distance)[..., None])
     _lay(picture, heart, smoothstep(soft, -soft, distance - 0.27))
 
 
@@ -138,7 +139,13 @@ SAMPLES = {"clouds": clouds, "flowers": flowers}
 
 
 def main(argv=None):
-    """Write a made picture to a file: ``clouds out.png --size 1024x576 --seed 1``."""
+    """Write a generated picture to a file: ``clouds out.png --size 1024x576 --seed 1``.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The command's words.
+    """
     from dreamlib.imaging.formats import check_output
     from dreamlib.imaging.open_save import save_picture
 

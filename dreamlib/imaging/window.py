@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-#: How a picture goes on beyond its borders: which axes (rows, columns) close in themselves. The
-#: other axes are mirrored, so that a window never sees the opposite border, nor an edge.
+#: Axes (rows, columns) along which a picture closes in itself. The others are mirrored beyond its
+#: borders, so that a window sees neither the opposite border nor an edge.
 WRAPS = {"none": (False, False), "horizontal": (False, True), "both": (True, True)}
 
 
@@ -27,7 +27,21 @@ class Run(NamedTuple):
 
 
 def runs_of(start, length, size, closed):
-    """Cut the positions from `start` on into `Run`s within a picture of `size` pixels."""
+    """Cut a window's axis into stretches that lie within the picture.
+
+    Parameters
+    ----------
+    start, length : int
+        Of the window, in pixels; `start` may be negative.
+    size : int
+        Of the picture.
+    closed : bool
+        Whether the axis closes in itself; else it is mirrored.
+
+    Yields
+    ------
+    Run
+    """
     position = start
     while position < start + length:
         lap, place = divmod(position, size)

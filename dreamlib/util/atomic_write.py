@@ -19,8 +19,8 @@ def replacing(path, suffix=""):
     path : str or Path
         A link stays, and what it points to is written.
     suffix : str
-        Of the temporary path, where it decides how is written; without one nobody takes it for
-        a finished file.
+        Of the temporary path, where it decides the format; without one nobody takes it for a
+        finished file.
 
     Yields
     ------
@@ -42,6 +42,15 @@ def replacing(path, suffix=""):
 @contextlib.contextmanager
 def written_whole(path):
     """Do what `replacing` does, with the suffix of `path`, and say in words what goes wrong.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Yields
+    ------
+    str
+        The temporary path.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a crew of workers runs on, as a text says it."""
+"""The devices of worker processes, from a text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from dreamlib.errors import DreamError
 
 
 def parse_devices(text):
-    """Read a list of devices, one for each worker, such as ``cpu,cpu`` or ``cuda:0,cuda:1``.
+    """Read a list of devices.
+
+    Parameters
+    ----------
+    text : str
+        One device for each worker, such as ``cpu,cpu`` or ``cuda:0,cuda:1``.
 
     Returns
     -------
@@ -18,7 +23,7 @@ def parse_devices(text):
     Raises
     ------
     DreamError
-        Something else, or CPU and GPU in one list: who paints a tile must not show in it.
+        A device is unknown, or CPU and GPU are in one list.
     """
     devices = []
     for name in text.split(","):
@@ -32,6 +37,6 @@ def parse_devices(text):
     if None in devices and any(gpu is not None for gpu in devices):
         raise DreamError(
             f"devices {text} mix CPU and GPU, which round differently: the picture would depend on "
-            "who happens to paint which tile; take either kind alone"
+            "which worker happens to take which tile; name devices of one kind"
         )
     return devices

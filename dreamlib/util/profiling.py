@@ -1,9 +1,8 @@
 """Time and peak memory of a dream's phases: what ``--profile`` prints.
 
-The program says where a phase begins, which costs nothing until somebody records. Memory is this
-process's resident memory, by the operating system's own count of its peak, which Linux lets a
-process set back; where that is not permitted the peaks are those since the start. For a GPU it is
-what PyTorch has allocated there. Worker processes (``--devices``) are not counted.
+The program marks where a phase begins, which costs nothing until somebody records. Memory is this
+process's resident memory; where Linux cannot forget its peak, peaks are those since the
+start. On a GPU it is what PyTorch has allocated. Worker processes (``--devices``) are not counted.
 """
 
 from __future__ import annotations
@@ -19,7 +18,13 @@ _recorder = None
 
 
 def phase(name):
-    """Say that a phase begins here, and so the one before ends; one that returns goes on."""
+    """Begin a phase, and so end the one before.
+
+    Parameters
+    ----------
+    name : str
+        A phase of that name that was ended before is resumed.
+    """
     if _recorder is not None:
         _recorder.begin(name)
 
@@ -31,7 +36,7 @@ def recording():
     Yields
     ------
     Recorder
-        Which has them all once the block has ended.
+        Complete once the block has ended.
     """
     global _recorder
     before, _recorder = _recorder, Recorder()
@@ -64,7 +69,12 @@ class Recorder:
         self._name = None
 
     def begin(self, name):
-        """End the phase that is under way, and begin one."""
+        """End the phase that is under way, and begin one: see `phase`.
+
+        Parameters
+        ----------
+        name : str
+        """
         self.end()
         self._name, self._since = name, time.perf_counter()
         self.exact = forget_peak() and self.exact
@@ -113,5 +123,15 @@ def _gpus():
 
 
 def profile(function):
-    """Hand `function` to memory_profiler if that runs the program, else return it as it is."""
+    """Mark a function for memory_profiler, if that runs the program.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    callable
+        Without memory_profiler `function` itself.
+    """
     return getattr(builtins, "profile", lambda same: same)(function)

@@ -1,4 +1,4 @@
-"""Processes of our own: ``python -m dreamlib.SOMETHING`` beside the one that runs."""
+"""Child processes: ``python -m dreamlib.SOMETHING`` beside the one that runs."""
 
 from __future__ import annotations
 

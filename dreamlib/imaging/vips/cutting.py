@@ -1,4 +1,4 @@
-"""A picture cut up: into the tiles of a Deep Zoom, for a viewer; or a part of it."""
+"""A picture cut up: into the tiles of a Deep Zoom, for a viewer, or down to a part."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def deep_zoom(path, output, region=None, quality=85):
         if region:
             image = image.crop(region.left, region.top, region.width, region.height)
         image = to_depth(image, "uchar").copy(interpretation="srgb")
-        set_profile(vips, image, picture.metadata.icc_profile)
+        replace_metadata(vips, image, picture.metadata.icc_profile)
         save_tiles(image, output, quality)
     except vips.Error as error:
         raise DreamError(f"{path} cannot be cut into {output}: {reason(error)}") from error
@@ -80,8 +80,8 @@ def cut_out(path, window, output):
         raise DreamError(f"{path} cannot be cut into {output}: {reason(error)}") from error
 
 
-def set_profile(vips, image, icc_profile):
-    """Take all that is no pixel off an image, and hang a profile on it, in place.
+def replace_metadata(vips, image, icc_profile):
+    """Leave an image a profile as its only metadata, in place.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""libvips itself: its import, its memory, its errors."""
+"""libvips itself: its import, memory, interrupts and errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ THREADS = 4
 
 
 def libvips():
-    """Import pyvips, with libvips' memory limited.
+    """Import pyvips, and keep libvips from holding on to results, files and many threads.
+
+    The number of threads can be overruled by VIPS_CONCURRENCY in the environment.
+
+    Returns
+    -------
+    module
 
     Raises
     ------
@@ -27,24 +33,12 @@ def libvips():
         raise DreamError(
             f"pictures of this kind need libvips: pip install 'dreamlib[vips]' ({error})"
         ) from error
-    limit_memory(pyvips)
-    return pyvips
-
-
-def limit_memory(pyvips):
-    """Keep libvips from holding on to results and files, and to a few threads.
-
-    The number of threads can be overruled by VIPS_CONCURRENCY in the environment.
-
-    Parameters
-    ----------
-    pyvips : module
-    """
     pyvips.cache_set_max(0)
     pyvips.cache_set_max_mem(0)
     pyvips.cache_set_max_files(0)
     if "VIPS_CONCURRENCY" not in os.environ:
         pyvips.concurrency_set(min(THREADS, os.cpu_count() or 1))
+    return pyvips
 
 
 @contextmanager
@@ -69,10 +63,18 @@ def interrupts_later():
 
 
 def reason(error):
-    """Return what libvips says of an error, in one line."""
-    return "; ".join(
-        dict.fromkeys(line.strip() for line in str(error).splitlines() if line.strip())
-    )
+    """Return libvips' words for an error, in one line.
+
+    Parameters
+    ----------
+    error : pyvips.Error
+
+    Returns
+    -------
+    str
+    """
+    lines = [line.strip() for line in str(error).splitlines()]
+    return "; ".join(dict.fromkeys(filter(None, lines)))
 
 
 def to_depth(image, format):
@@ -82,8 +84,11 @@ def to_depth(image, format):
     ----------
     image : pyvips.Image
         Of 'uchar' or 'ushort'.
-    format : str
-        'uchar' or 'ushort'.
+    format : {'uchar', 'ushort'}
+
+    Returns
+    -------
+    pyvips.Image
     """
     if image.format == format:
         return image

@@ -15,7 +15,7 @@ RESIDENT = 1 << 24
 
 
 def load(vips, pixels):
-    """Give libvips pixels, without copying.
+    """Give libvips pixels, without copying those that are contiguous.
 
     Parameters
     ----------
@@ -34,19 +34,15 @@ def load(vips, pixels):
     DreamError
         The raw file is not there, or not of this size.
     """
-    raw = isinstance(pixels, RawFile)
-    height, width, *bands = (pixels.height, pixels.width, 3) if raw else pixels.shape
-    form = (
-        width,
-        height,
-        *(bands or [1]),
-        {"uint8": "uchar", "uint16": "ushort"}[np.dtype(pixels.dtype).name],
-    )
-    if not raw:
-        return vips.Image.new_from_memory(np.ascontiguousarray(pixels), *form)
+    dtype = np.dtype(pixels.dtype)
+    form = {"uint8": "uchar", "uint16": "ushort"}[dtype.name]
+    if not isinstance(pixels, RawFile):
+        height, width, *bands = pixels.shape
+        data = np.ascontiguousarray(pixels)
+        return vips.Image.new_from_memory(data, width, height, *(bands or [1]), form)
     mapped = _map(pixels)
-    image = vips.Image.new_from_memory(mapped, *form)
-    _forget_what_is_read(image, mapped, RESIDENT // (3 * np.dtype(pixels.dtype).itemsize))
+    image = vips.Image.new_from_memory(mapped, pixels.width, pixels.height, 3, form)
+    _forget_what_is_read(image, mapped, RESIDENT // (3 * dtype.itemsize))
     return image
 
 

@@ -48,7 +48,7 @@ class LargePicture:
     metadata: Metadata
 
     def cropped(self, window):
-        """Return what goes around the dream of a part, whatever the window: all but the alpha."""
+        """Return this without its alpha, whatever the window: a part has the same metadata."""
         return replace(self, has_alpha=False)
 
     def strips(self, rows):
@@ -128,10 +128,9 @@ def open_picture(path):
             f"{path} is no picture, or truncated, or of a format that libvips cannot read "
             f"({size} bytes): {reason(error)}"
         ) from error
+    x, y = (image.yres, image.xres) if turned else (image.xres, image.yres)
     # libvips says one pixel per millimetre where the file says nothing.
-    dpi = None
-    if not image.xres == image.yres == 1:
-        dpi = tuple(MM_PER_INCH * each for each in (image.xres, image.yres)[:: -1 if turned else 1])
+    dpi = None if x == y == 1 else (x * MM_PER_INCH, y * MM_PER_INCH)
     return LargePicture(
         path=path,
         width=colours.width,
@@ -159,7 +158,11 @@ def _exif(path):
 
 
 def split(picture):
-    """Open a `LargePicture` again, as two images of libvips to be read once.
+    """Open a picture again, as two images of libvips that can be read once.
+
+    Parameters
+    ----------
+    picture : LargePicture
 
     Returns
     -------
@@ -167,6 +170,11 @@ def split(picture):
         Upright, three bands of the picture's dtype.
     alpha : pyvips.Image or None
         One band of the same.
+
+    Raises
+    ------
+    DreamError
+        The file is gone, or of another size.
     """
     vips = libvips()
     check_source(picture.path)
@@ -259,5 +267,5 @@ def _to_srgb(vips, image, depth):
             bits = 8 if depth == "srgb" else 16
             return image.icc_transform("srgb", embedded=True, depth=bits)
         except vips.Error:
-            pass  # a profile that is not for these colours, or is broken: go on without it
+            pass  # a profile that is not for these colours, or is broken
     return image.colourspace(depth)

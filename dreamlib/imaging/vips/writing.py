@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.formats import DEEP_ZOOM, check_size, format_of
+from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, check_size, format_of
 from dreamlib.imaging.metadata import SETTINGS_KEY, exif_with, in_ascii, tiff_texts
 from dreamlib.imaging.picture import Picture
-from dreamlib.imaging.vips.cutting import save_tiles, set_profile
+from dreamlib.imaging.vips.cutting import replace_metadata, save_tiles
 from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
 from dreamlib.imaging.vips.pixels import load
 from dreamlib.imaging.vips.reading import MM_PER_INCH, LargePicture, split
@@ -30,23 +30,19 @@ DEFAULT_DPI = 72  # libvips always writes one, and would else write 25.4
 
 
 def save_picture(path, pixels, settings_text="", like=None, quality=95, tiff="strip"):
-    """Write a picture, whole or not at all.
+    """Write a picture by libvips: see `dreamlib.imaging.open_save.save_picture`.
 
     Parameters
     ----------
     path : str or Path
-        Its suffix chooses the format. A Deep Zoom is ``NAME.dzi`` with tiles in ``NAME_files/``;
-        both replace what was there.
     pixels : (H, W, 3) ndarray of uint8 or uint16, or RawFile
-        RGB. 16 bits become 8 (``v / 257``, rounded) where the format has no more.
+        16 bits become 8 (``v / 257``, rounded) where the format has no more.
     settings_text : str
     like : Picture, Noise or LargePicture, optional
-        Whose alpha (a `LargePicture` is decoded once more) and metadata to take, where the format
-        can hold them.
+        The alpha of a `LargePicture` is decoded once more.
     quality : int
-        Of JPEG, WebP, and Deep Zoom's tiles, which are JPEG.
     tiff : {'strip', 'tile', 'pyramid'}
-        Layout of a TIFF; it becomes a BigTIFF where it could pass 4 GB.
+        A BigTIFF where the file could pass 4 GB.
 
     Returns
     -------
@@ -75,7 +71,7 @@ def save_picture(path, pixels, settings_text="", like=None, quality=95, tiff="st
         else:
             with replacing(path, path.suffix) as temporary:
                 _save(image, kind.name, temporary, quality, tiff)
-                if kind.name == "TIFF":
+                if kind is TIFF:
                     add_texts(temporary, tiff_texts(settings_text, like.metadata.exif))
     except (vips.Error, OSError, ValueError) as error:
         said = reason(error) if isinstance(error, vips.Error) else error
@@ -98,29 +94,22 @@ def _alpha(vips, like, image):
 
 
 def _describe(vips, image, kind, settings_text, metadata):
-    """Hang on an image what goes into the file beside the pixels; tell whether settings do.
-
-    Returns
-    -------
-    image : pyvips.Image
-    embedded : bool
-    """
+    """Attach metadata and settings; return the image, and whether the file will hold settings."""
     x, y = metadata.dpi or (DEFAULT_DPI, DEFAULT_DPI)
     image = image.copy(xres=float(x) / MM_PER_INCH, yres=float(y) / MM_PER_INCH)
-    set_profile(vips, image, metadata.icc_profile)
-    if kind is DEEP_ZOOM:
-        return image, False
-    exif = metadata.exif
+    replace_metadata(vips, image, metadata.icc_profile)
+    if kind is DEEP_ZOOM or kind is TIFF:  # whose texts are added to the file
+        return image, kind is TIFF
+    exif, embedded = metadata.exif, True
     if kind.name == "PNG":
         text = in_ascii(settings_text)  # libvips writes UTF-8 where PNG's readers expect Latin-1
         image.set_type(vips.GValue.gstr_type, f"png-comment-0-{SETTINGS_KEY}", text)
-    elif kind.name == "TIFF":
-        return image, True  # whose texts are added to the file
     else:
         exif = exif_with(settings_text, exif, kind.name)
+        embedded = bool(exif)
     if exif:
         image.set_type(vips.GValue.blob_type, "exif-data", exif)
-    return image, bool(exif) or kind.name == "PNG"
+    return image, embedded
 
 
 @interrupts_later()
