@@ -24,7 +24,7 @@ _PLACES = {
     "prepare": "jobs.prepare:prepare",  # all that can be refused is; returns a job
     "plan": "jobs.plan:plan",  # time, memory and disk of a job, as a table
     "run_job": "jobs.run:run",  # dreams it, and tells a listener how far it is
-    "CONTEXT": "tiling.octave_loop:CONTEXT",  # pixels around a region that are dreamt with it
+    "CONTEXT": "tiling.octaves:CONTEXT",  # pixels around a region that are dreamt with it
     "Report": "util.progress:Report",  # what a listener is told
     "Left": "util.progress:Left",  # raised where a listener wanted the dream to be left
     # A film

@@ -13,6 +13,8 @@ import threading
 
 from dreamlib import DreamError, Reader, child_environment, send
 
+PROGRAM = (sys.executable, "-m", "studio.child")
+
 
 class ChildCrashed(Exception):
     """A child ended without having said how its work went."""
@@ -37,8 +39,8 @@ class Child:
         environment.pop("DREAM_DATABASE", None)
         self._log = open(log, "ab") if log else None  # noqa: SIM115 - closed with the child
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "studio.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self._log, env=environment,
+            PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
+            env=environment,
         )  # fmt: skip
         self._said = queue.Queue()
         send(self.process.stdin, order)

@@ -48,9 +48,16 @@ def _kept_secret(path):
     return path.read_text().strip()
 
 
-def manage(given, *arguments):
-    """Run a management command; end if it fails."""
-    done = subprocess.run([sys.executable, "-m", "studio", *arguments], env=given, check=False)
+def prepare(given):
+    """Make database, static files and first account ready; end if that fails.
+
+    Parameters
+    ----------
+    given : dict
+        See `environment`.
+    """
+    command = [sys.executable, "-m", "studio", "prepare"]
+    done = subprocess.run(command, env=given, check=False)
     if done.returncode:
         sys.exit(done.returncode)
 
@@ -138,9 +145,7 @@ def main(argv=None):
     parser.add_argument("--web", action="store_true", help="the web server alone; no workers")
     options = parser.parse_args(argv)
     given = environment()
-    manage(given, "migrate", "--verbosity=0")
-    manage(given, "collectstatic", "--noinput", "--verbosity=0")
-    manage(given, "first_start")
+    prepare(given)
     commands = {"web server": web(given)}
     if not options.web:
         commands.update({f"worker of {name}": worker(name) for name in devices(given)})

@@ -12,10 +12,14 @@ from dreamlib import DreamError, Reader, own_stdout, send
 
 #: Kind of order -> the function that does it; imported when it is needed, for some are heavy.
 WORK = {
-    "dream": "dreams:dream", "film": "films:film", "try": "trials:try_region",
-    "plan": "trials:tell_plan", "inspect": "pictures:inspect", "layers": "examples:dream_layers",
-    "class": "examples:draw_class",
-}  # fmt: skip
+    "dream": "studio.child.dreams:dream",
+    "film": "studio.child.films:film",
+    "try": "studio.child.trials:try_region",
+    "plan": "studio.child.trials:tell_plan",
+    "inspect": "studio.child.pictures:inspect",
+    "layers": "studio.child.examples:dream_layers",
+    "class": "studio.child.examples:draw_class",
+}
 
 EXIT_FAILED = 1
 
@@ -32,7 +36,7 @@ def main():
     threading.Thread(target=_listen, args=(messages, leave), daemon=True).start()
     try:
         module, _, function = WORK[order.pop("kind")].partition(":")
-        work = getattr(import_module(f"studio.child.{module}"), function)
+        work = getattr(import_module(module), function)
         say(done=True, **(work(order, say, leave) or {}))
     except DreamError as error:
         say(refused=str(error))

@@ -29,6 +29,39 @@ STEP = 0.001
 PREVIEW, PREVIEW_MEGAPIXELS = 4, 2
 
 
+def order_of(dream):
+    """Return what a child is told of a dream: see `studio.child.dreams.dream`.
+
+    Parameters
+    ----------
+    dream : Dream
+        With the device that dreams it.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    FileNotFoundError
+        Its picture, or one in its settings, is not there any more.
+    """
+    if dream.noise:
+        source, megapixels = f"noise:{dream.noise}", 1
+    elif dream.picture:
+        source, megapixels = str(dream.picture.file), dream.picture.megapixels
+    else:
+        raise FileNotFoundError
+    return {
+        "kind": "film" if dream.is_film else "dream", "source": source,
+        "output": str(dream.output), "folder": str(dream.folder),
+        "values": values_for(dream.owner_id, dream.settings),
+        "names": names_for(dream.owner_id, dream.settings),
+        "gpu": None if _number(dream.device) is None else 0,
+        "preview": (PREVIEW + megapixels / PREVIEW_MEGAPIXELS) / 60,
+    }  # fmt: skip
+
+
 class Runner:
     """Has a child dream what was claimed, and writes down how it goes.
 
@@ -44,7 +77,7 @@ class Runner:
         self._dream, self._stopping = dream, stopping
         self._furthest = dream.share
         self._seconds = dream.seconds
-        self._begin = self._held = time.monotonic()
+        self._begin = self._renewed = time.monotonic()
         self._leaving = None  # since when, and for what state
         self._preview_seen = None
 
@@ -52,7 +85,7 @@ class Runner:
         """Dream until it is done, fails, is left, or belongs to another."""
         dream = self._dream
         try:
-            order = self._order()
+            order = order_of(dream)
         except FileNotFoundError:
             patiently(
                 queue.release, dream, State.FAILED, message="the picture is not there any more"
@@ -61,23 +94,6 @@ class Runner:
         dream.folder.mkdir(parents=True, exist_ok=True)
         with Child(order, dream.folder / "log.txt", _number(dream.device)) as child:
             self._attend(child)
-
-    def _order(self):
-        dream = self._dream
-        if dream.noise:
-            source, megapixels = f"noise:{dream.noise}", 1
-        elif dream.picture:
-            source, megapixels = str(dream.picture.file), dream.picture.megapixels
-        else:
-            raise FileNotFoundError
-        return {
-            "kind": "film" if dream.is_film else "dream", "source": source,
-            "output": str(dream.output),
-            "folder": str(dream.folder), "values": values_for(dream.owner_id, dream.settings),
-            "names": names_for(dream.owner_id, dream.settings),
-            "gpu": None if _number(dream.device) is None else 0,
-            "preview": (PREVIEW + megapixels / PREVIEW_MEGAPIXELS) / 60,
-        }  # fmt: skip
 
     def _attend(self, child):
         dream = self._dream
@@ -92,12 +108,12 @@ class Runner:
                 self._ended(said)
                 return
             changes = self._taken_in(said)
-            if changes or time.monotonic() - self._held > settings.HEARTBEAT:
+            if changes or time.monotonic() - self._renewed > settings.HEARTBEAT:
                 changes["seconds"] = self._seconds + time.monotonic() - self._begin
                 if not patiently(queue.renew_lease, dream, **changes):
                     log.warning("dream %s is another's now", dream.pk)
                     return
-                self._held = time.monotonic()
+                self._renewed = time.monotonic()
                 if len(changes) > 1:
                     patiently(queue.publish, dream)
             if not self._heeds(child):

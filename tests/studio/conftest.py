@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -98,22 +98,40 @@ def bob():
     return person("bob")
 
 
-@pytest.fixture
-def picture(ann):
-    """A picture in Ann's library."""
-    return add_picture(ann.user)
-
-
-def add_picture(owner, width=120, height=96, name="sky.png"):
-    """Take a picture into a library."""
+@pytest.fixture(scope="session")
+def taken_in(database, tmp_path_factory):
+    """The folder of a picture as the library keeps it: a sky of 120 x 96."""
     from PIL import Image
 
-    from dreamlib.imaging.samples import clouds
-    from studio.pictures.library import take_in
+    from dreamlib import clouds
+    from studio.child.pictures import small_copies
 
-    path = Path(settings.DATA) / "upload.png"
-    Image.fromarray(clouds(width, height)).save(path)
-    return take_in(owner, name, path)
+    folder = tmp_path_factory.mktemp("picture")
+    Image.fromarray(clouds(120, 96)).save(folder / "original.png")
+    small_copies(folder / "original.png", folder)
+    return folder
+
+
+@pytest.fixture
+def add_picture(taken_in):
+    """Add that picture to somebody's library, as `take_in` would."""
+    from studio.pictures.models import Picture
+
+    def add(owner):
+        size = (taken_in / "original.png").stat().st_size
+        picture = Picture.objects.create(
+            owner=owner, name="sky.png", suffix=".png", width=120, height=96, bytes=size
+        )
+        shutil.copytree(taken_in, picture.folder)
+        return picture
+
+    return add
+
+
+@pytest.fixture
+def picture(ann, add_picture):
+    """A picture in Ann's library."""
+    return add_picture(ann.user)
 
 
 def add_dream(owner, **more):
@@ -133,13 +151,28 @@ def add_dream(owner, **more):
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
-    """A folder of models, where a small network with random weights is."""
+    """A folder of models, where a small network with random weights and ten classes is."""
     from tests.nets import write_random_net
 
     folder = tmp_path_factory.mktemp("models")
     (folder / "small").mkdir()
     write_random_net(folder / "small")
+    labels = ["tench", "goldfish, Carassius auratus", *(f"class {n}" for n in range(2, 10))]
+    (folder / "small" / "labels.txt").write_text("\n".join(labels) + "\n")
+    (folder / "small" / "model.toml").write_text('class_layer = "classifier"\n')
     return folder
+
+
+@pytest.fixture(scope="session")
+def live_studio(models, tmp_path_factory):
+    """A whole studio with one worker, for all tests that need one."""
+    from tests.embedded import prepared_model
+    from tests.studio.live import Studio
+
+    prepared_model()
+    folder = tmp_path_factory.mktemp("live") / "studio"
+    with Studio(folder, DREAM_MODELS=str(models), DREAM_LEASE="3") as studio:
+        yield studio
 
 
 @pytest.fixture

@@ -83,30 +83,30 @@ class Studio:
             (examples / "layers.json").write_text("[]")
             (examples / "complete").touch()
 
-    def start(self, *words):
+    def start(self, *words, **variables):
         """Start a Python process of the studio's."""
         with open(self._log, "ab") as log:
             process = subprocess.Popen(
-                [sys.executable, *words], env=self.environment, stdout=log, stderr=log,
-                cwd=self.folder, start_new_session=True,
+                [sys.executable, *words], env={**self.environment, **variables}, stdout=log,
+                stderr=log, cwd=self.folder, start_new_session=True,
             )  # fmt: skip
         self._processes.append(process)
         return process
 
-    def start_worker(self, device="cpu"):
+    def start_worker(self, device="cpu", **variables):
         """Start a worker by itself, as on another machine."""
-        return self.start("-m", "studio", "worker", f"--device={device}")
+        return self.start("-m", "studio", "worker", f"--device={device}", **variables)
 
     def end(self):
-        """End all processes."""
+        """End all processes at once; a polite end takes a worker seconds."""
         for process in self._processes:
-            process.terminate()
-        for process in self._processes:
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            family = []
+            with contextlib.suppress(psutil.NoSuchProcess):
+                family = psutil.Process(process.pid).children(recursive=True)
+            for one in (process, *family):  # the parent first, which would start them again
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+            process.wait()
 
     def log(self):
         """Return what was printed so far."""

@@ -8,7 +8,6 @@ from dreamlib.settings import BY_NAME, SETTINGS, Setting
 from studio.dreams import dream_settings
 from studio.dreams.forms import DreamForm, initial_of
 from studio.dreams.presets import presets
-from tests.studio.conftest import add_picture
 
 
 def filled(picture, **changes):
@@ -78,7 +77,7 @@ def test_withheld_settings_do_not_get_in_through_the_form(ann, picture):
     assert form.cleaned_data["settings"] == {}
 
 
-def test_a_guide_is_a_picture_of_ones_own(ann, bob, picture):
+def test_a_guide_is_a_picture_of_ones_own(ann, bob, picture, add_picture):
     theirs = add_picture(bob.user)
     assert not DreamForm(ann.user, filled(picture, guide=str(theirs.pk))).is_valid()
     form = DreamForm(ann.user, filled(picture, guide=str(picture.pk)))

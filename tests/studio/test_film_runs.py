@@ -14,10 +14,10 @@ from dreamlib.video.clip import open_clip
 from studio.child import films, trials
 from studio.children import Child
 from studio.dreams import queue
-from studio.dreams.models import Dream, Event, State
+from studio.dreams.models import Event, State
+from studio.dreams.runner import order_of
 from tests.studio.conftest import SETTINGS, add_dream
-from tests.studio.test_runner import run, small_model  # noqa: F401 - a fixture
-from tests.studio.waiting import until
+from tests.studio.test_runner import run, small_model, when  # noqa: F401 - a fixture
 
 FILM = {**SETTINGS, "schedule": "whole", "iterations": 2, "frames": 4, "distort": "zoom:0.1"}
 LONG = {**FILM, "frames": 500}
@@ -27,7 +27,7 @@ def add_film(owner, settings=FILM, **more):
     return add_dream(owner, settings=settings, **{"suffix": ".gif", "noise": "64x48", **more})
 
 
-def order_of(folder, values, suffix=".gif", source="noise:64x48", names=None):
+def film_order(folder, values, suffix=".gif", source="noise:64x48", names=None):
     """Return what a child is told of a film, to be made without one."""
     return {
         "source": source, "output": str(folder / f"dream{suffix}"), "folder": str(folder),
@@ -43,38 +43,26 @@ def frames_of(dream):
     return sorted((dream.folder / "work" / "frames").glob("*.png"))
 
 
+def make(dream):
+    """Make a film in this process as a child is told to; keep its frames."""
+    return films.film(order_of(dream), unheard, threading.Event())
+
+
 def finish(dream):
     """Resume a film, to one frame more, and see that its frames were kept."""
     kept = {path.name: path.read_bytes() for path in frames_of(dream)}
     assert len(kept) > 1
+    dream.settings["frames"] = len(kept) + 1
+    make(dream)
     # What was ended between writing a frame and noting it is written again, to the same.
-    Dream.objects.filter(pk=dream.pk).update(settings={**dream.settings, "frames": len(kept) + 1})
-    dream.refresh_from_db()
-    if dream.state == State.PAUSED:
-        queue.resume(dream)
-    held = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Dream, "discard_work", lambda dream: held.update(
-            (path.name, path.read_bytes()) for path in frames_of(dream)
-        ))  # fmt: skip
-        run(dream)
-    assert dream.state == State.DONE, dream.message
+    held = {path.name: path.read_bytes() for path in frames_of(dream)}
     assert len(held) == len(shown(dream.output)) == len(kept) + 1
     assert kept.items() <= held.items()
 
 
-def in_the_background(dream):
-    """Run a film in a thread; return it, once two frames are whole."""
-    from django.db import connection
-
-    def work():
-        run(Dream.objects.get(pk=dream.pk))
-        connection.close()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    until(lambda: len(frames_of(dream)) > 1)
-    return thread
+def after_two_frames(dream, action):
+    """Do something to a film's child once two frames are whole."""
+    return when(lambda said: len(frames_of(dream)) > 1, action)
 
 
 def shown(path):
@@ -109,7 +97,7 @@ def test_the_settings_file_of_a_film_repeats_it_by_the_command(picture, tmp_path
         "vary": "step_size:1..2",
         "frames": 2,
     }
-    films.film(order_of(tmp_path, values, names={"guide": "sky.png"}), unheard, threading.Event())
+    films.film(film_order(tmp_path, values, names={"guide": "sky.png"}), unheard, threading.Event())
     kept = load_config(tmp_path / "settings.toml")
     assert {name: kept[name] for name in ("frames", "fps", "vary", "distort", "gif", "seed")} == {
         "frames": 2, "fps": 10, "vary": "step_size:1..2", "distort": "zoom:0.1",
@@ -119,7 +107,9 @@ def test_the_settings_file_of_a_film_repeats_it_by_the_command(picture, tmp_path
 
 
 def test_an_mp4_of_a_picture_has_its_frames_and_its_rate(picture, tmp_path):
-    order = order_of(tmp_path, {**FILM, "frames": 3, "fps": 5.0}, ".mp4", source=str(picture.file))
+    order = film_order(
+        tmp_path, {**FILM, "frames": 3, "fps": 5.0}, ".mp4", source=str(picture.file)
+    )
     films.film(order, unheard, threading.Event())
     clip = open_clip(str(tmp_path / "dream.mp4"))
     assert (clip.frames, clip.fps, clip.size) == (3, 5, (picture.height, picture.width))
@@ -136,7 +126,7 @@ def test_a_film_that_was_left_goes_on_to_the_same_frames_as_one_that_was_not(tmp
 
     for name in ("left", "alone"):
         (tmp_path / name).mkdir()
-    order = order_of(tmp_path / "left", FILM)
+    order = film_order(tmp_path / "left", FILM)
     assert films.film(order, say, leave) == {"left": True}
     begun = sorted((tmp_path / "left" / "work" / "frames").glob("*.png"))
     kept = {path: path.stat().st_mtime_ns for path in begun}
@@ -144,7 +134,7 @@ def test_a_film_that_was_left_goes_on_to_the_same_frames_as_one_that_was_not(tmp
     leave.clear()
     before = len(shares)
     films.film(order, lambda **words: shares.append(words.get("share", 0)), leave)
-    films.film(order_of(tmp_path / "alone", FILM), unheard, leave)
+    films.film(film_order(tmp_path / "alone", FILM), unheard, leave)
     assert {path: path.stat().st_mtime_ns for path in begun} == kept
     assert np.array_equal(shown(tmp_path / "left" / "dream.gif"),
                           shown(tmp_path / "alone" / "dream.gif"))  # fmt: skip
@@ -156,27 +146,18 @@ def test_a_film_that_was_left_goes_on_to_the_same_frames_as_one_that_was_not(tmp
 
 def test_a_film_is_paused_and_resumed(ann):
     dream = add_film(ann.user, LONG)
-    thread = in_the_background(dream)
-    queue.pause(dream)
-    thread.join(30)
-    dream.refresh_from_db()
+    with after_two_frames(dream, lambda child: queue.pause(dream)):
+        run(dream)
     assert dream.state == State.PAUSED
     assert 0 < dream.share < 0.5
     assert (dream.folder / "work" / "frames" / ".film" / "journal.json").exists()
+    queue.resume(dream)
     finish(dream)
 
 
-def test_a_film_whose_process_is_killed_goes_on_after_its_last_whole_frame(ann, monkeypatch):
+def test_a_film_whose_process_is_killed_resumes_after_its_last_whole_frame(ann):
     dream = add_film(ann.user, LONG)
-    hear = Child.hear
-
-    def hear_and_kill(child, seconds):
-        if len(frames_of(dream)) > 1:
-            child.kill()
-        return hear(child, seconds)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Child, "hear", hear_and_kill)
+    with after_two_frames(dream, Child.kill):
         run(dream)
     assert dream.state == State.QUEUED
     finish(dream)
@@ -184,22 +165,21 @@ def test_a_film_whose_process_is_killed_goes_on_after_its_last_whole_frame(ann, 
 
 def test_a_film_that_is_killed_before_its_journal_begins_anew(tmp_path):
     (tmp_path / "work" / "frames" / ".film").mkdir(parents=True)
-    films.film(order_of(tmp_path, FILM), unheard, threading.Event())
+    films.film(film_order(tmp_path, FILM), unheard, threading.Event())
     assert len(shown(tmp_path / "dream.gif")) == 4
 
 
 def test_a_cancelled_film_leaves_no_frames_and_is_tried_again_from_its_beginning(ann):
     dream = add_film(ann.user, LONG)
-    thread = in_the_background(dream)
-    queue.cancel(dream)
-    thread.join(10)
-    dream.refresh_from_db()
+    with after_two_frames(dream, lambda child: queue.cancel(dream)):
+        run(dream)
     assert dream.state == State.CANCELLED
     assert not (dream.folder / "work").exists()
-    Dream.objects.filter(pk=dream.pk).update(settings=FILM)
-    dream.refresh_from_db()
     queue.resume(dream)
-    assert run(dream).state == State.DONE
+    assert dream.state == State.QUEUED
+    dream.settings = FILM
+    make(dream)
+    assert len(shown(dream.output)) == FILM["frames"]
 
 
 def test_a_film_that_is_left_while_it_is_assembled_dreams_no_frame_again(tmp_path):
@@ -210,7 +190,7 @@ def test_a_film_that_is_left_while_it_is_assembled_dreams_no_frame_again(tmp_pat
         if said[-1].startswith("assembling"):
             leave.set()
 
-    order = order_of(tmp_path, FILM)
+    order = film_order(tmp_path, FILM)
     assert films.film(order, say, leave) == {"left": True}
     assert not (tmp_path / "dream.gif").exists()
     leave.clear()
@@ -230,17 +210,17 @@ def test_a_film_that_is_left_while_it_is_assembled_dreams_no_frame_again(tmp_pat
 )  # fmt: skip
 def test_the_child_refuses_what_must_not_be_or_cannot_be_before_a_frame(tmp_path, setting, said):
     with pytest.raises(DreamError, match=said):
-        films.film(order_of(tmp_path, {**FILM, **setting}), unheard, threading.Event())
+        films.film(film_order(tmp_path, {**FILM, **setting}), unheard, threading.Event())
     assert not list(tmp_path.rglob("*.png"))
 
 
 def test_a_film_shows_its_latest_frame_while_it_is_dreamt(tmp_path):
-    films.film(order_of(tmp_path, FILM), unheard, threading.Event())
+    films.film(film_order(tmp_path, FILM), unheard, threading.Event())
     assert Image.open(tmp_path / "dream.gif.preview.jpg").size == (64, 48)
 
 
 def test_a_plan_of_a_film_counts_its_frames_and_its_disk(tmp_path):
-    order = {**order_of(tmp_path, FILM, source="noise:1000x500"), "suffix": ".gif"}
+    order = {**film_order(tmp_path, FILM, source="noise:1000x500"), "suffix": ".gif"}
     told = trials.tell_plan(order, unheard, None)["plan"]
     assert "each frame:" in told
     assert "4 frames: 4 times that" in told
@@ -249,7 +229,7 @@ def test_a_plan_of_a_film_counts_its_frames_and_its_disk(tmp_path):
 
 def test_a_trial_of_a_film_is_of_its_first_frame(picture, tmp_path):
     def tried(name, values):
-        order = order_of(tmp_path, values, source=str(picture.file))
+        order = film_order(tmp_path, values, source=str(picture.file))
         output = str(tmp_path / name)
         trial = {**order, "region": [0, 0, 64, 64], "size": [120, 96], "output": output}
         trials.try_region(trial, unheard, None)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import shutil
 import subprocess
 import sys
 import threading
 
 import numpy as np
 import pytest
+from django.conf import settings
 from PIL import Image
 
-from dreamlib.config import load_config
+from dreamlib import DreamError, load_config
+from studio import children
+from studio.child import dreams
 from studio.children import Child, ask
 from studio.dreams import queue
 from studio.dreams.models import Dream, Event, State
-from studio.dreams.runner import Runner
+from studio.dreams.runner import Runner, order_of
 from tests.studio.conftest import SETTINGS, add_dream
 from tests.studio.waiting import until
 
@@ -24,8 +29,15 @@ LONG = {**SETTINGS, "iterations": 2000}
 
 @pytest.fixture(autouse=True)
 def small_model(models, monkeypatch):
+    """The small network, on one thread in this process and in children: for the same numbers."""
+    import torch
+
     monkeypatch.setenv("DREAM_MODELS", str(models))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def run(dream, stopping=None):
@@ -37,18 +49,32 @@ def run(dream, stopping=None):
     return dream
 
 
-def in_the_background(dream):
-    """Run a dream in a thread; return it, once the dream moves."""
-    from django.db import connection
+@contextlib.contextmanager
+def when(condition, action):
+    """Do something to the child, once, as soon as what it says fulfils a condition."""
+    hear, waiting = Child.hear, [action]
 
-    def work():
-        run(Dream.objects.get(pk=dream.pk))
-        connection.close()
+    def hear_and_act(child, seconds):
+        said = hear(child, seconds)
+        if waiting and condition(said):
+            waiting.pop()(child)
+        return said
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    until(lambda: Dream.objects.get(pk=dream.pk).phase == "dreaming")
-    return thread
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Child, "hear", hear_and_act)
+        yield
+    assert not waiting, "that never came"
+
+
+def dreaming(said):
+    """Tell whether a child says that it dreams."""
+    return said.get("phase") == "dreaming"
+
+
+@pytest.fixture
+def stub(monkeypatch):
+    """Children that dream nothing, for ever."""
+    monkeypatch.setattr(children, "PROGRAM", (sys.executable, "-m", "tests.studio.stub"))
 
 
 def test_a_dream_is_dreamt_written_cut_into_tiles_and_told(ann, picture):
@@ -66,26 +92,37 @@ def test_a_dream_is_dreamt_written_cut_into_tiles_and_told(ann, picture):
     assert "dreaming" in {event.data["phase"] for event in Event.objects.filter(dream=dream)}
 
 
+def dream_here(dream):
+    """Dream in this process what a child is told to."""
+    dream.folder.mkdir(parents=True)
+    return dreams.dream(order_of(dream), lambda **words: None, threading.Event())
+
+
 def test_a_region_is_compared_with_the_same_part_of_the_picture(ann, picture):
     region = {**SETTINGS, "region": "40,16,64,64"}
-    dream = run(add_dream(ann.user, picture=picture, noise="", settings=region))
-    assert (dream.width, dream.height) == (64, 64)
+    dream = add_dream(ann.user, picture=picture, noise="", settings=region)
+    assert dream_here(dream) == {"width": 64, "height": 64}
     for side in ("before", "after"):
         assert 'Width="64"' in (dream.folder / f"{side}.dzi").read_text()
 
 
 def test_a_guide_is_called_by_its_name_in_what_is_handed_out(ann, picture):
-    values = {**SETTINGS, "guide": str(picture.pk)}
-    dream = run(add_dream(ann.user, noise="96x96", settings=values))
-    assert dream.state == State.DONE, dream.message
+    dream = add_dream(ann.user, settings={**SETTINGS, "guide": str(picture.pk)})
+    dream_here(dream)
     for carrier in (dream.folder / "settings.toml", dream.output):
         assert load_config(carrier)["guide"] == "sky.png"
 
 
-def test_what_cannot_be_dreamt_fails_in_words_without_the_servers_folders(ann):
-    dream = run(add_dream(ann.user, noise="96x96", settings={**SETTINGS, "end": "nowhere"}))
+def test_what_cannot_be_dreamt_is_refused_in_words(ann):
+    dream = add_dream(ann.user, settings={**SETTINGS, "end": "nowhere"})
+    with pytest.raises(DreamError, match="no layer 'nowhere'"):
+        dream_here(dream)
+
+
+def test_a_refused_dream_fails_in_words_without_the_servers_folders(ann, stub):
+    dream = run(add_dream(ann.user, settings={"end": "nowhere"}))
     assert dream.state == State.FAILED
-    assert "no layer 'nowhere'" in dream.message
+    assert "the stub refuses" in dream.message
     assert str(dream.folder) not in dream.message
 
 
@@ -94,15 +131,15 @@ def test_a_picture_that_is_gone_fails_its_dream(ann):
     assert (dream.state, dream.message) == (State.FAILED, "the picture is not there any more")
 
 
-def test_a_paused_dream_goes_on_to_the_same_picture_as_one_that_was_left_alone(ann, picture):
-    values = {**SETTINGS, "schedule": "whole", "iterations": 120}
-    alone = run(add_dream(ann.user, picture=picture, noise="", settings=values))
+def test_a_paused_dream_resumes_to_the_same_picture_as_one_that_was_left_alone(ann, picture):
+    values = {**SETTINGS, "schedule": "whole", "iterations": 40}
+    alone = Dream(owner=ann.user, picture=picture, settings=values)
+    dream_here(alone)
     dream = add_dream(ann.user, picture=picture, noise="", settings=values)
-    thread = in_the_background(dream)
-    queue.pause(dream)
-    thread.join(30)
-    dream.refresh_from_db()
+    with when(dreaming, lambda child: queue.pause(dream)):
+        run(dream)
     assert dream.state == State.PAUSED
+    assert 0 < dream.share < 1
     assert (dream.folder / "work" / "journal.json").exists()
     queue.resume(dream)
     run(dream)
@@ -110,34 +147,34 @@ def test_a_paused_dream_goes_on_to_the_same_picture_as_one_that_was_left_alone(a
     assert np.array_equal(Image.open(dream.output), Image.open(alone.output))
 
 
-def test_a_cancelled_dream_ends_at_once_and_leaves_no_work(ann, picture):
-    dream = add_dream(ann.user, picture=picture, noise="", settings=LONG)
-    thread = in_the_background(dream)
-    queue.cancel(dream)
-    thread.join(10)
-    dream.refresh_from_db()
+def test_a_cancelled_dream_ends_at_once_and_leaves_no_work(ann, stub):
+    dream = add_dream(ann.user)
+    with when(dreaming, lambda child: queue.cancel(dream)):
+        run(dream)
     assert dream.state == State.CANCELLED
+    assert dream.folder.exists()
     assert not (dream.folder / "work").exists()
 
 
-def test_a_worker_that_ends_leaves_its_dream_to_others(ann, picture):
-    dream = add_dream(ann.user, picture=picture, noise="", settings=LONG)
-    stopping = threading.Event()
-    threading.Timer(2.5, stopping.set).start()
-    run(dream, stopping)
+def test_a_worker_that_ends_leaves_its_dream_to_others(ann, stub):
+    dream, stopping = add_dream(ann.user), threading.Event()
+    with when(dreaming, lambda child: stopping.set()):
+        run(dream, stopping)
     assert dream.state == State.QUEUED
     assert dream.share > 0
     assert dream.claim is None
 
 
-def test_a_dream_that_was_taken_from_a_worker_is_dropped_by_it(ann, picture, monkeypatch):
-    dream = add_dream(ann.user, picture=picture, noise="", settings=LONG)
-    monkeypatch.setattr("studio.dreams.runner.TICK", 0.2)
-    thread = in_the_background(dream)
-    Dream.objects.filter(pk=dream.pk).update(state=State.QUEUED, claim=None)
-    thread.join(10)
-    assert not thread.is_alive()
-    dream.refresh_from_db()
+def test_a_dream_that_was_taken_from_a_worker_is_dropped_by_it(ann, stub):
+    dream, taken = add_dream(ann.user), []
+
+    def take(child):
+        taken.append(child.process)
+        Dream.objects.filter(pk=dream.pk).update(state=State.QUEUED, claim=None)
+
+    with when(dreaming, take):
+        run(dream)
+    assert taken[0].poll() is not None
     assert dream.state == State.QUEUED
 
 
@@ -160,7 +197,7 @@ def test_a_child_whose_parent_is_killed_ends_too(models, tmp_path):
     assert parent.stdout.readline() == "dreaming\n"
     parent.kill()
     parent.wait()
-    until(lambda: _is_gone(child), 5)
+    until(lambda: _is_gone(child))
 
 
 def _is_gone(number):
@@ -193,10 +230,15 @@ def test_a_plan_and_a_trial_by_the_page(ann, picture):
     tried = ann.post("/dreams/try/", form)
     assert tried.headers["Content-Type"] == "image/png"
     assert tried.content.startswith(b"\x89PNG")
-    wrong = ann.post("/dreams/try/", {**form, "end": "nowhere"})
-    assert wrong.status_code == 422
-    assert "no layer 'nowhere'" in wrong.json()["error"]
     assert ann.post("/dreams/plan/", {**form, "iterations": "0"}).status_code == 422
+
+
+def test_a_trial_that_is_refused_says_why(ann, picture, stub):
+    form = {"picture": str(picture.pk), "suffix": ".png", "try_region": "0,0,64,64"}
+    wrong = ann.post("/dreams/try/", form)
+    assert wrong.status_code == 422
+    assert "the stub refuses" in wrong.json()["error"]
+    assert str(settings.DATA) not in wrong.json()["error"]
 
 
 def test_a_trial_of_a_large_picture_sees_the_regions_surroundings_alone(
@@ -229,24 +271,22 @@ def test_examples_of_layers_are_made_and_listed(models, tmp_path):
 
 
 def test_a_class_is_drawn_once_when_somebody_looks_at_it(ann, monkeypatch):
-    from dreamlib.models.zoo import EMBEDDED
     from studio.dreams import examples
-    from tests.embedded import prepared_model
 
-    prepared_model()
-    monkeypatch.delenv("DREAM_MODELS")
-    assert ann.get(f"/examples/{EMBEDDED}/classes.json?q=goldfish").json()["classes"] == [
+    assert ann.get("/examples/small/classes.json?q=goldfish").json()["classes"] == [
         {"number": 1, "name": "goldfish, Carassius auratus"}
     ]
-    drawn = ann.get(f"/examples/{EMBEDDED}/classes/1.jpg").getvalue()
+    drawn = ann.get("/examples/small/classes/1.jpg").getvalue()
     assert Image.open(io.BytesIO(drawn)).size == (128, 128)
     monkeypatch.setattr(examples, "ask", None)
-    assert ann.get(f"/examples/{EMBEDDED}/classes/1.jpg").getvalue() == drawn
-    assert ann.get(f"/examples/{EMBEDDED}/classes/1000.jpg").status_code == 404
+    assert ann.get("/examples/small/classes/1.jpg").getvalue() == drawn
+    assert ann.get("/examples/small/classes/10.jpg").status_code == 404
 
 
 def test_dreaming_again_takes_the_result_into_the_library(ann, picture):
-    dream = run(add_dream(ann.user, picture=picture, noise="", settings=SETTINGS, name="sky.png"))
+    dream = add_dream(ann.user, picture=picture, noise="", name="sky.png", state=State.DONE)
+    dream.folder.mkdir(parents=True)
+    shutil.copy(picture.file, dream.output)
     answer = ann.post(f"/dreams/{dream.pk}/again/")
     taken = ann.user.pictures.exclude(pk=picture.pk).get()
     assert answer.headers["Location"] == f"/dreams/new/?picture={taken.pk}&like={dream.pk}"

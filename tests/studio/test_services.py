@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import time
 
 import psutil
 import pytest
@@ -23,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(not servers.postgres_programs(), reason="needs Debian's package postgresql"),
 ]
 
-LEASE = 6
+LEASE = 4
 
 #: A broker that sends again, within two seconds, what a worker has not said to have begun.
 HASTY = {"visibility_timeout": 1, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
@@ -39,13 +38,16 @@ class Cluster:
         self._database, self.broker = database, broker
         self._workers = []
 
-    def worker(self):
-        """Start a worker; return its process once it has said that it lives."""
-        process = self.studio.start_worker()
-        self._workers.append(process)
-        until(lambda: self.ask("select 1 from dreams_device where worker like %s",
-                               f"%process {process.pid}"), 30)  # fmt: skip
-        return process
+    def workers(self, count, **variables):
+        """Have so many workers alive; return their processes once they have said that they live."""
+        self._workers = [process for process in self._workers if process.poll() is None]
+        while len(self._workers) < count:
+            self._workers.append(self.studio.start_worker(**variables))
+        for process in self._workers:
+            until(lambda process=process: self.ask(
+                "select 1 from dreams_device where worker like %s", f"%process {process.pid}"
+            ), 60)  # fmt: skip
+        return self._workers
 
     def end_workers(self):
         """End all workers; their dreams with them."""
@@ -104,15 +106,24 @@ def live(addresses, models, tmp_path_factory):
 
 @pytest.fixture
 def cluster(live):
-    """The cluster, without a worker or a message, and every dream over."""
+    """The cluster, without a message, and every dream over."""
     yield live
-    live.end_workers()
-    live.ask("update dreams_dream set state = 'cancelled' where state <> 'done' returning 1")
+    if live.ask("update dreams_dream set state = 'cancelled' where state <> 'done' returning 1"):
+        live.end_workers()
     live.broker.flushdb()
 
 
+@pytest.fixture
+def deaf(live):
+    """The cluster with one worker alone that does not look for work by itself."""
+    live.end_workers()
+    live.workers(1, DREAM_LEASE="6000")
+    yield live
+    live.end_workers()
+
+
 def test_the_dream_is_queued_over_redis_kept_in_postgres_and_done_by_a_worker_elsewhere(cluster):
-    cluster.worker()
+    cluster.workers(1)
     pushed = cluster.calls("lpush")
     number = cluster.visitor.dream(SETTINGS)
     cluster.visitor.wait_until_done(number)
@@ -123,29 +134,23 @@ def test_the_dream_is_queued_over_redis_kept_in_postgres_and_done_by_a_worker_el
     assert cluster.begun(number) == cluster.ended(number) == 1
 
 
-def test_a_message_reaches_an_idle_worker_before_it_looks_by_itself(cluster):
-    cluster.worker()
-    waited = []
-    for _ in range(3):
-        begin = time.monotonic()
-        number = cluster.visitor.dream(SETTINGS)
-        until(lambda number=number: cluster.begun(number), 20, 0.02)
-        waited.append(time.monotonic() - begin)
-        cluster.visitor.wait_until_done(number)
-    assert sorted(waited)[1] < LEASE / 4 / 2
+def test_a_message_reaches_an_idle_worker_before_it_looks_by_itself(deaf):
+    number = deaf.visitor.dream(SETTINGS)
+    until(lambda: deaf.begun(number), 60)
+    deaf.visitor.wait_until_done(number)
+    second = deaf.visitor.dream(SETTINGS)
+    until(lambda: deaf.begun(second), 60)
 
 
 def test_a_killed_workers_dream_is_taken_up_by_another_within_a_minute(cluster):
-    workers = [psutil.Process(cluster.worker().pid) for _ in range(2)]
+    workers = [psutil.Process(process.pid) for process in cluster.workers(2)]
     number = cluster.visitor.dream(LONG, "64x64")
-    until(lambda: cluster.state(number)[1] > 0.1, 30, 0.02)
+    until(lambda: cluster.state(number)[1] > 0.1, 60, 0.02)
     claim = cluster.state(number)[2]
     first = next(worker for worker in workers if worker.children())
     [child] = first.children()
     first.send_signal(signal.SIGKILL)
-    begin = time.monotonic()
     until(lambda: cluster.state(number)[2] not in (None, claim), 60)
-    assert time.monotonic() - begin < 2 * LEASE
     with contextlib.suppress(psutil.NoSuchProcess):
         assert child.wait(10) is None
     share = cluster.ask(
@@ -159,8 +164,7 @@ def test_a_killed_workers_dream_is_taken_up_by_another_within_a_minute(cluster):
 
 def test_a_visibility_timeout_in_the_middle_of_a_dream_has_nothing_dreamt_twice(cluster):
     """Words that wait behind a long dream are sent again; dreams are not."""
-    cluster.worker()
-    cluster.worker()
+    cluster.workers(2)
     numbers = [cluster.visitor.dream(LONG, "64x64") for _ in range(2)]
     until(lambda: all(cluster.begun(number) for number in numbers))
     numbers += [cluster.visitor.dream(SETTINGS) for _ in range(2)]

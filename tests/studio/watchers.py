@@ -12,6 +12,8 @@ import threading
 import time
 import uuid
 
+REFUSED = b"HTTP/1.1 503"
+
 Told = collections.namedtuple("Told", "seconds events")
 
 
@@ -62,12 +64,13 @@ class Watchers:
         return self
 
     def joined(self, seconds):
-        """Return how many have been let in or, after so many seconds, how many so far."""
+        """Wait until each has been let in or refused, in seconds at most; count those let in."""
         end = time.monotonic() + seconds
         while True:
             # Who has joined has been told how soon to come back.
             count = sum(b"retry:" in heard for heard in self._heard)
-            if count == len(self._sockets) or time.monotonic() > end:
+            answered = count + sum(heard.startswith(REFUSED) for heard in self._heard)
+            if answered == len(self._sockets) or time.monotonic() > end:
                 return count
             time.sleep(0.05)
 
