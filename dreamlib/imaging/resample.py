@@ -1,8 +1,8 @@
 """Linear resampling between octaves, and their sizes.
 
-The corners of both grids are aligned: the arithmetic, to the bit, of the
-notebook's ``scipy.ndimage.zoom(..., order=1)``, but by strips of rows, so that it needs no
-temporaries of the picture's size and can shrink a picture within its own buffer.
+The corners of both grids are aligned: the arithmetic, to the bit, of the notebook's
+``scipy.ndimage.zoom(..., order=1)``, but by strips of rows, so that it needs no temporaries of the
+picture's size and can shrink a picture within its own buffer.
 """
 
 from __future__ import annotations
@@ -113,7 +113,19 @@ def _resized_rows(plane, size, top, bottom):
 
 
 def resample_window(window, rows, columns):
-    """Resample a window of a plane, which begins at the first taps; gives float64."""
+    """Resample a part of a plane.
+
+    Parameters
+    ----------
+    window : (h, w) ndarray
+        The rows and columns from ``first`` to ``stop`` of the taps. Not changed.
+    rows, columns : Taps
+
+    Returns
+    -------
+    ndarray of float64
+        A row and a column for each of the taps.
+    """
     window = window.astype(np.float64)
     # In scipy's order: each value times its row's weight, then its column's, summed row by row.
     total = np.zeros((len(rows.before), len(columns.before)))
@@ -137,7 +149,7 @@ def strips(height, width, pixels=STRIP, least=STRIP_ROWS):
     pixels : int
         In a strip, at most.
     least : int
-        Rows of a strip all the same.
+        Rows of a strip, even where these are more pixels.
 
     Yields
     ------
@@ -149,7 +161,21 @@ def strips(height, width, pixels=STRIP, least=STRIP_ROWS):
 
 
 class Taps:
-    """The two old samples, and their weights, that each of the new samples lies between."""
+    """The two old samples, and their weights, that each of the new samples lies between.
+
+    Parameters
+    ----------
+    length, new_length : int
+        Samples on the axis.
+    start, stop : int
+        The new samples; by default all.
+
+    Attributes
+    ----------
+    before, after : (stop - start,) ndarray of int
+    first, stop : int
+        The old samples that are needed.
+    """
 
     def __init__(self, length, new_length, start=0, stop=None):
         stop = new_length if stop is None else stop
@@ -167,14 +193,15 @@ class Taps:
         self.first, self.stop = int(self.before[0]), int(self.after[-1]) + 1
 
     def pairs(self):
+        """Return old samples and their weights: those before, those after."""
         return (self.before, self.weight_before), (self.after, self.weight_after)
 
 
 class RingTaps(Taps):
     """The same on an axis that closes in itself: nothing is beyond its ends.
 
-    Samples are as far apart from the last to the first as everywhere. Indices go on beyond the
-    ends; whoever holds the pixels knows where they are.
+    Samples are as far apart from the last to the first as everywhere. Indices may lie beyond the
+    ends, as those of a `dreamlib.imaging.window.Window`.
     """
 
     def __init__(self, length, new_length, start=0, stop=None):

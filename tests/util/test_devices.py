@@ -21,5 +21,5 @@ def test_an_unknown_device_is_refused(text):
 
 
 def test_cpu_and_gpu_together_are_refused():
-    with pytest.raises(DreamError, match="take either kind alone"):
+    with pytest.raises(DreamError, match="devices of one kind"):
         parse_devices("cpu,cuda:0")
