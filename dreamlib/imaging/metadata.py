@@ -105,7 +105,16 @@ def tiff_texts(settings_text, exif):
 
 
 def in_ascii(text):
-    """Spell what EXIF's texts cannot hold as TOML's escapes."""
+    """Spell what EXIF's texts cannot hold as TOML's escapes.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
     return "".join(letter if letter.isascii() else f"\\U{ord(letter):08X}" for letter in text)
 
 
