@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -86,9 +87,11 @@ class Checkout:
     def environment(self):
         return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(self.path)}
 
-    def start(self, case, arguments):
+    def start(self, case, arguments, anew=True):
         """Begin to run a case in a folder of its own; return the folder and the process."""
         place = self.folder / case.replace(" ", "-").replace(",", "")
+        if anew:
+            shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True, exist_ok=True)
         command = [self.python, str(self.path / "dream.py"), *arguments, "--seed", "5", "--quiet"]
         command += ["--model", str(self.path / "models/efficientnet_lite0"), "--engine", "torch"]
@@ -104,7 +107,7 @@ class Checkout:
         if resume:
             self._interrupt(place, process)
             arguments = [*arguments[:2], "--resume", "--work-dir", "work"]
-            _, process = self.start(case, arguments)
+            _, process = self.start(case, arguments, anew=False)
         if process.wait():
             raise SystemExit(f"{self.path}: {case}: {(place / 'said.txt').read_text()}")
         return place
@@ -159,7 +162,7 @@ def make_pictures(new, folder):
     script = "import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())"
     ffmpeg = subprocess.run([new.python, "-c", script], capture_output=True, text=True, check=True)
     subprocess.run(
-        [ffmpeg.stdout.strip(), "-loglevel", "error", "-f", "lavfi", "-i",
+        [ffmpeg.stdout.strip(), "-y", "-loglevel", "error", "-f", "lavfi", "-i",
          "testsrc2=size=160x120:rate=5:duration=1", str(folder / "clip.mp4")], check=True,
     )  # fmt: skip
 
