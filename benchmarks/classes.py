@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from dreamlib.tiling.deepdraw import deepdraw, grey_noise
 
 from dreamlib.ascent.objectives import class_scores
 from dreamlib.ascent.octave_script import load_script, preset_names
@@ -20,7 +21,6 @@ from dreamlib.imaging.open_save import save_picture
 from dreamlib.models.classify import class_probabilities, classify
 from dreamlib.models.engines import load_net
 from dreamlib.models.zoo import find_model
-from dreamlib.tiling.deepdraw import deepdraw, grey_noise
 
 ENOUGH = 0.9
 

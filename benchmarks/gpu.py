@@ -21,6 +21,7 @@ sys.path.insert(0, str(PROJECT))
 import numpy as np  # noqa: E402
 import random_googlenet  # noqa: E402
 import torch  # noqa: E402
+from dreamlib.tiling.device_stepper import DevicePainter  # noqa: E402
 from pages import write_between  # noqa: E402
 from random_googlenet import END, FLOP_PER_PIXEL  # noqa: E402
 from scaling import rates  # noqa: E402
@@ -30,7 +31,6 @@ from dreamlib import pycaffe  # noqa: E402
 from dreamlib.models.engines import load_net  # noqa: E402
 from dreamlib.models.zoo import find_model  # noqa: E402
 from dreamlib.tiling.canvas import Canvas  # noqa: E402
-from dreamlib.tiling.device_stepper import DevicePainter  # noqa: E402
 from dreamlib.tiling.stepper import Painter  # noqa: E402
 
 MARKER = "gpu figures"

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from dreamlib.tiling.device_stepper import DevicePainter
 
 from dreamlib.imaging.samples import clouds
 from dreamlib.imaging.window import Window
@@ -25,7 +26,6 @@ from dreamlib.models.engines import load_net
 from dreamlib.models.zoo import find_model
 from dreamlib.pycaffe.device import current_device
 from dreamlib.tiling.canvas import Canvas
-from dreamlib.tiling.device_stepper import DevicePainter
 from dreamlib.tiling.schedule import Visit
 from dreamlib.tiling.stepper import Painter
 

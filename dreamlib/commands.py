@@ -53,9 +53,9 @@ def _in_groups(*groups):
 
 def dream(arguments, settings):
     """Dream one picture."""
-    from dreamlib.ascent.objective_builder import describe
     from dreamlib.imaging.formats import loses_alpha
     from dreamlib.imaging.open_save import open_picture
+    from dreamlib.jobs.objective import describe
     from dreamlib.jobs.prepare import prepare
     from dreamlib.jobs.run import run
     from dreamlib.models.classify import seen_as
@@ -79,7 +79,7 @@ def dream(arguments, settings):
         _say(settings, f"work folder: {job.folder.path}, up to {job.demand.canvases / 1e9:.2f} GB")
     try:
         if settings.classify:
-            print(f"before: {seen_as(job.net, job.model, job.picture)}")
+            print(f"before: {seen_as(job.network.net, job.network.model, job.picture)}")
         result = run(job)
     except KeyboardInterrupt:
         if not job.folder:
@@ -92,12 +92,12 @@ def dream(arguments, settings):
     used = result.settings
     if not settings.quiet:
         print(
-            f"{result.path}: {describe(job.model, used)}, {used.engine} on {result.device}, "
-            f"seed {used.seed}, {result.seconds:.1f} s"
+            f"{result.path}: {describe(job.network.published, used)}, {used.engine} on "
+            f"{result.device}, seed {used.seed}, {result.seconds:.1f} s"
         )
     if settings.classify:
         written = open_picture(str(result.path), None, "")
-        print(f"after: {seen_as(job.net, job.model, written)}")
+        print(f"after: {seen_as(job.network.net, job.network.model, written)}")
     if result.interrupted:
         _say(settings, "stopped early; the picture so far is saved")
         if result.work_folder:

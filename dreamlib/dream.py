@@ -30,13 +30,18 @@ class Step(NamedTuple):
     iteration: int  #: within the octave, from 0
     end: str  #: the layer that is dreamt
     shape: tuple  #: (height, width) of the octave
-    pixels: int  #: how many of its pixels were taken a step further
+    pixels: int  #: number of its pixels that were taken a step further
 
 
 def climb(net, end, objective):
     """Compute the gradient of an objective at the picture in the net's ``data`` blob.
 
-    Parameters are those of `make_step`; the gradient is then in the blob's ``diff``.
+    Parameters
+    ----------
+    net : caffe.Classifier
+        The gradient is in the blob's ``diff`` afterwards.
+    end, objective
+        As for `make_step`.
     """
     if isinstance(objective, Objective):
         objective.climb(Arrays(net))
@@ -54,8 +59,6 @@ def make_step(
     jitter=32,
     clip=True,
     objective=objective_L2,
-    mean_gradient=None,
-    on_gradient=None,
 ):
     """Take one step of gradient ascent on the picture in the net's ``data`` blob.
 
@@ -69,18 +72,12 @@ def make_step(
     end : str
         The layer whose objective is maximised.
     jitter : int
-        The picture is rolled by up to so many pixels, drawn from ``np.random``, and back.
+        The picture is rolled by up to this number of pixels, drawn from ``np.random``, and back.
     clip : bool
         Keep the pixels within 0..255.
     objective : callable or Objective
         Given the ``end`` blob, writes the gradient of what is maximised into its ``diff``; or a
         `dreamlib.ascent.objectives.Objective`, which knows its own layers.
-    mean_gradient : float, optional
-        Mean of absolute values that the step is measured against: the whole picture's for a tile.
-        By default the gradient's own, as in the notebook.
-    on_gradient : callable, optional
-        Given gradient and picture, (3, H, W) both and rolled by the jitter; may change the gradient
-        in place, and returns the mean that the step is measured against.
     """
     src = net.blobs["data"]
     ox, oy = np.random.randint(-jitter, jitter + 1, 2)
@@ -90,10 +87,7 @@ def make_step(
 
     image, gradient = src.data[0], src.diff[0]
     rule = Preprocessing.of(net)
-    if on_gradient is not None:
-        mean = on_gradient(gradient, image)
-    else:
-        mean = inplace.mean_abs(gradient) if mean_gradient is None else mean_gradient
+    mean = inplace.mean_abs(gradient)
     if mean > 0:  # where nothing is active there is nowhere to climb; the notebook made NaNs here
         inplace.add_scaled(image, gradient, rule.difference(step_size) / mean)
     inplace.roll(image, -ox, -oy)

@@ -188,8 +188,8 @@ SETTINGS = (
     Setting("seed", int, None, "of the random numbers; one is drawn, and recorded, if none is given",
          low=0, high=2**32 - 1, metavar="N"),
     Setting("schedule", str, None, "which parts are dreamt together: the whole picture, as the "
-         "notebook does, or tiles; by default whole where the memory allows, else shift",
-         "large pictures", choices=("whole", "shift", "random", "spiral")),
+         "notebook does, or tiles; by default whole where the memory allows, else shift; windows for scripts",
+         "large pictures", choices=("whole", "shift", "random", "spiral", "windows")),
     Setting("tile_size", int, None, "largest side of a tile; by default what model, device and memory "
          "allow", "large pictures", low=16, high=65536, metavar="PIXELS"),
     Setting("overlap", int, None, "context around a tile of shift, width of the feathered band of "

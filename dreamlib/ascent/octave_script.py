@@ -1,6 +1,6 @@
 """Octave scripts: what a class is drawn by, as data, from TOML or JSON.
 
-A script is a list of octaves, each a table of the keys of `Octave`::
+A script is a list of octaves, each a table of the keys of `ScriptOctave`::
 
     [[octave]]
     iter_n = 120
@@ -28,7 +28,7 @@ PRESETS = Path(__file__).resolve().parent / "presets"
 
 
 @dataclass(frozen=True)
-class Octave:
+class ScriptOctave:
     """How the picture is drawn at one size.
 
     Attributes
@@ -75,7 +75,7 @@ def load_script(name_or_path):
 
     Returns
     -------
-    list of Octave
+    list of ScriptOctave
 
     Raises
     ------
@@ -134,7 +134,7 @@ def check_script(values, source="the octave script"):
 
     Returns
     -------
-    list of Octave
+    list of ScriptOctave
 
     Raises
     ------
@@ -152,7 +152,7 @@ def check_script(values, source="the octave script"):
 
 
 def _check_octave(table, where):
-    missing = [field.name for field in fields(Octave)[:5] if field.name not in table]
+    missing = [field.name for field in fields(ScriptOctave)[:5] if field.name not in table]
     for key, value in table.items():
         if key not in _KEYS:
             raise DreamError(
@@ -164,7 +164,7 @@ def _check_octave(table, where):
             raise DreamError(f"{where}: {key} is {value!r}; expected {expected}")
     if missing:
         raise DreamError(f"{where}: {', '.join(missing)} missing; write what it shall be")
-    return Octave(**table)
+    return ScriptOctave(**table)
 
 
 def _number(lowest, highest):

@@ -37,7 +37,18 @@ def gaussian_blur(image, sigma):
 
 
 def gaussian_taps(sigma):
-    """Return half a Gaussian of `sigma` pixels, the middle first: a list of float."""
+    """Sample half a Gaussian.
+
+    Parameters
+    ----------
+    sigma : float
+        In pixels, above 0.
+
+    Returns
+    -------
+    list of float
+        The middle first; the whole adds up to 1.
+    """
     reach = int(TRUNCATE * sigma + 0.5)
     taps = [math.exp(-0.5 * (k / sigma) ** 2) for k in range(reach + 1)]
     total = taps[0] + 2 * sum(taps[1:])

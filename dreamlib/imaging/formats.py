@@ -37,7 +37,17 @@ FORMATS = {
 
 
 def format_of(path):
-    """Return the `Format` of a path by its suffix, None if it has none of ours."""
+    """Look up a format.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Format or None
+        By the suffix; None where it is unknown.
+    """
     return FORMATS.get(Path(path).suffix.lower())
 
 
@@ -130,7 +140,17 @@ def check_size(path, width, height):
 
 
 def tiles_of(path):
-    """Return the folder of a Deep Zoom's tiles, a `Path`."""
+    """Name the folder of a Deep Zoom's tiles.
+
+    Parameters
+    ----------
+    path : Path
+        ``NAME.dzi``.
+
+    Returns
+    -------
+    Path
+    """
     return path.with_name(path.stem + "_files")
 
 

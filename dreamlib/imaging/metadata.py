@@ -22,6 +22,9 @@ KEPT_TAGS = (*TEXT_TAGS, 0x8769, 0x8825)
 #: Bytes of EXIF that a JPEG holds: one segment of 64 KB.
 JPEG_EXIF_LIMIT = 65_000
 
+#: Pillow's exceptions for files that are broken, or no pictures.
+BROKEN = (OSError, SyntaxError, ValueError, TypeError, EOFError, RuntimeError)
+
 
 class Metadata(NamedTuple):
     """Metadata of a picture."""
@@ -102,7 +105,16 @@ def tiff_texts(settings_text, exif):
 
 
 def in_ascii(text):
-    """Spell what EXIF's texts cannot hold as TOML's escapes."""
+    """Spell what EXIF's texts cannot hold as TOML's escapes.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
     return "".join(letter if letter.isascii() else f"\\U{ord(letter):08X}" for letter in text)
 
 
@@ -164,7 +176,7 @@ def read_settings_text(path):
         with open_header(path) as image:
             text = image.info.get(SETTINGS_KEY)
             described = str(kept_exif(image).get(DESCRIPTION, ""))
-    except (OSError, SyntaxError, ValueError) as error:
+    except BROKEN as error:
         raise DreamError(f"{path}: no settings can be read from it: {error}") from error
     if text is None and described.startswith(SETTINGS_KEY + "\n"):
         text = described[len(SETTINGS_KEY) + 1 :]

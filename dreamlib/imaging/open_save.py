@@ -11,7 +11,7 @@ import numpy as np
 from dreamlib.errors import DreamError
 from dreamlib.imaging import pillow_io
 from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, format_of
-from dreamlib.imaging.metadata import open_header
+from dreamlib.imaging.metadata import BROKEN, open_header
 from dreamlib.imaging.picture import Noise, Picture, RawFile, to_levels
 
 #: Pixels from which on a picture is read by strips, and written by libvips.
@@ -78,7 +78,7 @@ def _header(source):
             deep = header.mode[0] in "IF" or any(";16" in mode for mode in raw_modes)
             bits = getattr(header, "tag_v2", {}).get(258, (8,))
             return deep or max(bits) > 8, header.width * header.height
-    except (OSError, SyntaxError, ValueError, TypeError):
+    except BROKEN:
         return False, 0
 
 

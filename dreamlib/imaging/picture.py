@@ -161,7 +161,17 @@ class Noise:
             yield top, pixels
 
     def cropped(self, window):
-        """Return this, whatever the window: there is neither alpha nor metadata."""
+        """Return alpha and metadata of a part: see `Picture.cropped`.
+
+        Parameters
+        ----------
+        window : dreamlib.imaging.window.Window
+
+        Returns
+        -------
+        Noise
+            This one, since it has neither.
+        """
         return self
 
 
@@ -175,7 +185,18 @@ class RawFile(NamedTuple):
 
 
 def white_of(dtype):
-    """Return what white is in pixels of a dtype: 65535 where it is uint16, else 255."""
+    """Return the value of white.
+
+    Parameters
+    ----------
+    dtype : numpy dtype
+        Of pixels.
+
+    Returns
+    -------
+    int
+        65535 for uint16, else 255.
+    """
     return 65535 if np.dtype(dtype) == np.uint16 else 255
 
 

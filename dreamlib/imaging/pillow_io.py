@@ -9,7 +9,14 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import check_source, format_of
-from dreamlib.imaging.metadata import SETTINGS_KEY, Metadata, exif_with, kept_exif, tiff_texts
+from dreamlib.imaging.metadata import (
+    BROKEN,
+    SETTINGS_KEY,
+    Metadata,
+    exif_with,
+    kept_exif,
+    tiff_texts,
+)
 from dreamlib.imaging.picture import Picture, to_levels, white_of
 from dreamlib.util.atomic_write import written_whole
 
@@ -48,7 +55,7 @@ def load_picture(source):
         raise DreamError(
             f"{source} is no picture, or of a format that Pillow cannot read ({size} bytes)"
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except BROKEN as error:
         raise DreamError(f"{source} cannot be read, it may be truncated: {error}") from error
 
 

@@ -1,8 +1,8 @@
-"""The pyramid of the dream: sizes of the octaves, and pictures carried between them.
+"""Linear resampling between octaves, and their sizes.
 
-Resampling is linear, with the corners of both grids aligned: the arithmetic, to the bit, of the
-notebook's ``scipy.ndimage.zoom(..., order=1)``, but by strips of rows, so that it needs no
-temporaries of the picture's size and can shrink a picture within its own buffer.
+The corners of both grids are aligned: the arithmetic, to the bit, of the notebook's
+``scipy.ndimage.zoom(..., order=1)``, but by strips of rows, so that it needs no temporaries of the
+picture's size and can shrink a picture within its own buffer.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 
 from dreamlib.imaging.inplace import BLOCK
-from dreamlib.imaging.window import Window
 
 #: Pixels of a strip of a chained picture, and its least height: rows at its edges are made twice.
 STRIP, STRIP_ROWS = 1 << 19, 16
@@ -106,13 +105,27 @@ def as_picture(buffer, channels, size):
 
 def _resized_rows(plane, size, top, bottom):
     """Rows `top` to `bottom` of a plane resampled to `size`, as a new float64 array."""
-    rows = _Taps(plane.shape[0], size[0], top, bottom)
-    columns = _Taps(plane.shape[1], size[1])
-    return _between(plane[rows.first : rows.stop, columns.first : columns.stop], rows, columns)
+    rows = Taps(plane.shape[0], size[0], top, bottom)
+    columns = Taps(plane.shape[1], size[1])
+    return resample_window(
+        plane[rows.first : rows.stop, columns.first : columns.stop], rows, columns
+    )
 
 
-def _between(window, rows, columns):
-    """Resample a window of a plane, which begins at the first taps; gives float64."""
+def resample_window(window, rows, columns):
+    """Resample a part of a plane.
+
+    Parameters
+    ----------
+    window : (h, w) ndarray
+        The rows and columns from ``first`` to ``stop`` of the taps. Not changed.
+    rows, columns : Taps
+
+    Returns
+    -------
+    ndarray of float64
+        A row and a column for each of the taps.
+    """
     window = window.astype(np.float64)
     # In scipy's order: each value times its row's weight, then its column's, summed row by row.
     total = np.zeros((len(rows.before), len(columns.before)))
@@ -126,115 +139,6 @@ def _between(window, rows, columns):
     return total
 
 
-# Pictures of any size, made part by part when they are asked for: an object with a `size` (height,
-# width) and a method `rows(top, bottom, left=0, right=None)`, which gives a (3, bottom - top,
-# right - left) ndarray of float32. Chained, they hold a strip each, never a picture.
-
-
-class Stored:
-    """The picture on a canvas, in the network's values.
-
-    Parameters
-    ----------
-    canvas : dreamlib.tiling.canvas.Canvas
-    encoding : dreamlib.tiling.quantize.Encoding
-    size : (height, width), optional
-        Of the picture of which the canvas is a part; by default it is all of it.
-    corner : (top, left)
-        Where in the picture the canvas lies.
-    """
-
-    def __init__(self, canvas, encoding, size=None, corner=(0, 0)):
-        self.size = size or canvas.shape[:2]
-        self.canvas, self._encoding, self._corner = canvas, encoding, corner
-
-    def rows(self, top, bottom, left=0, right=None):
-        """Read and decode a part."""
-        right = self.size[1] if right is None else right
-        there = Window(top - self._corner[0], left - self._corner[1], bottom - top, right - left)
-        out = np.empty((3, there.height, there.width), np.float32)
-        return self._encoding.decode(self.canvas.read(there), out)
-
-
-class Resized:
-    """Another such picture resampled.
-
-    Parameters
-    ----------
-    picture : Stored, Resized or Combined
-    size : (height, width)
-    closed : (bool, bool)
-        Axes that close in themselves: there the first pixel follows the last one, and a part may
-        lie beyond the borders.
-    """
-
-    def __init__(self, picture, size, closed=(False, False)):
-        self.size = size
-        self._picture, self._closed = picture, closed
-
-    def rows(self, top, bottom, left=0, right=None):
-        """Resample a part."""
-        rows, columns = (
-            (_RingTaps if closed else _Taps)(*ends)
-            for closed, *ends in zip(
-                self._closed, self._picture.size, self.size, (top, left), (bottom, right)
-            )
-        )
-        window = self._picture.rows(rows.first, rows.stop, columns.first, columns.stop)
-        out = np.empty((3, len(rows.before), len(columns.before)), np.float32)
-        for plane, target in zip(window, out):
-            target[:] = _between(plane, rows, columns)
-        return out
-
-
-class Combined:
-    """Two such pictures of one size, added or subtracted (`combine`: np.add, np.subtract)."""
-
-    def __init__(self, combine, first, second):
-        self.size = first.size
-        self._combine, self._pictures = combine, (first, second)
-
-    def rows(self, top, bottom, left=0, right=None):
-        """Combine a part."""
-        first, second = (picture.rows(top, bottom, left, right) for picture in self._pictures)
-        return self._combine(first, second, out=first)
-
-
-def octave_base(source, sizes, closed=(False, False)):
-    """An octave of the undreamt picture, by the notebook's chain of reductions.
-
-    Parameters
-    ----------
-    source : Stored
-    sizes : list of (height, width)
-        From the octave's own up to the source's.
-    closed : (bool, bool)
-        See `Resized`.
-    """
-    for size in sizes[-2::-1]:
-        source = Resized(source, size, closed)
-    return source
-
-
-def carry_up(dreamt, source, sizes, closed=(False, False)):
-    """An octave to be dreamt: its own base, and the detail dreamt on the one before.
-
-    Parameters
-    ----------
-    dreamt : Stored
-        The octave before.
-    source : Stored
-        The undreamt picture.
-    sizes : list of (height, width)
-        From the size of `dreamt` on to that of `source`.
-    closed : (bool, bool)
-        See `Resized`.
-    """
-    detail = Combined(np.subtract, dreamt, octave_base(source, sizes, closed))
-    base = octave_base(source, sizes[1:], closed)
-    return Combined(np.add, Resized(detail, sizes[1], closed), base)
-
-
 def strips(height, width, pixels=STRIP, least=STRIP_ROWS):
     """Cut a picture into strips of rows.
 
@@ -245,7 +149,7 @@ def strips(height, width, pixels=STRIP, least=STRIP_ROWS):
     pixels : int
         In a strip, at most.
     least : int
-        Rows of a strip all the same.
+        Rows of a strip, even where these are more pixels.
 
     Yields
     ------
@@ -256,8 +160,22 @@ def strips(height, width, pixels=STRIP, least=STRIP_ROWS):
         yield top, min(top + rows, height)
 
 
-class _Taps:
-    """The two old samples, and their weights, that each of the new samples lies between."""
+class Taps:
+    """The two old samples, and their weights, that each of the new samples lies between.
+
+    Parameters
+    ----------
+    length, new_length : int
+        Samples on the axis.
+    start, stop : int
+        The new samples; by default all.
+
+    Attributes
+    ----------
+    before, after : (stop - start,) ndarray of int
+    first, stop : int
+        The old samples that are needed.
+    """
 
     def __init__(self, length, new_length, start=0, stop=None):
         stop = new_length if stop is None else stop
@@ -275,14 +193,15 @@ class _Taps:
         self.first, self.stop = int(self.before[0]), int(self.after[-1]) + 1
 
     def pairs(self):
+        """Return old samples and their weights: those before, those after."""
         return (self.before, self.weight_before), (self.after, self.weight_after)
 
 
-class _RingTaps(_Taps):
+class RingTaps(Taps):
     """The same on an axis that closes in itself: nothing is beyond its ends.
 
-    Samples are as far apart from the last to the first as everywhere. Indices go on beyond the
-    ends; whoever holds the pixels knows where they are.
+    Samples are as far apart from the last to the first as everywhere. Indices may lie beyond the
+    ends, as those of a `dreamlib.imaging.window.Window`.
     """
 
     def __init__(self, length, new_length, start=0, stop=None):

@@ -22,9 +22,10 @@ from dreamlib.imaging.picture import Noise, Picture
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.jobs.film_output import make_films, wanted_films
 from dreamlib.jobs.keyframes import absolute_variations, parse_variations, settings_at
-from dreamlib.jobs.prepare import choose_way, open_network, settle, with_seed
+from dreamlib.jobs.prepare import open_network, settle, with_seed
 from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
 from dreamlib.jobs.run import dream_levels, work
+from dreamlib.jobs.script import choose_script
 from dreamlib.settings import BY_NAME
 from dreamlib.util.profiling import phase
 from dreamlib.util.progress import Progress
@@ -75,7 +76,7 @@ class FrameRenderer:
     def __init__(self, settings, picture, count):
         self._variations, self._count = parse_variations(settings.vary), count
         settings = settings.replace(resume=False)  # the film is gone on with, not a frame's dream
-        way, picture = choose_way(self._at(settings, 0), picture)
+        way, picture = choose_script(self._at(settings, 0), picture)
         self.network = open_network(way)
         job = settle(self.network, picture, way, "0000.png")
         if not job.demand.in_ram:
@@ -87,7 +88,7 @@ class FrameRenderer:
         chosen = ["model", "engine", "mask"]
         given = ("guide", "guide_layer", "target", "script")
         chosen += [name for name in given if getattr(settings, name)]
-        if not job.script:
+        if not job.settings.script:
             chosen += ["schedule", "tile_size", "overlap"]
         kept = {name: getattr(job.recorded, name) for name in chosen}
         if settings.vary:
@@ -102,7 +103,7 @@ class FrameRenderer:
         sizes, counts = [], []
         job = self._job(picture, 0)
         names = {one.name for one in self._variations}
-        varied = names & {"octaves", "octave_scale", "iterations"} and not job.script
+        varied = names & {"octaves", "octave_scale", "iterations"} and not job.settings.script
         for frame in range(begin, self._count):
             if varied:
                 now = self._at(self.settings, frame)
@@ -111,9 +112,9 @@ class FrameRenderer:
                 sizes += octaves
                 counts += [-(-now.iterations // now.tile_steps)] * len(octaves)
             else:
-                shapes, steps = work(job)
+                shapes, steps = work(job.dream)
                 sizes += shapes
-                counts += [steps] * len(shapes) if isinstance(steps, int) else steps
+                counts += steps
         return sizes, counts
 
     def dream(self, picture, frame, progress):
@@ -126,7 +127,7 @@ class FrameRenderer:
         if frame:
             state = np.random.SeedSequence([self.settings.seed, frame]).generate_state(1)
             settings = settings.replace(seed=int(state[0]))
-        settings, picture = choose_way(settings, picture)
+        settings, picture = choose_script(settings, picture)
         return settle(self.network, picture, settings, f"{frame:04d}.png")
 
     def _at(self, settings, frame):

@@ -1,21 +1,33 @@
-"""What must be as it was when a dream is gone on with: its settings, and the files it is of."""
+"""A dream is resumed with the settings and the files that it was begun with."""
 
 from __future__ import annotations
 
 import os
 
-from dreamlib.ascent.objective_builder import numbered_targets
 from dreamlib.ascent.objective_parser import absolute_guides, parse_weights
 from dreamlib.ascent.octave_script import absolute_script, is_file
 from dreamlib.errors import DreamError
 from dreamlib.imaging.open_save import open_picture
 from dreamlib.jobs.keyframes import absolute_variations, parse_variations
+from dreamlib.jobs.objective import numbered_targets
 from dreamlib.models.zoo import absolute_name, find_model
 from dreamlib.tiling.work_folder import fingerprint
 
 
 def resumed(settings, folder):
-    """Return the settings that the unfinished dream was begun with; refuse others."""
+    """Return the settings that an unfinished dream was begun with; refuse others.
+
+    Parameters
+    ----------
+    settings : Settings
+    folder : object
+        With `path` and `record`: a work folder, or a folder of frames.
+
+    Raises
+    ------
+    DreamError
+        Names each setting that was given and differs.
+    """
     before = folder.record["settings"]
     now = _spelt_as_recorded(settings, before)
     changed = [
@@ -46,7 +58,19 @@ def _spelt_as_recorded(settings, before):
 
 
 def refuse_changes(folder, record):
-    """Refuse to go on with a dream whose pictures or network are not what they were."""
+    """Refuse to resume a dream whose pictures or network have changed.
+
+    Parameters
+    ----------
+    folder : object
+        With `path` and `record`.
+    record : dict
+        With the fingerprints of now under "files".
+
+    Raises
+    ------
+    DreamError
+    """
     for name, now in record["files"].items():
         before = folder.record["files"][name]
         if now != before:
@@ -58,7 +82,24 @@ def refuse_changes(folder, record):
 
 
 def fingerprints(source, model, settings):
-    """Return what identifies the files that a dream is made of, by what they are to it."""
+    """Return what identifies the files that a dream is made of, by their part in it.
+
+    Parameters
+    ----------
+    source : str
+        The input.
+    model : dreamlib.models.zoo.Model
+    settings : Settings
+
+    Returns
+    -------
+    dict of str -> dict or str
+
+    Raises
+    ------
+    DreamError
+        A guide or a mask is no picture.
+    """
     noise = source.startswith("noise:")
     prints = {
         "the input picture": source if noise else fingerprint(source),

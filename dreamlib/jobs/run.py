@@ -1,4 +1,4 @@
-"""One dream from file to file, once everything about it is settled."""
+"""One dream from file to file, once everything about it is resolved."""
 
 from __future__ import annotations
 
@@ -11,24 +11,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dreamlib.ascent.objective_builder import objective_of
-from dreamlib.ascent.regularizers import Looks
 from dreamlib.config import to_toml
 from dreamlib.errors import DreamError
 from dreamlib.imaging import open_save as files
 from dreamlib.imaging.picture import Picture, RawFile, to_levels
-from dreamlib.imaging.resample import STRIP, Stored, strips
+from dreamlib.imaging.resample import STRIP, strips
 from dreamlib.imaging.window import Window
-from dreamlib.jobs import drawing
 from dreamlib.jobs.prepare import prepare
-from dreamlib.models.preprocessing import Preprocessing
 from dreamlib.tiling.canvas import Canvas
-from dreamlib.tiling.octave_loop import Dreamer
+from dreamlib.tiling.octave_loop import OctaveLoop
 from dreamlib.tiling.preview import Preview
-from dreamlib.tiling.quantize import Encoding
-from dreamlib.tiling.stepper import make_painter
-from dreamlib.tiling.work_folder import InMemory
-from dreamlib.tiling.workers import Alone, Crew
+from dreamlib.tiling.pyramid import Stored
+from dreamlib.tiling.quantize import Quantizer
+from dreamlib.tiling.stepper import Stepper
+from dreamlib.tiling.work_folder import BACK_BUFFER, InMemory
+from dreamlib.tiling.workers import InProcess, Workers
 from dreamlib.util.profiling import phase, profile
 from dreamlib.util.progress import Left, Progress
 
@@ -45,17 +42,27 @@ class Result(NamedTuple):
     seconds: float  #: from the first step to the last
     interrupted: bool  #: whether Ctrl-C ended it early
     embedded: bool  #: whether the picture carries its settings
-    work_folder: Path | None  #: where an interrupted dream can be gone on with
+    work_folder: Path | None  #: where an interrupted dream can be resumed
 
 
 def run_dream(source, output, settings):
-    """Dream a picture and write it: `prepare` and `run`."""
+    """Dream a picture and write it: `prepare` and `run`.
+
+    Parameters
+    ----------
+    source, output, settings
+        As for `dreamlib.jobs.prepare.prepare`.
+
+    Returns
+    -------
+    Result
+    """
     return run(prepare(source, output, settings))
 
 
 @profile
 def run(job, listener=None):
-    """Dream what `dreamlib.jobs.prepare.prepare` has settled.
+    """Dream a job and write the picture.
 
     Parameters
     ----------
@@ -76,13 +83,12 @@ def run(job, listener=None):
         The listener wanted it.
     """
     settings = job.settings
-    # A drawing keeps what it needs to be gone on with by itself.
-    store = job.folder if job.folder and not job.script else InMemory(settings.storage, job.wrap)
+    store = job.folder or InMemory(job.dream.storage, job.dream.wrap)
     begin = time.monotonic()
     # Progress goes on to hear Ctrl-C while the picture is written: it is not lost at the very end.
-    with Progress(*work(job), settings.quiet, listener=listener) as progress:
-        with _letting_go(job):
-            canvas, encoding = _dream(job, store, progress)
+    with Progress(*work(job.dream), settings.quiet, listener=listener) as progress:
+        with _closing_if_left(job):
+            canvas, quantizer = _dream(job, store, progress)
         seconds = time.monotonic() - begin
         phase("writing")
         interrupted = progress.interrupted
@@ -92,7 +98,7 @@ def run(job, listener=None):
         if interrupted:
             share = 100 * progress.done / progress.total
             text = f"# ended early, after {share:.0f} % of the steps\n" + text
-        embedded = _write(job, canvas, encoding, text, interrupted)
+        embedded = _write(job, canvas, quantizer, text, interrupted)
     folder = None
     if job.folder and interrupted:
         folder = job.folder.path
@@ -104,8 +110,8 @@ def run(job, listener=None):
 
 
 @contextlib.contextmanager
-def _letting_go(job):
-    """Close the work folder of a dream that is left, for whoever goes on with it."""
+def _closing_if_left(job):
+    """Close the work folder of a dream that is left, for whoever resumes it."""
     try:
         yield
     except Left:
@@ -128,62 +134,45 @@ def dream_levels(job, progress):
     (H, W, 3) ndarray of float32
         RGB, 0 to 255 unless the dream ran without clipping.
     """
-    canvas, encoding = _dream(job, InMemory(job.settings.storage, job.wrap), progress)
-    return encoding.as_levels(canvas.array())
+    canvas, quantizer = _dream(job, InMemory(job.dream.storage, job.dream.wrap), progress)
+    return quantizer.as_levels(canvas.array())
+
+
+def work(dream):
+    """Return what `Progress` counts: the sizes that steps are taken on, and the passes on each.
+
+    Parameters
+    ----------
+    dream : dreamlib.tiling.octaves.Dream
+    """
+    sizes = [octave.window[2:] for octave in dream.octaves]
+    return sizes, [dream.passes(number) for number in range(len(sizes))]
 
 
 def _dream(job, store, progress):
-    """Dream a job: the canvas, and how the picture lies on it."""
-    looks = Looks.of(job.settings)
-    source = _source(job, store, Preprocessing.of(job.net))
-    if job.script:
-        canvas, encoding = drawing.draw(job, source, looks, progress)
-    else:
-        canvas, encoding = _paint(job, store, source, looks, progress)
-    if progress.left:  # a drawing has ended early
-        raise Left
-    if looks.on_results:
-        canvas = _finished(job, store, looks, encoding, canvas, source)
-    return canvas, encoding
+    """Dream a job: the canvas, and the quantizer of its pixels."""
+    stepper = Stepper(job.network.net, job.dream)
+    source = _source(job, store, stepper.quantizer.rule)
+    workers, preview = InProcess(stepper), None
+    if job.settings.devices:
+        workers = Workers(job.settings.devices, job.dream)
+    if job.settings.preview:
+        preview = Preview(job.output, job.settings.preview, stepper.quantizer, progress.say)
+    loop = (source, job.dream, stepper.quantizer, workers, store, progress, preview)
+    with workers:
+        canvas = OctaveLoop(*loop).run()
+    if job.dream.finish.is_on:
+        canvas = _finished(job, store, stepper.quantizer, canvas, source)
+    return canvas, stepper.quantizer
 
 
-def work(job):
-    """Return the sizes that steps are taken on, and how many steps on each."""
-    if job.script:
-        return drawing.work(job)
-    passes = -(-job.settings.iterations // job.settings.tile_steps)
-    return [frame[2:] for frame in job.frames], passes
-
-
-def _paint(job, store, source, looks, progress):
-    """Dream a job's octaves: the canvas, and how the picture lies on it."""
-    settings = job.settings
-    painter = make_painter(
-        job.net, settings.storage, settings.end, settings.step_size, settings.clip,
-        objective_of(job.net, job.model, settings), settings.tile_steps,
-        looks if looks.on_steps else None,
-    )  # fmt: skip
-    crew = Alone(painter)
-    if settings.devices:
-        crew = Crew(settings.devices, job.model, settings, [frame[2:] for frame in job.frames])
-    preview = None
-    if settings.preview:
-        preview = Preview(job.output, settings.preview, painter.encoding, progress.say)
-    with crew:
-        dreamer = Dreamer(
-            source, job.sizes, job.frames, job.closed, settings, painter.encoding, crew, store,
-            progress, preview,
-        )  # fmt: skip
-        return dreamer.run(), painter.encoding
-
-
-def _finished(job, store, looks, encoding, canvas, source):
-    """Bring back what the looks want of the undreamt picture, onto a canvas of its own."""
-    size = job.picture.height, job.picture.width
-    finished = store.new_canvas("finished", job.frames[-1][2:])
-    looks.finish(canvas, finished, encoding, source.canvas, job.frames[-1], size)
+def _finished(job, store, quantizer, canvas, source):
+    """Bring back what is wanted of the undreamt picture, onto a canvas of its own."""
+    last = job.dream.octaves[-1]
+    finished = store.new_canvas("finished", last.window[2:])
+    job.dream.finish.apply(canvas, finished, quantizer, source, last.window, last.size)
     store.complete("finished")
-    return store.canvas("finished", job.frames[-1][2:])
+    return store.canvas("finished", last.window[2:])
 
 
 def _make_room(job, store):
@@ -200,7 +189,7 @@ def _source(job, store, rule):
     picture = job.picture
     size = (picture.height, picture.width)
     if isinstance(store, InMemory) and isinstance(picture, Picture):
-        return Stored(Canvas.of(picture.pixels, job.wrap), Encoding(rule, np.uint8))
+        return Stored(Canvas.of(picture.pixels, job.dream.wrap), Quantizer(rule, np.uint8))
     dtype = np.dtype(np.uint8 if picture.dtype == np.uint8 else np.uint16)
     if not store.has("source"):
         canvas = store.new_canvas("source", size, dtype)
@@ -209,14 +198,14 @@ def _source(job, store, rule):
                 rows = to_levels(rows, dtype, 257)
             canvas.write(Window(top, 0, *rows.shape[:2]), rows)
         store.complete("source")
-    return Stored(store.canvas("source", size, dtype), Encoding(rule, dtype))
+    return Stored(store.canvas("source", size, dtype), Quantizer(rule, dtype))
 
 
-def _write(job, canvas, encoding, text, interrupted):
+def _write(job, canvas, quantizer, text, interrupted):
     """Write the dreamt picture; where that fails, the dream is kept elsewhere."""
     if job.folder and not interrupted:
-        job.folder.drop("shadow")
-    pixels = _levels(job, canvas, encoding)
+        job.folder.drop(BACK_BUFFER)
+    pixels = _levels(job, canvas, quantizer)
     try:
         embedded = _save(job, pixels, text)
     except DreamError as error:
@@ -224,7 +213,7 @@ def _write(job, canvas, encoding, text, interrupted):
             where = job.folder.path
             job.folder.close()
             raise DreamError(
-                f"{error}. Mend that, then go on with --resume --work-dir {where}"
+                f"{error}. Mend that, then resume with --resume --work-dir {where}"
             ) from error
         rescued = _rescue(job, pixels, text)
         if rescued is None:
@@ -235,36 +224,36 @@ def _write(job, canvas, encoding, text, interrupted):
     return embedded
 
 
-def _levels(job, canvas, encoding):
+def _levels(job, canvas, quantizer):
     """Return the dreamt picture, or the region that was asked for, in grey levels.
 
     An array; or the `RawFile` of what lies in the work folder, which RAM may not hold.
     """
     part = Window(0, 0, *canvas.shape[:2])
     if job.region:
-        frame = job.frames[-1]
+        window = job.dream.octaves[-1].window
         part = job.region._replace(
-            top=job.region.top - frame.top, left=job.region.left - frame.left
+            top=job.region.top - window.top, left=job.region.left - window.left
         )
-    if encoding.levels is None and canvas.path:
-        canvas = _rounded(job, canvas, encoding, part)
+    if quantizer.levels is None and canvas.path:
+        canvas = _rounded(job, canvas, quantizer, part)
         part = Window(0, 0, *canvas.shape[:2])
-    elif encoding.levels is None:  # the network's own values become levels where they lie
+    elif quantizer.levels is None:  # the network's own values become levels where they lie
         pixels = canvas.array()
         for top, bottom in strips(*pixels.shape[:2]):
-            pixels[top:bottom] = encoding.as_levels(pixels[top:bottom])
+            pixels[top:bottom] = quantizer.as_levels(pixels[top:bottom])
     if canvas.path and part[2:] == canvas.shape[:2]:
         return RawFile(canvas.path, *canvas.shape[:2], canvas.dtype)
     return canvas.array()[part.top : part.top + part.height, part.left : part.left + part.width]
 
 
-def _rounded(job, canvas, encoding, part):
+def _rounded(job, canvas, quantizer, part):
     """Round a part of a canvas of the network's values to levels, on another in the work folder."""
     dtype, factor = (np.uint16, 257) if job.deep else (np.uint8, 1)
     rounded = job.folder.new_canvas(LEVELS, part[2:], dtype)
     for top, bottom in strips(*part[2:]):
         there = Window(part.top + top, part.left, bottom - top, part.width)
-        rows = encoding.as_levels(canvas.read(there))
+        rows = quantizer.as_levels(canvas.read(there))
         rows = to_levels(rows, dtype, factor)
         rounded.write(Window(top, 0, bottom - top, part.width), rows)
     job.folder.complete(LEVELS)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dreamlib.ascent.objective_builder import labels_of
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import shrunken
+from dreamlib.models.labels import labels_of
 from dreamlib.models.preprocessing import preprocess
 
 #: Longest side, in network inputs, of the picture that is looked at.

@@ -1,12 +1,23 @@
-"""How loud the gradient of a picture is that is too large to have its whole gradient at once."""
+"""The mean |gradient| of a picture that is too large to have its whole gradient at once."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 #: How far the mean is trusted to change from one pass to the next, as a factor.
 LARGEST_TREND = 2.0
+
+
+class Scale(NamedTuple):
+    """What the steps on tiles are measured against."""
+
+    mean: float | None  #: mean |gradient|; None is the tile's own
+    deviations: list | None  #: of the gradient's bands, where it is split; None is the tile's own
+
+
+OWN_SCALE = Scale(None, None)
 
 
 @dataclass
@@ -56,10 +67,6 @@ class RunningMean:
         self.predicted = self.known / self.pixels
         self.known, self.pixels = 0.0, 0
 
-    def as_dict(self):
-        """Return the state, to be kept in a journal."""
-        return asdict(self)
-
 
 @dataclass
 class RunningDeviations:
@@ -92,8 +99,8 @@ class RunningDeviations:
         """Estimate the deviations over a picture of `total` pixels: a list of float."""
         return [math.sqrt(band.value(total)) for band in self.bands]
 
-    def loudness(self, squares, pixels):
-        """Estimate how much louder a tile is by the picture's deviations than by its own.
+    def growth(self, squares, pixels):
+        """Estimate how much stronger a tile is by the picture's deviations than by its own.
 
         A sample is measured before there are deviations, each tile divided by its own. Its sum of
         |gradient|, times this, is what it will be when the picture's deviations are used.
@@ -132,9 +139,9 @@ class RunningDeviations:
 class GradientScale:
     """What tiles are measured against: the picture's mean |gradient|, and its bands' deviations.
 
-    Each visit reports its sums, a tuple of float over its core and the three channels: first that
-    of |gradient|; then, where the gradient is split into bands, the squares of each of them. They
-    are to be taken in in the order of the visits, on which the last bits depend.
+    Each tile reports its sums, a tuple of float over its interior and the three channels: first
+    that of |gradient|; then, where the gradient is split into bands, the squares of each of them.
+    They are to be taken in in the order of the tiles, on which the last bits depend.
 
     Attributes
     ----------
@@ -156,12 +163,12 @@ class GradientScale:
         return self.mean.predicted is None
 
     def add(self, sums, pixels):
-        """Take in a visit of the current pass: its sums, and the pixels of its core."""
+        """Take in a tile of the current pass: its sums, and the pixels of its interior."""
         self.mean.add(sums[0], pixels)
         self.deviations.add(sums[1:], pixels)
 
     def take_sample(self, sample):
-        """Predict the first pass from some of its visits, each measured by its own deviations.
+        """Predict the first pass from some of its tiles, each measured by its own deviations.
 
         Parameters
         ----------
@@ -171,7 +178,7 @@ class GradientScale:
             self.deviations.add(sums[1:], pixels)
         self.deviations.end_sample()
         for sums, pixels in sample:
-            self.mean.add(sums[0] * self.deviations.loudness(sums[1:], pixels), pixels)
+            self.mean.add(sums[0] * self.deviations.growth(sums[1:], pixels), pixels)
         self.mean.end_sample()
 
     def end_pass(self):
@@ -184,8 +191,6 @@ class GradientScale:
 
         Returns
         -------
-        mean : float
-        deviations : list of float or None
-            None where there are no bands.
+        Scale
         """
-        return self.mean.value(total), self.deviations.value(total) or None
+        return Scale(self.mean.value(total), self.deviations.value(total) or None)

@@ -1,4 +1,4 @@
-"""Memory: how much there is, how much a dream takes, and what settings keep it within bounds.
+"""Memory: how much a dream takes, and what tiles and storage keep it within bounds.
 
 Figures are bytes. What a network takes for a pixel is reckoned from its prototxt, by factors that
 `benchmarks/step.py` and `benchmarks/giant.py` bear out.
@@ -55,175 +55,238 @@ class Demand(NamedTuple):
 
 
 def network_bytes(definition, end, engine, pixels):
-    """Return the bytes that a step on `pixels` pixels up to layer `end` takes."""
+    """Return the bytes that a step takes.
+
+    Parameters
+    ----------
+    definition : caffe_pb2.NetParameter
+    end : str
+        Layer up to which the network runs.
+    engine : {'caffe', 'torch'}
+    pixels : int
+        Seen at once.
+    """
     activations = 4 * activations_per_pixel(definition, end)
     return int(pixels * (ENGINE_FACTOR[engine] * activations + ENGINE_EXTRA))
 
 
-def canvas_bytes(size, dtype, octave_scale, octaves, source_bytes, base=False):
+def canvas_bytes(sizes, dtype, source_bytes, base=False):
     """Return the bytes of all canvases at the moment that there are most of them.
 
-    That is while the last octave is made from the one before, whose shadow is still there; or while
-    the last octave is painted, with its own, and with a `base` beside it if it is pulled there.
+    That is while an octave is made from the one before, whose back buffer is still there; or while
+    its steps are taken, with a back buffer of its own and perhaps a base.
+
+    Parameters
+    ----------
+    sizes : list of (height, width)
+        Of the octaves' canvases.
+    dtype : numpy dtype
+    source_bytes : int
+        Of the undreamt picture.
+    base : bool
+        Whether steps look at the octave's undreamt picture.
     """
-    full = size[0] * size[1] * 3 * np.dtype(dtype).itemsize
-    before = full / octave_scale**2 if octaves > 1 else 0
-    return int(source_bytes + full + max(2 * full if base else full, 2 * before))
+    item = 3 * np.dtype(dtype).itemsize
+    octaves = [height * width * item for height, width in sizes]
+    most = max(
+        here + max(2 * here if base else here, 2 * before)
+        for before, here in zip([0, *octaves], octaves)
+    )
+    return int(source_bytes + most)
 
 
-def choose(settings, size, definition, source_dtype, base, on_gpu=False, workers=0, gpu_free=None):
+class Wanted(NamedTuple):
+    """What the user has chosen about tiles and storage; None, or 'auto', is left open."""
+
+    schedule: str | None
+    tile_size: int | None
+    overlap: int | None
+    wrap: str | None
+    storage: str
+    jitter: int
+    clip: bool
+    memory: str | None  #: that the process may take, as 2G
+    window: int | None = None  #: side of random windows; with it they are the default schedule
+
+
+class Chosen(NamedTuple):
+    """The same with nothing left open; a whole picture has no tile size and no overlap."""
+
+    schedule: str
+    tile_size: int | None
+    overlap: int | None
+    wrap: str
+    storage: str
+
+
+class Machine(NamedTuple):
+    """What there is to dream with."""
+
+    resident: int  #: bytes of RAM that this process holds before the dream
+    on_gpu: bool = False  #: whether the network's memory is not the machine's
+    workers: int = 0  #: processes beside this one; they need the canvases in files, and tiles
+    gpu_free: int | None = None  #: bytes that the GPU has free, if anybody knows
+
+
+def choose(wanted, sizes, step_bytes, source_dtype, machine, base=False):
     """Fill in what the user left open about tiles and storage, so that memory is kept.
 
     Parameters
     ----------
-    settings : Settings
-        With engine, end and model chosen.
-    size : (height, width)
-    definition : caffe_pb2.NetParameter
+    wanted : Wanted
+    sizes : list of (height, width)
+        Of the octaves' canvases.
+    step_bytes : int
+        That a step on a million pixels takes: see `network_bytes`.
     source_dtype : numpy dtype
         Of the picture's pixels.
-    base : int
-        Resident memory of this process before the dream.
-    on_gpu : bool
-        Whether the network's memory is not the machine's.
-    workers : int
-        Processes beside this one that paint; they need the canvases in files, and tiles.
-    gpu_free : int, optional
-        Bytes that the GPU has free, if anybody knows.
+    machine : Machine
+    base : bool
+        Whether steps look at the undreamt picture.
 
     Returns
     -------
-    Settings, Demand
+    Chosen
+    Demand
 
     Raises
     ------
     DreamError
         The budget is too small for any tile; says what would do.
     """
-    if not settings.clip and settings.storage in ("uint8", "uint16"):
+    if not wanted.clip and wanted.storage in ("uint8", "uint16"):
         raise DreamError(
-            f"storage {settings.storage} holds nothing beyond 0..255; use --storage float32 with "
+            f"storage {wanted.storage} holds nothing beyond 0..255; use --storage float32 with "
             "--no-clip"
         )
-    pixels, base_too = size[0] * size[1], settings.pull_base > 0
-    budget = memory_budget(settings, base)
-    base *= 1 + workers
-    room = _Room(budget - base - OVERHEAD, gpu_free, definition, settings, on_gpu, workers or 1)
+    size, workers = sizes[-1], machine.workers
+    pixels = max(height * width for height, width in sizes)
+    budget = memory_budget(wanted.memory, machine.resident)
+    taken = machine.resident * (1 + workers)
+    room = _Room(budget, taken, machine, step_bytes)
 
-    schedule = settings.schedule
-    if schedule is None:
-        whole = canvas_bytes(
-            size, np.float32, settings.octave_scale, settings.octaves, 3 * pixels, base_too
-        )
+    schedule = wanted.schedule
+    if schedule is None and wanted.window:
+        schedule = "windows"
+    elif schedule is None:
+        whole = canvas_bytes(sizes, np.float32, 3 * pixels, base)
         small = pixels <= LARGEST_WHOLE and room.fits(pixels, besides=whole)
-        schedule = "whole" if small and settings.tile_size is None and not workers else "shift"
+        schedule = "whole" if small and wanted.tile_size is None and not workers else "shift"
+    wanted = wanted._replace(
+        schedule=schedule,
+        wrap=wanted.wrap or ("both" if schedule in ("whole", "windows") else "none"),
+    )
     tile = overlap = None
     if schedule != "whole":
-        best = BEST_TILE["cuda" if on_gpu else "cpu"]
-        tile, overlap = _tile(settings, schedule, size, room, best)
-    seen = _seen(settings, schedule, size, tile, overlap)
+        tile, overlap = _tile(wanted, size, room)
+    seen = _seen(wanted, size, tile, overlap)
     if not room.fits(seen):
-        raise DreamError(room.refusal(schedule, tile, seen, budget, base))
+        raise DreamError(room.refusal(schedule, tile, seen))
 
-    storage = settings.storage
+    storage = wanted.storage
     if storage == "auto":
-        exact = schedule == "whole" or not settings.clip
+        exact = schedule in ("whole", "windows") or not wanted.clip
         deep = np.dtype(source_dtype) != np.uint8
         storage = "float32" if exact else "uint16" if deep else "uint8"
     source_bytes = pixels * 3 * np.dtype(_source_storage(storage, source_dtype)).itemsize
-    canvases = canvas_bytes(
-        size, storage, settings.octave_scale, settings.octaves, source_bytes, base_too
-    )
-    chosen = settings.replace(
-        schedule=schedule,
-        wrap=settings.wrap or ("both" if schedule == "whole" else "none"),
-        storage=storage,
-        tile_size=tile,
-        overlap=overlap,
-    )
+    canvases = canvas_bytes(sizes, storage, source_bytes, base)
     in_ram = room.fits(seen, besides=canvases) and not workers
     if storage == "float32" and not in_ram:
         canvases += source_bytes  # the levels of what is written
-    return chosen, Demand(room.network(seen), canvases, base, in_ram)
+    chosen = Chosen(schedule, tile, overlap, wanted.wrap, storage)
+    return chosen, Demand(room.network(seen), canvases, taken, in_ram)
 
 
-def memory_budget(settings, base):
-    """Return the bytes of RAM that the whole process may take."""
-    if settings.memory:
-        return parse_bytes(settings.memory)
-    return base + int(SHARE * available_memory())
+def memory_budget(memory, resident):
+    """Return the bytes of RAM that the whole process may take.
+
+    Parameters
+    ----------
+    memory : str or None
+        What the user allows, as ``2G``.
+    resident : int
+        Bytes that the process holds now.
+    """
+    if memory:
+        return parse_bytes(memory)
+    return resident + int(SHARE * available_memory())
 
 
 class _Room:
     """What is free for networks, in RAM and on a GPU, and what they take of it."""
 
-    def __init__(self, ram, gpu, definition, settings, on_gpu, painters):
-        self._ram = ram
-        self._gpu = SHARE * gpu if on_gpu and gpu is not None else float("inf")
-        self._on_gpu, self._painters = on_gpu, painters
-        self._million = network_bytes(definition, settings.end, settings.engine, 10**6)
+    def __init__(self, budget, taken, machine, step_bytes):
+        self._budget, self._taken = budget, taken + OVERHEAD
+        self._ram = budget - self._taken
+        known = machine.on_gpu and machine.gpu_free is not None
+        self._gpu = SHARE * machine.gpu_free if known else float("inf")
+        self.on_gpu, self._processes = machine.on_gpu, machine.workers or 1
+        self._million = step_bytes
 
     def network(self, pixels):
-        """Return the bytes of RAM that the networks of all painters take for `pixels` each."""
-        million = TRAVELLING * 10**6 if self._on_gpu else self._million
-        return int(self._painters * million * pixels / 10**6)
+        """Return the bytes of RAM that the networks of all processes take for `pixels` each."""
+        million = TRAVELLING * 10**6 if self.on_gpu else self._million
+        return int(self._processes * million * pixels / 10**6)
 
     def fits(self, pixels, besides=0):
-        """Tell whether `pixels` at once fit, and so many more bytes of RAM."""
+        """Tell whether `pixels` at once fit, and `besides` bytes of RAM."""
         return (
             self.network(pixels) + besides <= self._ram
             and self._million * pixels / 10**6 <= self._gpu
         )
 
-    def refusal(self, schedule, tile, pixels, budget, base):
+    def refusal(self, schedule, tile, pixels):
         """Say what does not fit, and what would."""
         what = "the whole picture" if schedule == "whole" else f"tiles of {tile} pixels"
         hint = ", or leave --schedule out" if schedule == "whole" else ""
-        if self.network(pixels) <= self._ram:
+        network = self.network(pixels)
+        if network <= self._ram:
             return (
                 f"the GPU has room for {_gigabytes(self._gpu)}, and the network takes "
                 f"{_gigabytes(self._million * pixels / 10**6)} for {what}; take a smaller "
                 f"--tile-size{hint}"
             )
-        taken = base + OVERHEAD
         return (
-            f"a memory of {_gigabytes(budget)} is too small: {_gigabytes(taken)} are taken before "
-            f"the dream, and the network takes {_gigabytes(self.network(pixels))} for {what}; "
-            f"allow --memory {-(-(taken + self.network(pixels)) // (1 << 20))}M{hint}"
+            f"a memory of {_gigabytes(self._budget)} is too small: {_gigabytes(self._taken)} are "
+            f"taken before the dream, and the network takes {_gigabytes(network)} for {what}; "
+            f"allow --memory {-(-(self._taken + network) // (1 << 20))}M{hint}"
         )
 
 
-def _tile(settings, schedule, size, room, best):
+def _tile(wanted, size, room):
     """Choose tile size and overlap: the user's, or the best that fits, or else the least."""
-    tiles = [settings.tile_size]
-    if settings.tile_size is None:
-        tiles = range(best, LEAST_TILE - 1, -TILE_STEP)
+    if wanted.schedule == "windows":
+        return wanted.tile_size or wanted.window, 0
+    tiles = [wanted.tile_size]
+    if wanted.tile_size is None:
+        tiles = range(BEST_TILE["cuda" if room.on_gpu else "cpu"], LEAST_TILE - 1, -TILE_STEP)
     for tile in tiles:
-        overlap = settings.overlap
+        overlap = wanted.overlap
         if overlap is None:
-            overlap = min(OVERLAP if schedule == "shift" else FEATHER, tile // 4)
+            overlap = min(OVERLAP if wanted.schedule == "shift" else FEATHER, tile // 4)
         if 2 * overlap > tile:
             raise DreamError(
                 f"an overlap of {overlap} is more than half a tile of {tile} pixels; take "
                 f"--overlap {tile // 2} or less, or a larger --tile-size"
             )
-        if room.fits(_seen(settings, schedule, size, tile, overlap)):
+        if room.fits(_seen(wanted, size, tile, overlap)):
             break
     return tile, overlap
 
 
-def _seen(settings, schedule, size, tile, overlap):
+def _seen(wanted, size, tile, overlap):
     """Return the pixels of the largest window that the network is given at once."""
-    closed = WRAPS[settings.wrap or ("both" if schedule == "whole" else "none")]
     pixels = 1
-    for side, is_closed in zip(size, closed):
-        if schedule == "whole":
-            pixels *= side if is_closed else side + settings.jitter
-        elif schedule == "shift":
-            beyond = 2 * overlap if is_closed else max(2 * overlap, settings.jitter)
+    for side, is_closed in zip(size, WRAPS[wanted.wrap]):
+        if wanted.schedule == "whole":
+            pixels *= side if is_closed else side + wanted.jitter
+        elif wanted.schedule == "shift":
+            beyond = 2 * overlap if is_closed else max(2 * overlap, wanted.jitter)
             pixels *= min(tile, side) + beyond
+        elif wanted.schedule == "windows":
+            pixels *= min(tile, side)
         else:
-            pixels *= min(tile, side) + settings.jitter
+            pixels *= min(tile, side) + wanted.jitter
     return pixels
 
 

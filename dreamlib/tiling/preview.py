@@ -14,7 +14,7 @@ SIDE = 1024
 
 
 class Preview:
-    """Writes ``OUTPUT.preview.jpg`` every so often; given to `Dreamer` as its ``on_canvas``.
+    """Writes ``OUTPUT.preview.jpg`` every so often; given to `OctaveLoop` as its ``on_canvas``.
 
     Parameters
     ----------
@@ -22,28 +22,30 @@ class Preview:
         Of the dream.
     minutes : float
         Between two previews.
-    encoding : dreamlib.tiling.quantize.Encoding
+    quantizer : dreamlib.tiling.quantize.Quantizer
         Of the canvases.
     say : callable
         Told, as a line of text, that a preview could not be written: no reason to end the dream.
     """
 
-    def __init__(self, output, minutes, encoding, say):
+    def __init__(self, output, minutes, quantizer, say):
         self.path = Path(f"{output}.preview.jpg")
-        self._seconds, self._encoding, self._say = 60 * minutes, encoding, say
+        self._seconds, self._quantizer, self._say = 60 * minutes, quantizer, say
         self._last = time.monotonic()
 
-    def due(self):
-        """Tell whether it is time for one."""
-        return time.monotonic() - self._last >= self._seconds
-
     def __call__(self, canvas, octave):
-        """Write a preview if it is time for one."""
-        if not self.due():
+        """Write a preview if it is time for one.
+
+        Parameters
+        ----------
+        canvas : dreamlib.tiling.canvas.Canvas
+        octave : int
+        """
+        if time.monotonic() - self._last < self._seconds:
             return
         from dreamlib.imaging.open_save import save_picture
 
-        small = shrunk(canvas, self._encoding)
+        small = shrunk(canvas, self._quantizer)
         try:
             save_picture(str(self.path), small, f"# octave {octave + 1}\n")
         except DreamError as error:
@@ -51,14 +53,14 @@ class Preview:
         self._last = time.monotonic()
 
 
-def shrunk(canvas, encoding, side=SIDE):
+def shrunk(canvas, quantizer, side=SIDE):
     """Average a canvas down to at most `side` pixels: an (h, w, 3) ndarray of float32, 0..255."""
     height, width = canvas.shape[:2]
     factor = max(1, -(-max(height, width) // side))
     rows, columns = max(1, height // factor), max(1, width // factor)
     small = np.empty((rows, columns, 3), np.float32)
     for row in range(rows):
-        strip = encoding.as_levels(canvas.rows(row * factor, min((row + 1) * factor, height)))
+        strip = quantizer.as_levels(canvas.rows(row * factor, min((row + 1) * factor, height)))
         strip = strip[:, : columns * factor]
         small[row] = strip.reshape(len(strip), columns, -1, 3).mean(axis=(0, 2))
     return small

@@ -1,12 +1,17 @@
-"""How a network's picture lies on a canvas: decoded when it is read, rounded when it is written."""
+"""How a network's picture lies on a canvas: decoded when it is read, rounded when it is written.
+
+Arrays and PyTorch's tensors take the same way and become the same bits.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from dreamlib.imaging.dither import thresholds
 
-class Encoding:
-    """How a network's picture lies on a canvas.
+
+class Quantizer:
+    """Turns pixels of a canvas into a network's values and back.
 
     Integers are grey levels (uint16: 257 to a level); float32 holds the network's own values, so
     that nothing is rounded. Channels are RGB on the canvas, in the network's order outside it.
@@ -15,6 +20,13 @@ class Encoding:
     ----------
     rule : dreamlib.models.preprocessing.Preprocessing
     dtype : {uint8, uint16, float32}
+
+    Attributes
+    ----------
+    rule, dtype
+        As given.
+    levels : int or None
+        Of the dtype in a grey level; None where the network's own values are stored.
     """
 
     def __init__(self, rule, dtype):
@@ -24,18 +36,26 @@ class Encoding:
         self.threshold_bits = 12 if self.levels == 1 else 5
 
     def decode(self, pixels, out):
-        """Turn pixels ``(h, w, 3)`` into the network's values, written into `out` ``(3, h, w)``."""
+        """Turn pixels into the network's values.
+
+        Parameters
+        ----------
+        pixels : (h, w, 3) ndarray or tensor
+            Of the canvas's dtype; tensors carry uint16 in int16, bit for bit.
+        out : (3, h, w) ndarray or tensor of float32
+            Written to and returned.
+        """
         for plane, channel, mean in zip(out, self.rule.order, self.rule.mean):
-            plane[:] = pixels[..., channel]
+            plane[:] = _widened(pixels[..., channel])
             if self.levels:
                 if self.levels > 1:
-                    plane /= self.levels
-                plane -= mean
-                plane *= self.rule.scale
+                    plane /= _number(self.levels, plane)
+                plane -= float(mean)
+                plane *= float(self.rule.scale)
         return out
 
     def as_levels(self, pixels):
-        """Turn pixels into grey levels from 0 to 255: an ndarray of float32 of the same shape."""
+        """Turn an array of pixels into grey levels, 0..255: a new float32 array of its shape."""
         levels = pixels.astype(np.float32)
         if self.levels is None:
             for channel, mean in zip(self.rule.order, self.rule.mean):
@@ -45,70 +65,56 @@ class Encoding:
             levels /= self.levels
         return levels
 
-    def encode(self, image, window, turn):
+    def encode(self, image, window, rounding, out=None):
         """Turn the network's values into pixels, rounded without bias.
 
-        A value between two levels becomes the upper one as often as it is near to it, judged by a
-        threshold that depends on place and `turn`: the same whoever computes it and in whatever
-        order. Thresholds at one place run through a golden-ratio sequence, so what rounding adds
-        in one turn it takes back in the next ones, and steps below half a level are not lost.
+        A value between two levels becomes the upper one as often as it is near to it: see
+        `dreamlib.imaging.dither.thresholds`. So steps below half a level are not lost.
 
         Parameters
         ----------
-        image : (3, h, w) ndarray of float32
-            Not changed.
+        image : (3, h, w) ndarray or tensor of float32
+            Not changed; scratch of two planes.
         window : Window
             Where it will lie.
-        turn : int
+        rounding : int
             Counts the times that this place is rounded.
-
-        Returns
-        -------
-        (h, w, 3) ndarray of the canvas's dtype
+        out : (h, w, 3) ndarray or tensor, optional
+            As `decode`'s `pixels`; written to and returned.
         """
-        pixels = np.empty(image.shape[1:] + (3,), self.dtype)
-        if not self.levels:
-            for plane, channel in zip(image, self.rule.order):
-                pixels[..., channel] = plane
-            return pixels
-        scratch = np.empty(image.shape[1:], np.float32)
+        if out is None:
+            out = np.empty(image.shape[1:] + (3,), self.dtype)
+        is_array = isinstance(image, np.ndarray)
         for plane, channel, mean in zip(image, self.rule.order, self.rule.mean):
-            np.divide(plane, self.rule.scale, out=scratch)
-            scratch += mean
+            if not self.levels:
+                out[..., channel] = plane
+                continue
+            scratch = plane / _number(self.rule.scale, plane)
+            scratch += float(mean)
             if self.levels > 1:
                 scratch *= self.levels
-            scratch += thresholds(window, channel, turn, self.threshold_bits)
-            np.floor(scratch, out=scratch)
-            np.clip(scratch, 0, np.iinfo(self.dtype).max, out=scratch)
-            pixels[..., channel] = scratch
+            scratch += thresholds(
+                window, channel, rounding, self.threshold_bits, None if is_array else plane
+            )
+            most = np.iinfo(self.dtype).max
+            if is_array:
+                np.floor(scratch, out=scratch)
+                out[..., channel] = np.clip(scratch, 0, most, out=scratch)
+            else:  # an int16 is cut from an int32: out of range it keeps the bits
+                scratch.floor_().clamp_(0, most)
+                out[..., channel] = scratch.int() if self.levels > 1 else scratch
+        return out
+
+
+def _widened(pixels):
+    """Return pixels whose values are those of the canvas: int16 has carried uint16."""
+    if isinstance(pixels, np.ndarray) or pixels.dtype.itemsize != 2:
         return pixels
+    return pixels.int() & 0xFFFF
 
 
-#: Fractions of a turn, in units of 2**-32, by which the threshold moves from row to row, column to
-#: column (Roberts' R2 sequence), channel to channel, and turn to turn (the golden ratio).
-ROW_STEP, COLUMN_STEP, CHANNEL_STEP, TURN_STEP = 3242174889, 2447445414, 1431655765, 2654435769
-
-
-def thresholds(window, channel, turn, bits):
-    """Thresholds for rounding, strictly between 0 and 1, evenly spread over space and time.
-
-    Parameters
-    ----------
-    window : Window
-    channel, turn : int
-    bits : int
-        Their resolution: so coarse that a whole number plus a threshold never rounds to the next.
-
-    Returns
-    -------
-    (window.height, window.width) ndarray of float32
-    """
-    rows = np.arange(window.top, window.top + window.height, dtype=np.int64) * ROW_STEP
-    columns = np.arange(window.left, window.left + window.width, dtype=np.int64) * COLUMN_STEP
-    rows += channel * CHANNEL_STEP + turn * TURN_STEP
-    phase = rows.astype(np.uint32)[:, None] + columns.astype(np.uint32)
-    phase >>= np.uint32(32 - bits)
-    values = phase.astype(np.float32)
-    values += np.float32(0.5)
-    values *= np.float32(2.0**-bits)
-    return values
+def _number(value, like):
+    """Return a divisor: CUDA multiplies by a number's reciprocal, which rounds otherwise."""
+    if isinstance(like, np.ndarray):
+        return np.float32(value)
+    return like.new_tensor(float(value))

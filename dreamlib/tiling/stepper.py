@@ -1,169 +1,313 @@
-"""A tile's turn: from the canvas through the network's `make_step` and back."""
+"""Steps on tiles: from the canvas through the network and back.
+
+A tile's pixels travel as the canvas holds them. Where the network computes on a GPU, the next tile
+is read and the last one written while it does.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from collections import deque
+from itertools import islice
 
-from dreamlib.ascent.objectives import objective_L2
-from dreamlib.dream import climb, make_step
-from dreamlib.imaging import inplace
-from dreamlib.models.engines import engine_name
+from dreamlib.ascent.mask import Mask
+from dreamlib.ascent.objective_builder import build_objective
+from dreamlib.imaging.filters import gaussian_blur
+from dreamlib.models.engines import load_net
 from dreamlib.models.preprocessing import Preprocessing
-from dreamlib.tiling.quantize import Encoding
+from dreamlib.models.zoo import load_model
+from dreamlib.tiling.network import network_of
+from dreamlib.tiling.quantize import Quantizer
 from dreamlib.util.profiling import profile
 
 
-def make_painter(net, *args, **kwargs):
-    """Make the painter that suits a net's engine.
+class Stepper:
+    """Steps on the tiles of one dream with one net.
+
+    Buffers are allocated for the largest tile so far and then kept.
 
     Parameters
     ----------
     net : caffe.Classifier
-    *args, **kwargs
-        As for `Painter`.
+        Of any engine. Its blobs hold nothing of use afterwards.
+    dream : dreamlib.tiling.octaves.Dream
 
-    Returns
-    -------
-    Painter or dreamlib.tiling.device_stepper.DevicePainter
-        The latter for our engine, where tiles stay on the network's device.
-    """
-    if engine_name(net) == "caffe":
-        return Painter(net, *args, **kwargs)
-    from dreamlib.tiling.device_stepper import DevicePainter
-
-    return DevicePainter(net, *args, **kwargs)
-
-
-class Painter:
-    """Paints visits with one net, of any engine.
-
-    Parameters
+    Attributes
     ----------
-    net : caffe.Classifier
-    dtype : {uint8, uint16, float32}
-        Of the canvases.
-    end, step_size, clip, objective
-        As for `dreamlib.dream.make_step`.
-    steps : int
-        Steps of ascent in a visit.
-    looks : dreamlib.ascent.regularizers.Looks, optional
-        What is done to gradients.
+    quantizer : Quantizer
+        Of the dream's canvases.
     """
 
-    def __init__(
-        self, net, dtype, end, step_size=1.5, clip=True, objective=objective_L2, steps=1, looks=None
-    ):
-        self.encoding = Encoding(Preprocessing.of(net), dtype)
-        self._net, self._end, self._objective = net, end, objective
-        self._ascent = {"step_size": step_size, "clip": clip}
-        self._steps, self._looks = steps, looks
+    def __init__(self, net, dream):
+        self.quantizer = Quantizer(Preprocessing.of(net), dream.storage)
+        self._net, self._dream, self._rules = net, dream, dream.gradient
+        self._network = network_of(net)
+        self._mask = Mask.read(self._rules.mask) if self._rules.mask else None
+        self._spec, self._objective = None, None
+        self._room = (0, 0, 0)
 
-    @profile
-    def paint(self, visit, canvas, target, mean_gradient, turn, deviations=None, base=None):
-        """Dream a tile.
+    def steps(self, place, scale, tiles, canvas, target, base=None):
+        """Step on tiles of a phase, several under way at a time.
+
+        They change different pixels. Where `target` is `canvas` they must not see each other's
+        either, since a tile is read before those ahead of it are written. Only one such generator
+        may be open; one that is closed early leaves alone what it has not yielded.
 
         Parameters
         ----------
-        visit : dreamlib.tiling.schedule.Visit
+        place : dreamlib.tiling.octaves.Place
+        scale : dreamlib.tiling.gradient_scale.Scale
+            What steps are measured against.
+        tiles : list of dreamlib.tiling.schedule.Tile
         canvas : dreamlib.tiling.canvas.Canvas
             Read.
         target : dreamlib.tiling.canvas.Canvas
-            The tile's core is written there; may be `canvas`.
-        mean_gradient : float or None
-            See `make_step`.
-        turn : int
-            See `Encoding.encode`.
-        deviations : list of float, optional
-            Of the gradient's bands, where looks split it: see `normalise_laplacian`.
+            The tiles' interiors are written there; may be `canvas`.
         base : dreamlib.tiling.canvas.Canvas, optional
-            The undreamt picture, where looks pull towards it.
+            The undreamt picture, where `Dream.needs_base`.
+
+        Yields
+        ------
+        position : int
+            In `tiles`, in order; the tile has been written to `target`.
+        sums : tuple of float
+            Over the interior, before the first step: of the gradient's absolute values, then of the
+            squares of each of its bands, if the rules split it.
+        """
+        if not tiles:
+            return
+        self._aim(place.octave)
+        self._reserve(tiles, base is not None)
+        transfer = self._network.transfer
+        try:
+            fetched = (self._fetch(*item, canvas, base) for item in enumerate(tiles))
+            begun = (
+                self._begin(*item, canvas, place, scale)
+                for item in drawn_ahead(fetched, transfer.ahead)
+            )
+            for position, tile, slot in drawn_ahead(begun, transfer.ahead):
+                yield position, self._deliver(tile, slot, target)
+        finally:
+            transfer.settle()
+
+    def measure(self, octave, tile, canvas):
+        """Return the sums of a tile's first step as `steps` would, but change nothing.
+
+        Parameters
+        ----------
+        octave : int
+        tile : dreamlib.tiling.schedule.Tile
+        canvas : dreamlib.tiling.canvas.Canvas
 
         Returns
         -------
         tuple of float
-            Sums over the core, before the first step: of the gradient's absolute values, then of
-            the squares of each of its bands, if looks split it.
         """
-        image = self._load(visit, canvas)
-        before = None if visit.row_weight is None else core_of(image, visit).copy()
-        strength = strength_of(self._looks, visit, canvas)
-        undreamt = None
+        self._aim(octave)
+        self._reserve([tile], False)
+        _, _, slot = self._fetch(0, tile, canvas, None)
+        self._network.transfer.wait(slot.arrival)
+        image = self.quantizer.decode(slot.seen(slot.incoming, tile), self._picture(tile))
+        sums, _ = self._shaped_gradient(image, tile, None)
+        return tuple(sums.tolist())
+
+    def _aim(self, octave):
+        """Make the objective of an octave, before there is a picture in the net: guides run it."""
+        spec = self._dream.octaves[octave].objective
+        if spec != self._spec:
+            self._objective = build_objective(self._net, spec)
+            self._spec = spec
+
+    # -- buffers ----------------------------------------------------------------------------------
+
+    @profile
+    def _reserve(self, tiles, with_base):
+        """Allocate buffers for the largest of the tiles, unless there are such."""
+        pixels = max(tile.window.height * tile.window.width for tile in tiles)
+        feathered = [tile.interior for tile in tiles if tile.row_weight is not None]
+        lines = max([0] + [interior.height + interior.width for interior in feathered])
+        wanted = (pixels, lines, pixels * with_base)
+        if all(there >= needed for there, needed in zip(self._room, wanted)):
+            return
+        pixels, lines, base = (max(pair) for pair in zip(self._room, wanted))
+        # What was there goes first: a GPU may have no room for both.
+        self._slots = self._base = self._before = None
+        self._room = (0, 0, 0)
+        network = self._network
+        network.reserve(pixels)
+        self._base = network.empty(3 * base)
+        self._before = network.empty(3 * pixels if lines else 0)
+        # One tile is computed; others are fetched before it, and delivered after it.
+        self._slots = [
+            _Slot(
+                network.transfer, self.quantizer.dtype.name, pixels, lines,
+                1 + self._rules.bands, base,
+            )
+            for _ in range(2 * network.transfer.ahead + 1)
+        ]  # fmt: skip
+        network.transfer.settle()
+        self._room = (pixels, lines, base)
+
+    def _picture(self, tile):
+        return self._network.picture(tile.window.height, tile.window.width)
+
+    # -- a tile's way -----------------------------------------------------------------------------
+
+    def _fetch(self, position, tile, canvas, base):
+        """Read a tile's pixels and send them to the device."""
+        slot = self._slots[position % len(self._slots)]
+        shape = (tile.window.height, tile.window.width, 3)
+        count = shape[0] * shape[1] * 3
+        canvas.read(tile.window, slot.incoming.host[:count].reshape(shape))
+        parts = [(slot.incoming, count)]
         if base is not None:
-            undreamt = self.encoding.decode(base.read(visit.window), np.empty_like(image))
-        sums = []
+            base.read(tile.window, slot.base.host[:count].reshape(shape))
+            parts.append((slot.base, count))
+        if tile.row_weight is not None:
+            rows, columns = tile.interior.height, tile.interior.width
+            slot.weights.host[:rows] = tile.row_weight
+            slot.weights.host[rows : rows + columns] = tile.column_weight
+            parts.append((slot.weights, rows + columns))
+        slot.has_base = base is not None
+        slot.arrival = self._network.transfer.upload(parts)
+        return position, tile, slot
 
-        def on_gradient(gradient, image):
-            sums.append(self._sums(gradient, visit, deviations))
-            if mean_gradient is None:
-                mean = inplace.mean_abs(gradient)
-            else:
-                # Within a visit gradients grow; the picture's mean is taken to grow with them.
-                known = len(sums) > 1 and sums[0][0]
-                mean = mean_gradient * (sums[-2][0] / sums[0][0] if known else 1)
-            if self._looks:
-                rule = self.encoding.rule
-                self._looks.steer(gradient, image, mean, rule, undreamt, strength)
-            return mean
-
-        for _ in range(self._steps):
-            make_step(
-                self._net, end=self._end, jitter=0, objective=self._objective, **self._ascent,
-                on_gradient=on_gradient,
+    @profile
+    def _begin(self, position, tile, slot, canvas, place, scale):
+        """Let the device step on a tile that is there or on its way, and send it back."""
+        network, quantizer = self._network, self.quantizer
+        strength = None
+        if self._mask:
+            strength = self._mask.part(tile.window, canvas.shape[:2], canvas.wrap)
+            strength = network.on_device(strength)
+        network.transfer.wait(slot.arrival)
+        seen = slot.seen(slot.incoming, tile)
+        image, base = quantizer.decode(seen, self._picture(tile)), None
+        if slot.has_base:
+            base = quantizer.decode(slot.seen(slot.base, tile), _planes(self._base, tile.window))
+        sums = self._ascend(image, base, strength, tile, place, scale)
+        inside, interior = interior_of(image, tile), tile.interior
+        if tile.row_weight is not None:
+            weights = slot.weights.device
+            before = quantizer.decode(seen[interior_slices(tile)], _planes(self._before, interior))
+            blend(
+                inside, before, weights[: interior.height],
+                weights[interior.height : interior.height + interior.width],
             )  # fmt: skip
-        core = core_of(self._net.blobs["data"].data[0], visit)
-        if before is not None:
-            blend(core, before, visit.row_weight, visit.column_weight)
-        target.write(visit.core, self.encoding.encode(core, visit.core, turn))
-        return sums[0]
+        count = 3 * interior.height * interior.width
+        out = slot.outgoing.device[:count].reshape(interior.height, interior.width, 3)
+        quantizer.encode(inside, interior, self._dream.rounding(place), out)
+        slot.sums.device[:] = sums
+        slot.arrival = network.transfer.download([(slot.outgoing, count), (slot.sums, len(sums))])
+        return position, tile, slot
 
-    def measure(self, visit, canvas):
-        """Return what `paint` would, but leave the picture as it is."""
-        self._load(visit, canvas)
-        climb(self._net, self._end, self._objective)
-        return self._sums(self._net.blobs["data"].diff[0], visit)
+    def _deliver(self, tile, slot, target):
+        """Write a dreamt tile onto the canvas; return its sums."""
+        self._network.transfer.finish(slot.arrival)
+        height, width = tile.interior[2:]
+        target.write(
+            tile.interior, slot.outgoing.host[: 3 * height * width].reshape(height, width, 3)
+        )
+        return tuple(slot.sums.host.tolist())
 
-    def _sums(self, gradient, visit, deviations=None):
-        """Shape a gradient by the looks, in place; return what a visit reports of it."""
-        squares = []
-        if self._looks:
-            squares = self._looks.shape(gradient, deviations, core_slices(visit))
-        return (sum_abs(core_of(gradient, visit)), *map(float, squares))
+    # -- on the device ----------------------------------------------------------------------------
 
-    def _load(self, visit, canvas):
-        blob = self._net.blobs["data"]
-        blob.reshape(1, 3, visit.window.height, visit.window.width)
-        return self.encoding.decode(canvas.read(visit.window), blob.data[0])
+    def _ascend(self, image, base, strength, tile, place, scale):
+        """Take a tile's steps, in place; return the sums of the first."""
+        network, rule = self._network, self.quantizer.rule
+        step_size, sigma = self._dream.steps_of(place)
+        made = []
+        for _ in range(self._dream.tile_steps):
+            sums, gradient = self._shaped_gradient(image, tile, scale.deviations)
+            made.append(sums)
+            if scale.mean is None:
+                mean = network.mean_abs(gradient)
+            else:
+                # On a tile gradients grow; the picture's mean is taken to grow with those of the
+                # steps before this one.
+                mean = network.grown(scale.mean, made[0][0], made[max(0, len(made) - 2)][0])
+            self._rules.steer(gradient, image, network.as_factor(mean), rule, base, strength)
+            network.ascend(image, gradient, rule.difference(step_size), mean)
+            if sigma:
+                _blur(image, sigma, base if self._dream.carry == "detail" else None)
+            if self._dream.clip:
+                network.limit(image, rule.limits())
+        return made[0]
 
-
-def strength_of(looks, visit, canvas):
-    """Return a mask's strength for each pixel of a visit's window, (h, w) float32; None if none."""
-    if looks is None or not looks.masks_steps:
-        return None
-    return looks.mask.part(visit.window, canvas.shape[:2], canvas.wrap)
-
-
-# What follows is the same for arrays and for PyTorch's tensors, unless it says otherwise.
-
-
-def core_of(image, visit):
-    """View the core of a window's picture (..., h, w)."""
-    return image[(..., *core_slices(visit))]
-
-
-def core_slices(visit):
-    """Return the rows and the columns of a window that are its core: two slices."""
-    top, left = visit.core.top - visit.window.top, visit.core.left - visit.window.left
-    return slice(top, top + visit.core.height), slice(left, left + visit.core.width)
+    def _shaped_gradient(self, image, tile, deviations):
+        """Return a tile's sums, and the gradient at it shaped by the rules."""
+        gradient = self._network.gradient(image, self._spec.end, self._objective)
+        squares = self._rules.shape(gradient, deviations, interior_slices(tile))
+        return self._network.sums(interior_of(gradient, tile), squares), gradient
 
 
-def blend(image, before, row_weight, column_weight):
-    """Feather a dreamt picture (3, h, w) into what was there before, in place.
+def load_stepper(dream, gpu):
+    """Load the network of a dream.
 
     Parameters
     ----------
-    image, before : (3, h, w) float32
+    dream : dreamlib.tiling.octaves.Dream
+    gpu : int or None
+        CUDA device; None is the CPU.
+
+    Returns
+    -------
+    Stepper
+
+    Raises
+    ------
+    DreamError
+        The model or the device is not there.
+    """
+    model = load_model(dream.model)
+    if dream.fully_convolutional:
+        from dreamlib.models.fully_convolutional import fully_convolutional
+
+        model = fully_convolutional(model, dream.engine)
+    return Stepper(load_net(model, dream.engine, gpu, dream.precision), dream)
+
+
+class _Slot:
+    """The buffers of one tile that is under way."""
+
+    def __init__(self, transfer, dtype, pixels, lines, sums, base):
+        self.incoming = transfer.staging(3 * pixels, dtype)
+        self.outgoing = transfer.staging(3 * pixels, dtype)
+        self.base = transfer.staging(3 * base, dtype)
+        self.weights = transfer.staging(lines, "float32")
+        self.sums = transfer.staging(sums, "float64")
+        self.arrival, self.has_base = None, False
+
+    @staticmethod
+    def seen(staging, tile):
+        """View the device's side of a window's pixels, (h, w, 3)."""
+        height, width = tile.window[2:]
+        return staging.device[: 3 * height * width].reshape(height, width, 3)
+
+
+def _planes(buffer, window):
+    """View the start of a flat buffer as a (3, h, w) picture of a window's size."""
+    return buffer[: 3 * window.height * window.width].reshape(3, window.height, window.width)
+
+
+def interior_slices(tile):
+    """Return the rows and the columns of a tile's window that are its interior: two slices."""
+    top, left = tile.interior.top - tile.window.top, tile.interior.left - tile.window.left
+    return slice(top, top + tile.interior.height), slice(left, left + tile.interior.width)
+
+
+def interior_of(image, tile):
+    """View the interior of a window's picture (..., h, w)."""
+    return image[(..., *interior_slices(tile))]
+
+
+def blend(image, before, row_weight, column_weight):
+    """Feather a dreamt picture into what was there before, in place.
+
+    Parameters
+    ----------
+    image, before : (3, h, w) ndarray or tensor of float32
         `image` is changed, `before` is not.
-    row_weight, column_weight : (h,) and (w,) float32
+    row_weight, column_weight : (h,) and (w,) ndarray or tensor of float32
         Their product is each pixel's weight in what it becomes.
     """
     image -= before
@@ -172,6 +316,26 @@ def blend(image, before, row_weight, column_weight):
     image += before
 
 
-def sum_abs(gradient):
-    """Sum the absolute values of an ndarray (3, h, w), in double precision: a float."""
-    return sum(float(np.abs(plane).sum(dtype=np.float64)) for plane in gradient)
+def _blur(image, sigma, sharp):
+    """Blur a picture, in place, but not what `sharp` holds of it."""
+    if sharp is not None:
+        image -= sharp
+    gaussian_blur(image, sigma)
+    if sharp is not None:
+        image += sharp
+
+
+def drawn_ahead(items, count):
+    """Yield the items of an iterable, each after `count` more have been drawn.
+
+    Parameters
+    ----------
+    items : iterable
+    count : int
+    """
+    items = iter(items)
+    drawn = deque(islice(items, count))
+    for item in items:
+        drawn.append(item)
+        yield drawn.popleft()
+    yield from drawn

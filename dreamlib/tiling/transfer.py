@@ -1,71 +1,83 @@
-"""How a tile travels between the canvases and the device that the network computes on.
+"""How tiles travel between the canvases and the device that the network computes on.
 
-A lane makes the buffers, in which tiles travel as the canvas holds them, and sends them up and down
-while the device computes; `HostLane` is the CPU's, where there is nowhere to go. Sums that depend
-on the device are here too.
+A transfer makes the staging buffers, in which tiles travel as the canvas holds them, and sends them
+to the device and back while it computes. On the CPU there is nowhere to go.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import torch
+import numpy as np
 
-from dreamlib.imaging import inplace
-from dreamlib.tiling.stepper import sum_abs
-
-
-class Parcel(NamedTuple):
-    """A buffer on both sides of a lane; both are one memory where there is nowhere to go."""
-
-    host: torch.Tensor  #: flat; pinned if it travels
-    device: torch.Tensor  #: of the same length and dtype
+#: What pixels travel as. PyTorch converts no uint16; int16 carries the same bits.
+CARRIERS = {"uint8": "uint8", "uint16": "int16", "float32": "float32", "float64": "float64"}
 
 
-class HostLane:
+class Staging(NamedTuple):
+    """A flat buffer on both sides; both are one memory where there is nowhere to go."""
+
+    host: np.ndarray  #: of the canvas's dtype
+    device: Any  #: ndarray or tensor of as many elements, of the carrier's dtype
+    pinned: Any = None  #: the host's memory as a tensor, where it travels
+
+
+class HostTransfer:
     """The CPU's: the network computes where the canvases are.
 
     Parameters
     ----------
-    device : torch.device
+    tensors : bool
+        Whether the network computes on tensors, or on arrays.
 
     Attributes
     ----------
     ahead : int
-        Tiles to have on the way on either side of the one that is computed.
+        Tiles to have on the way, on either side of the one that is computed.
     """
 
     ahead = 0
 
-    def __init__(self, device):
-        self.device = device
+    def __init__(self, tensors):
+        self._tensors = tensors
 
-    def parcel(self, count, dtype):
-        """Make a `Parcel` of so many elements, not initialised."""
-        buffer = torch.empty(count, dtype=dtype)
-        return Parcel(buffer, buffer)
-
-    def upload(self, parts):
-        """Send the beginnings of parcels to the device.
+    def staging(self, count, dtype):
+        """Make a `Staging` of `count` elements, not initialised.
 
         Parameters
         ----------
-        parts : list of (Parcel, int)
-            With the number of elements that are wanted.
+        count : int
+        dtype : str
+            One of `CARRIERS`.
+        """
+        host = np.empty(count, dtype)
+        if not self._tensors:
+            return Staging(host, host)
+        import torch
+
+        return Staging(host, torch.from_numpy(host.view(CARRIERS[dtype])))
+
+    def upload(self, parts):
+        """Send the beginnings of buffers to the device.
+
+        Parameters
+        ----------
+        parts : list of (Staging, int)
+            With the number of elements to send.
 
         Returns
         -------
         object
-            What `wait` takes.
+            For `wait`.
         """
 
     def wait(self, arrival):
         """Let what is computed from now on wait for an upload; returns at once."""
 
     def download(self, parts):
-        """Send beginnings of parcels to the host, once all that was begun so far is computed.
+        """Send beginnings of buffers to the host, once all begun so far is computed.
 
-        Parameters and result are `upload`'s; the result is what `finish` takes.
+        Parameters are `upload`'s; the result is for `finish`.
         """
 
     def finish(self, arrival):
@@ -74,45 +86,40 @@ class HostLane:
     def settle(self):
         """Return when nothing is under way."""
 
-    def sum_abs(self, gradient):
-        """Sum the absolute values of (3, h, w) float32: a scalar tensor of float64."""
-        return torch.tensor(sum_abs(gradient.numpy()), dtype=torch.float64)
 
-    def mean_abs(self, gradient):
-        """Mean of the absolute values of a contiguous (3, h, w) float32: a scalar tensor.
+class CudaTransfer:
+    """A GPU's: pinned buffers, and a stream for each direction beside the one that computes.
 
-        In numpy's order of addition, so that `make_step` gives the same bits.
-        """
-        return torch.as_tensor(inplace.mean_abs(gradient.numpy()))
+    The methods are `HostTransfer`'s. Buffers are written on other streams than they are made on, so
+    `settle` is called after `staging`, and before they are given up.
 
-
-class CudaLane:
-    """A GPU's: pinned buffers, a stream for each direction beside the one that computes.
-
-    The interface is `HostLane`'s. The buffers are written on other streams than they are made on,
-    so `settle` must be called after `parcel` and before they are given up.
+    Parameters
+    ----------
+    device : torch.device
     """
 
     ahead = 1
 
     def __init__(self, device):
-        self.device = device
+        import torch
+
+        self._torch, self._device = torch, device
         self._up, self._down = torch.cuda.Stream(device), torch.cuda.Stream(device)
 
     @property
     def _computing(self):
-        return torch.cuda.current_stream(self.device)
+        return self._torch.cuda.current_stream(self._device)
 
-    def parcel(self, count, dtype):
-        return Parcel(
-            torch.empty(count, dtype=dtype, pin_memory=True),
-            torch.empty(count, dtype=dtype, device=self.device),
-        )
+    def staging(self, count, dtype):
+        carrier = getattr(self._torch, CARRIERS[dtype])
+        pinned = self._torch.empty(count, dtype=carrier, pin_memory=True)
+        device = self._torch.empty(count, dtype=carrier, device=self._device)
+        return Staging(pinned.numpy().view(dtype), device, pinned)
 
     def upload(self, parts):
-        with torch.cuda.stream(self._up):
-            for parcel, count in parts:
-                parcel.device[:count].copy_(parcel.host[:count], non_blocking=True)
+        with self._torch.cuda.stream(self._up):
+            for staging, count in parts:
+                staging.device[:count].copy_(staging.pinned[:count], non_blocking=True)
         return self._up.record_event()
 
     def wait(self, arrival):
@@ -120,9 +127,9 @@ class CudaLane:
 
     def download(self, parts):
         self._down.wait_stream(self._computing)
-        with torch.cuda.stream(self._down):
-            for parcel, count in parts:
-                parcel.host[:count].copy_(parcel.device[:count], non_blocking=True)
+        with self._torch.cuda.stream(self._down):
+            for staging, count in parts:
+                staging.pinned[:count].copy_(staging.device[:count], non_blocking=True)
         return self._down.record_event()
 
     def finish(self, arrival):
@@ -131,14 +138,3 @@ class CudaLane:
     def settle(self):
         for stream in (self._up, self._computing, self._down):
             stream.synchronize()
-
-    def sum_abs(self, gradient):
-        return torch.linalg.vector_norm(gradient, 1, dtype=torch.float64)
-
-    def mean_abs(self, gradient):
-        return self.sum_abs(gradient) / gradient.numel()
-
-
-def lane_of(device):
-    """Make the lane of a torch.device."""
-    return (HostLane if device.type == "cpu" else CudaLane)(device)

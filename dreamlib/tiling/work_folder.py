@@ -1,8 +1,8 @@
 """Where canvases lie, and the journal that makes a killed dream resumable.
 
 A work folder holds raw canvases and ``journal.json``. A canvas is changed only by copying tiles
-from the shadow, which is on the disk by then, as the journal says; so a process that dies at any
-moment, or a machine that loses power, leaves the state before a change or all that repeats it.
+from the back buffer, which is on the disk by then, as the journal says; so a process that dies at
+any moment, or a machine that loses power, leaves the state before a change or all that repeats it.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from dreamlib.tiling.octave_loop import State
 
 JOURNAL = "journal.json"
 
-#: What a drawing by an octave script keeps there instead of canvases: see `dreamlib.jobs.drawing`.
-SKETCH = "sketch.npz"
-
 
 #: How the names of lock and canvases end, so that no one else's file is taken for one and removed,
 #: and how the names of files that are not complete do.
 LOCK = "lock.dream"
 CANVAS, PART = ".dream-canvas", ".part"
 
-VERSION = 2
+#: Name of the canvas that takes the tiles of a phase.
+BACK_BUFFER = "back-buffer"
+
+VERSION = 3
 
 
 class InMemory:
@@ -79,16 +79,22 @@ class InMemory:
         """Give up all canvases."""
         self._canvases = {}
 
-    def shadow(self, size, visits):
-        """Return the canvas that takes a phase's tiles until all its visits are made.
+    def back_buffer(self, size, tiles):
+        """Return the canvas that takes a phase's tiles until all of them are there.
 
         A single one needs none: it has seen all before it changes anything.
+
+        Parameters
+        ----------
+        size : (height, width)
+        tiles : int
+            Their number.
         """
-        if visits == 1:
+        if tiles == 1:
             return None
-        if not self.has("shadow") or self._canvases["shadow"].shape[:2] != tuple(size):
-            self.new_canvas("shadow", size)
-        return self._canvases["shadow"]
+        if not self.has(BACK_BUFFER) or self._canvases[BACK_BUFFER].shape[:2] != tuple(size):
+            self.new_canvas(BACK_BUFFER, size)
+        return self._canvases[BACK_BUFFER]
 
 
 class WorkFolder:
@@ -99,7 +105,7 @@ class WorkFolder:
     path : str or Path
         Made if it is not there; its parent must be.
     resume : bool
-        Whether an unfinished dream is to be gone on with.
+        Whether an unfinished dream is to be resumed.
 
     Attributes
     ----------
@@ -164,7 +170,7 @@ class WorkFolder:
             ) from error
         if not resume:
             raise DreamError(
-                f"{self.path} holds an unfinished dream: go on with it by --resume, remove the "
+                f"{self.path} holds an unfinished dream: resume it with --resume, remove the "
                 "folder to give it up, or name another --work-dir"
             )
 
@@ -198,7 +204,7 @@ class WorkFolder:
             self._write_journal(None)
 
     def load_state(self):
-        """Return the `State` to go on from; None at the beginning."""
+        """Return the `State` to resume from; None at the beginning."""
         return self._state
 
     def save(self, state, canvas=None):
@@ -274,16 +280,19 @@ class WorkFolder:
             self._open.pop(name).close()
         self._file(name).unlink(missing_ok=True)
 
-    def shadow(self, size, visits):
-        """Return the canvas that takes a phase's tiles until all its visits are made."""
+    def back_buffer(self, size, tiles):
+        """Return the canvas that takes a phase's tiles until all of them are there.
+
+        Parameters are those of `InMemory.back_buffer`.
+        """
         wanted = Canvas.bytes_of(*size, self._dtype)
-        path = self._file("shadow")
+        path = self._file(BACK_BUFFER)
         if path.exists() and path.stat().st_size != wanted:
-            self.drop("shadow")  # of another octave
+            self.drop(BACK_BUFFER)  # of another octave
         if not path.exists():  # its name too must be on the disk before the journal counts on it
-            self.new_canvas("shadow", size)
-            self.complete("shadow")
-        return self.canvas("shadow", size)
+            self.new_canvas(BACK_BUFFER, size)
+            self.complete(BACK_BUFFER)
+        return self.canvas(BACK_BUFFER, size)
 
     def close(self):
         """Let go of the folder, which stays."""
@@ -298,7 +307,7 @@ class WorkFolder:
         """Remove what was made here, and the folder if nothing else is in it."""
         journal = [self.path / JOURNAL, self.path / (JOURNAL + PART)]
         canvases = self.path.glob(f"*{CANVAS}")
-        for path in [*journal, *canvases, self.path / SKETCH, self.path / LOCK]:
+        for path in [*journal, *canvases, self.path / LOCK]:
             path.unlink(missing_ok=True)
         self.close()
         # Something else may be in it, or it is the root of a disk, which cannot be removed.
@@ -308,9 +317,7 @@ class WorkFolder:
 
 def _state_from(values):
     done = {index: tuple(sums) for index, sums in values["done"]}
-    return State(
-        **{**values, "done": done, "loudness": GradientScale.from_dict(values["loudness"])}
-    )
+    return State(**{**values, "done": done, "scale": GradientScale.from_dict(values["scale"])})
 
 
 def fingerprint(path):

@@ -1,13 +1,12 @@
-"""A worker of a crew: one net on one device, told what to paint line by line.
+"""A worker process: one net on one device, told which tiles to step on.
 
 Started by `dreamlib.tiling.worker_handle` as ``python -m dreamlib.tiling.worker``. The first line
-of its input says what to load, each further one is a task; every line is answered by one, all of
-them JSON objects. Pixels never travel: the worker reads and writes the canvases' files itself.
+of its input is the dream, each further one a task; every line is answered by one, all of them JSON
+objects. Pixels never travel: the worker reads and writes the canvases' files itself.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import signal
@@ -15,122 +14,111 @@ import sys
 import threading
 import traceback
 from contextlib import ExitStack, closing
-from types import SimpleNamespace
 
-from dreamlib.ascent.objective_builder import network_of, objective_of
-from dreamlib.ascent.regularizers import Looks
 from dreamlib.errors import DreamError
-from dreamlib.models.engines import load_net
-from dreamlib.models.zoo import load_model
 from dreamlib.tiling.canvas import Canvas
-from dreamlib.tiling.octave_loop import octave_schedule
-from dreamlib.tiling.stepper import make_painter
+from dreamlib.tiling.gradient_scale import Scale
+from dreamlib.tiling.octaves import Dream, Place
+from dreamlib.tiling.stepper import load_stepper
+from dreamlib.util import json_lines
 
 
 class Worker:
-    """What a worker holds.
+    """The net and the tiles that a worker holds.
 
     Parameters
     ----------
-    model : str
-        Folder of the model.
-    engine, gpu, precision
-        As for `dreamlib.models.engines.load_net`.
-    sizes : list of [height, width]
-        Of the octaves' canvases.
-    settings : dict
-        Those that `dreamlib.tiling.worker_handle.NEEDED` names.
+    dream : str
+        As `Dream.to_json` writes it.
+    gpu : int or None
+        CUDA device; None is the CPU.
+    load : callable
+        Makes the stepper of a `Dream`, on `gpu`.
     """
 
-    def __init__(self, model, engine, gpu, precision, sizes, settings):
-        self._settings, self._sizes = SimpleNamespace(**settings), sizes
-        model = load_model(model)
-        network = network_of(model, self._settings, engine)
-        net = load_net(network, engine, gpu, precision)
-        self._painter = make_painter(
-            net, self._settings.storage, self._settings.end, self._settings.step_size,
-            self._settings.clip, objective_of(net, model, self._settings),
-            self._settings.tile_steps, Looks.of(self._settings),
-        )  # fmt: skip
+    def __init__(self, dream, gpu, load=load_stepper):
+        self._dream = Dream.from_json(dream)
+        self._stepper = load(self._dream, gpu)
         self._octave = self._schedule = None
-        self._pass = self._phases = None
+        self._pass, self._phases = None, None
 
-    def perform(self, place, index, canvas, target, mean, turn, deviations, base):
-        """Paint a tile, or measure it where there is no target.
+    def perform(self, place, index, canvas, target, base, scale):
+        """Step on a tile, or measure it where there is no target.
 
         Parameters
         ----------
-        place : (octave, turn, phase)
+        place : (octave, pass, phase)
         index : int
-            Of the visit in its phase.
+            Of the tile in its phase.
         canvas, target, base : str
             Paths; `target` and `base` may be None.
-        mean, turn, deviations
-            As for `Painter.paint`.
+        scale : (float or None, list of float or None)
+            See `Scale`.
 
         Returns
         -------
         tuple of float
-            What the painter returned.
+            The tile's sums.
         """
-        octave, _, phase = place
-        visit = self._phases_of(*place[:2])[phase][index]
+        place = Place(*place)
+        tile = self._phases_of(place.octave, place.pass_)[place.phase][index]
         # Opened for every tile, which takes microseconds: a file may be another one by then.
         with ExitStack() as stack:
-            source, painted, undreamt = (
-                path and stack.enter_context(closing(self._open(path, octave)))
+            canvas, target, base = (
+                path and stack.enter_context(closing(self._open(path, place.octave)))
                 for path in (canvas, target, base)
             )
             if target is None:
-                return self._painter.measure(visit, source)
-            return self._painter.paint(visit, source, painted, mean, turn, deviations, undreamt)
+                return self._stepper.measure(place.octave, tile, canvas)
+            stepping = self._stepper.steps(place, Scale(*scale), [tile], canvas, target, base)
+            [(_, sums)] = stepping
+            return sums
 
     def _open(self, path, octave):
-        return Canvas(*self._sizes[octave], self._settings.storage, self._settings.wrap, path)
+        size = self._dream.octaves[octave].window[2:]
+        return Canvas(*size, self._dream.storage, self._dream.wrap, path)
 
-    def _phases_of(self, octave, turn):
+    def _phases_of(self, octave, pass_):
         """Return a pass as `Schedule.phases` does; its tiles come one after the other."""
         if octave != self._octave:
-            self._schedule = octave_schedule(self._settings, tuple(self._sizes[octave]), octave)
-            self._octave = octave
-        if (octave, turn) != self._pass:
-            self._phases, self._pass = self._schedule.phases(turn), (octave, turn)
+            self._schedule, self._octave = self._dream.schedule(octave), octave
+        if (octave, pass_) != self._pass:
+            self._phases, self._pass = self._schedule.phases(pass_), (octave, pass_)
         return self._phases
 
 
-def main():
-    """Work until the input ends."""
+def main(make=Worker):
+    """Work until the input ends.
+
+    Parameters
+    ----------
+    make : callable
+        Given what the first line holds, makes what has `Worker.perform`.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and decides
-    answers = _take_stdout()
-    first = sys.stdin.readline()
-    if not first:
+    answers, messages = json_lines.own_stdout(), iter(json_lines.Reader(sys.stdin.buffer))
+    first = next(messages, None)
+    if first is None:
         return
-    worker, failure = _attempt(Worker, **json.loads(first))
-    print(json.dumps(failure or {"ready": True}), file=answers)
+    worker, failure = _attempt(make, **first)
+    json_lines.send(answers, failure or {"ready": True})
     if failure:
         return
     tasks = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(tasks,), daemon=True).start()
+    threading.Thread(target=_listen, args=(messages, tasks), daemon=True).start()
     while True:
         sums, failure = _attempt(worker.perform, **tasks.get())
-        print(json.dumps(failure or {"sums": sums}), file=answers)
+        json_lines.send(answers, failure or {"sums": sums})
 
 
-def _take_stdout():
-    """Return a stream of our own on stdout, which becomes stderr: native libraries print there."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)  # flushed at the end of each line
-    os.dup2(2, 1)
-    return answers
-
-
-def _listen(tasks):
+def _listen(messages, tasks):
     """Queue the tasks as they come, and end the process as soon as the input ends.
 
-    The parent may have been killed. A tile that is being painted is given up, because another
-    process may be going on with the dream in these files soon.
+    The parent may have been killed. A tile that is under way is given up, because another process
+    may be resuming the dream in these files soon.
     """
-    for line in sys.stdin:
-        tasks.put(json.loads(line))
+    for task in messages:
+        tasks.put(task)
     os._exit(0)
 
 

@@ -1,23 +1,15 @@
-"""A worker process as its crew sees it: started, given tasks, heard, ended."""
+"""A worker process as its parent sees it: started, given tasks, heard, ended."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 from collections import deque
-from contextlib import suppress
 
-from dreamlib.util import subprocesses as processes
-
-#: The settings that a worker must know to paint as its parent would.
-NEEDED = ("schedule", "tile_size", "overlap", "wrap", "jitter", "seed", "iterations", "end",
-          "step_size", "clip", "storage", "tile_steps", "target", "script", "layers", "guide",
-          "guide_layer", "guide_mode", "smooth", "laplacian", "calm", "pull_mean", "pull_base",
-          "mask", "mask_on")  # fmt: skip
+from dreamlib.util import json_lines, subprocesses
 
 #: What tells libraries how many threads to use.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -25,23 +17,25 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 #: Seconds that a worker may take to notice the end of its input; after that it is killed.
 PATIENCE = 5
 
-#: What is shown of a dead worker's stderr.
+#: The end of a dead worker's stderr that is shown.
 LAST_LINES, LAST_BYTES = 8, 4096
 
 
-class Hand:
+class WorkerHandle:
     """A worker process.
 
     Parameters
     ----------
     gpu : int or None
         CUDA device; None is the CPU.
-    order : dict
-        What `dreamlib.tiling.worker.Worker` takes, `gpu` excepted.
+    dream : str
+        See `dreamlib.tiling.worker.Worker`.
     threads : int
         Of the CPU.
-    deaths : int
-        How often in a row its predecessors died without finishing a tile.
+    crashes : int
+        Number of its predecessors, in a row, that ended without finishing a tile.
+    program : list of str
+        The interpreter's arguments.
 
     Attributes
     ----------
@@ -50,43 +44,47 @@ class Hand:
         The same as `dreamlib.util.devices.parse_devices` reads it.
     pid : int
     ready : bool
-        Whether the network is loaded. `Crew` sets it, and `deaths`.
+        Whether the network is loaded. `Workers` sets it, and `crashes`.
     tasks : collections.deque
         Given and not finished, in the order in which they will be.
     """
 
-    def __init__(self, gpu, order, threads, deaths=0):
+    def __init__(self, gpu, dream, threads, crashes=0, program=("-m", "dreamlib.tiling.worker")):
         self.gpu = gpu
         self.device = "cpu" if gpu is None else f"cuda:{gpu}"
-        self.deaths = deaths
+        self.crashes = crashes
         self.ready = False
         self.tasks = deque()
-        self._heard = b""
         # A pipe would need someone to read it.
         self._words = tempfile.TemporaryFile()  # noqa: SIM115  closed by `end`
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "dreamlib.tiling.worker"],
+            [sys.executable, *program],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words,
-            env=processes.environment(**dict.fromkeys(THREADS, str(threads))),
+            env=subprocesses.environment(**dict.fromkeys(THREADS, str(threads))),
             start_new_session=True,  # Ctrl-C does not reach it, not even before it ignores it
         )  # fmt: skip
         self.pid = self._process.pid
-        self._send({**order, "gpu": gpu})
+        self._answers = json_lines.Reader(self._process.stdout)
+        self._send({"dream": dream, "gpu": gpu})
 
     def fileno(self):
         """Return the descriptor that becomes readable when there is something to `hear`."""
-        return self._process.stdout.fileno()
+        return self._answers.fileno()
 
     def give(self, task):
-        """Send a task: a dict of what `dreamlib.tiling.worker.Worker.perform` takes."""
+        """Send a task.
+
+        Parameters
+        ----------
+        task : dict
+            The arguments of `dreamlib.tiling.worker.Worker.perform`.
+        """
         self.tasks.append(task)
         self._send(task)
 
     def _send(self, message):
-        # To a dead worker nothing can be sent; that it is dead is what `hear` will tell.
-        with suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
-            self._process.stdin.flush()
+        # To a dead worker nothing can be sent: `hear` will tell.
+        json_lines.send(self._process.stdin, message)
 
     def hear(self):
         """Wait for the worker's answers.
@@ -96,16 +94,11 @@ class Hand:
         list of dict, or None
             None when it is dead.
         """
-        data = os.read(self.fileno(), 1 << 16)
-        if not data:
-            return None
-        *lines, self._heard = (self._heard + data).split(b"\n")
-        return [json.loads(line) for line in lines]
+        return self._answers.wait()
 
     def dismiss(self):
         """Tell the worker to end at once, whatever it does, and do not wait for it."""
-        with suppress(BrokenPipeError):  # what a dead one never read is still to be flushed
-            self._process.stdin.close()
+        self._process.stdin.close()
 
     def end(self):
         """End the worker.

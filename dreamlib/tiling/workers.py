@@ -1,9 +1,9 @@
-"""Who paints a phase's visits: this process alone, or a crew of worker processes.
+"""Who steps on a phase's tiles: this process, or several worker processes.
 
-A crew's picture does not depend on the number of workers, nor on which of them paints what. In its
+The picture does not depend on the number of workers, nor on which of them steps on what. In its
 last bits it does depend on what computes a tile's gradient: the CPU or a GPU, and on the CPU the
-number of threads, by which PyTorch and its libraries choose among algorithms. So a crew is of one
-kind of device, and each worker has one thread unless told otherwise, however many cores there are.
+number of threads, by which PyTorch and its libraries choose among algorithms. So workers are all of
+one kind of device, and each has one thread unless told otherwise, however many cores there are.
 """
 
 from __future__ import annotations
@@ -14,106 +14,99 @@ import selectors
 from collections import deque
 
 from dreamlib.errors import DreamError
-from dreamlib.tiling.worker_handle import NEEDED, Hand
+from dreamlib.tiling.gradient_scale import OWN_SCALE
+from dreamlib.tiling.worker_handle import WorkerHandle
 from dreamlib.util.devices import parse_devices
 
-#: So often in a row may a worker die without finishing a tile.
-MOST_DEATHS = 3
+#: Number of times in a row that a worker may crash without finishing a tile.
+MOST_CRASHES = 3
 
 
 class WorkerError(RuntimeError):
     """A defect that showed in a worker; ends with the worker's own traceback."""
 
 
-class Alone:
-    """One painter, in this process.
+class InProcess:
+    """Steps taken in this process.
 
     Parameters
     ----------
-    painter : dreamlib.tiling.stepper.Painter
+    stepper : dreamlib.tiling.stepper.Stepper
     """
 
-    def __init__(self, painter):
-        self._painter = painter
+    def __init__(self, stepper):
+        self._stepper = stepper
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        self.close()
+        """Do nothing: there are no processes to end."""
 
-    def close(self):
-        """Do nothing: there is nobody to send home."""
-
-    def paint(self, place, visits, indices, *args):
-        """Paint some visits of a phase.
+    def steps(self, place, scale, tiles, indices, canvas, target, base=None):
+        """Step on some tiles of a phase.
 
         Parameters
         ----------
-        place : (octave, turn, phase)
-        visits : list of dreamlib.tiling.schedule.Visit
+        place : dreamlib.tiling.octaves.Place
+        scale : dreamlib.tiling.gradient_scale.Scale
+        tiles : list of dreamlib.tiling.schedule.Tile
             All of the phase.
         indices : list of int
-            Which to paint.
-        *args
-            What `Painter.paint` takes after the visit: canvas, target, mean, turn, deviations and
-            base.
+            Those to step on.
+        canvas, target, base
+            As for `Stepper.steps`.
 
         Yields
         ------
         index : int
         sums : tuple of float
-            What `Painter.paint` returned.
+            See `Stepper.steps`.
         """
-        if hasattr(self._painter, "paint_many"):
-            chosen = [visits[index] for index in indices]
-            with contextlib.closing(self._painter.paint_many(chosen, *args)) as painting:
-                for position, sums in painting:
-                    yield indices[position], sums
-            return
-        for index in indices:
-            yield index, self._painter.paint(visits[index], *args)
+        chosen = [tiles[index] for index in indices]
+        stepping = self._stepper.steps(place, scale, chosen, canvas, target, base)
+        with contextlib.closing(stepping):
+            for position, sums in stepping:
+                yield indices[position], sums
 
-    def measure(self, octave, turn, phases, places, canvas):
-        """Measure some visits of a pass, and change nothing.
+    def measure(self, octave, pass_, phases, places, canvas):
+        """Measure some tiles of a pass, and change nothing.
 
         Parameters
         ----------
-        octave, turn : int
-        phases : list of list of dreamlib.tiling.schedule.Visit
+        octave, pass_ : int
+        phases : list of list of dreamlib.tiling.schedule.Tile
             All of the pass.
         places : list of (phase, index)
-            Which to measure.
+            Those to measure.
         canvas : dreamlib.tiling.canvas.Canvas
 
         Yields
         ------
         place : (phase, index)
         sums : tuple of float
-            What `Painter.measure` returned.
+            See `Stepper.measure`.
         """
         for phase, index in places:
-            yield (phase, index), self._painter.measure(phases[phase][index], canvas)
+            yield (phase, index), self._stepper.measure(octave, phases[phase][index], canvas)
 
 
-class Crew:
-    """Several painters, each a process with a net of its own, which share canvases in files.
+class Workers:
+    """Worker processes, each with a net of its own, which share canvases in files.
 
-    A worker that dies gives its tiles back and is replaced. Whoever leaves the generator of `paint`
-    or `measure` early, by ``close()`` or an error, ends all workers at once; what they were
-    painting counts as not painted. They are started again when they are next needed.
+    A worker that crashes gives its tiles back and is replaced. Whoever leaves the generator of
+    `steps` or `measure` early, by ``close()`` or an error, ends all workers at once; the tiles that
+    were under way count as not done. Workers are started again when they are next needed.
 
     Parameters
     ----------
     devices : str
         One for each worker, as `dreamlib.util.devices.parse_devices` takes them.
-    model : dreamlib.models.zoo.Model
-    settings : dreamlib.settings.Settings
-        With nothing left open.
-    sizes : list of (height, width)
-        Of the octaves' canvases.
+    dream : dreamlib.tiling.octaves.Dream
     threads : int
         Of the CPU, for each worker. The picture depends on it: see above.
+    program : list of str, optional
+        See `WorkerHandle`.
 
     Attributes
     ----------
@@ -126,17 +119,11 @@ class Crew:
         A device is unknown, or not there; or the network cannot be loaded.
     """
 
-    def __init__(self, devices, model, settings, sizes, threads=1):
+    def __init__(self, devices, dream, threads=1, **program):
         self._gpus = parse_devices(devices)
-        self._threads = threads
-        self._order = {
-            "model": os.path.abspath(model.folder),
-            "engine": settings.engine,
-            "precision": settings.precision,
-            "sizes": [list(size) for size in sizes],
-            "settings": {name: getattr(settings, name) for name in NEEDED},
-        }
-        self._hands = []
+        self._dream, self._threads, self._program = dream.to_json(), threads, program
+        self._sizes = [octave.window[2:] for octave in dream.octaves]
+        self._handles = []
         self._start()
 
     def __enter__(self):
@@ -147,63 +134,61 @@ class Crew:
 
     @property
     def pids(self):
-        return [hand.pid for hand in self._hands]
+        return [handle.pid for handle in self._handles]
 
     def close(self):
         """End the workers."""
-        for hand in self._hands:
-            hand.dismiss()
-        for hand in self._hands:
-            hand.end()
-        self._hands = []
+        for handle in self._handles:
+            handle.dismiss()
+        for handle in self._handles:
+            handle.end()
+        self._handles = []
 
-    def paint(self, place, visits, indices, canvas, target, mean, turn, deviations=None, base=None):
-        """Paint some visits of a phase, in any order: see `Alone.paint`.
+    def steps(self, place, scale, tiles, indices, canvas, target, base=None):
+        """Step on some tiles of a phase, in any order: see `InProcess.steps`.
 
-        The canvases must lie in files, and `visits` be what the schedule of the settings says.
+        The canvases must lie in files, and `tiles` be those of the dream's schedule.
         """
-        wanted = [(place, index, visits[index].window) for index in indices]
-        work = {
-            "target": os.path.abspath(target.path), "mean": mean, "turn": turn,
-            "deviations": deviations, "base": base and os.path.abspath(base.path),
-        }  # fmt: skip
-        return self._perform(place[0], wanted, canvas, work, lambda task: task["index"])
+        wanted = [(place, index, tiles[index].window) for index in indices]
+        paths = {"target": target.path, "base": base and base.path}
+        return self._perform(wanted, scale, canvas, paths, lambda task: task["index"])
 
-    def measure(self, octave, turn, phases, places, canvas):
-        """Measure some visits of a pass, in any order: see `Alone.measure`."""
+    def measure(self, octave, pass_, phases, places, canvas):
+        """Measure some tiles of a pass, in any order: see `InProcess.measure`."""
         wanted = [
-            ((octave, turn, phase), index, phases[phase][index].window) for phase, index in places
+            ((octave, pass_, phase), index, phases[phase][index].window) for phase, index in places
         ]
-        work = dict.fromkeys(("target", "mean", "turn", "deviations", "base"))
+        paths = {"target": None, "base": None}
         return self._perform(
-            octave, wanted, canvas, work, lambda task: (task["place"][2], task["index"])
+            wanted, OWN_SCALE, canvas, paths, lambda task: (task["place"][2], task["index"])
         )
 
-    def _perform(self, octave, wanted, canvas, work, name):
+    def _perform(self, wanted, scale, canvas, paths, name):
         """Have tiles seen to; yields (name, sums).
 
         Parameters
         ----------
-        octave : int
         wanted : list of (place, index, window)
+        scale : Scale
         canvas : Canvas
-        work : dict
-            What else `Worker.perform` takes.
+        paths : dict
+            Of `target` and `base`.
         name : callable
-            What the caller calls a task.
+            The caller's name of a task.
         """
-        if list(canvas.shape[:2]) != self._order["sizes"][octave]:
-            raise ValueError(f"the crew was told another size of octave {octave} than {canvas}")
+        if wanted and tuple(canvas.shape[:2]) != tuple(self._sizes[wanted[0][0][0]]):
+            raise ValueError(f"the workers know another size of this octave than {canvas}")
+        paths = {"canvas": canvas.path, **paths}
+        common = {what: path and os.path.abspath(path) for what, path in paths.items()}
         # The largest first, so that all end at about the same time.
         wanted.sort(key=lambda tile: -tile[2].height * tile[2].width)
-        path = os.path.abspath(canvas.path)
         left = deque(
-            {"place": place, "index": index, "canvas": path, **work} for place, index, _ in wanted
+            {"place": place, "index": index, "scale": scale, **common} for place, index, _ in wanted
         )
         self._start()
         try:
             self._hand_out(left)
-            while left or any(hand.tasks for hand in self._hands):
+            while left or any(handle.tasks for handle in self._handles):
                 finished = self._hear(left)
                 self._hand_out(left)
                 for task, sums in finished:
@@ -214,75 +199,78 @@ class Crew:
 
     def _start(self):
         """Start the workers unless they run, and wait until all are ready."""
-        if self._hands:
+        if self._handles:
             return
         try:
             for gpu in self._gpus:
-                self._hands.append(Hand(gpu, self._order, self._threads))
-            while not all(hand.ready for hand in self._hands):
+                self._handles.append(self._new_handle(gpu))
+            while not all(handle.ready for handle in self._handles):
                 self._hear(deque())
         except BaseException:
             self.close()
             raise
 
+    def _new_handle(self, gpu, crashes=0):
+        return WorkerHandle(gpu, self._dream, self._threads, crashes, **self._program)
+
     def _hand_out(self, left):
         """Give tasks to those who have none, and a second one in advance while there are many.
 
-        The last ones are kept for whoever is free first.
+        The last ones are kept for the first who is free.
         """
-        for hand in self._hands:
-            if left and hand.ready and not hand.tasks:
-                hand.give(left.popleft())
-        for hand in self._hands:
-            if len(left) >= len(self._hands) and hand.ready and len(hand.tasks) == 1:
-                hand.give(left.popleft())
+        for handle in self._handles:
+            if left and handle.ready and not handle.tasks:
+                handle.give(left.popleft())
+        for handle in self._handles:
+            if len(left) >= len(self._handles) and handle.ready and len(handle.tasks) == 1:
+                handle.give(left.popleft())
 
     def _hear(self, left):
         """Wait for news, and return the tasks finished: a list of (task, sums).
 
-        The tasks of those who died go back to `left`.
+        The tasks of crashed workers go back to `left`.
         """
         finished = []
         with selectors.DefaultSelector() as selector:
-            for hand in self._hands:
-                selector.register(hand, selectors.EVENT_READ)
+            for handle in self._handles:
+                selector.register(handle, selectors.EVENT_READ)
             heard = [key.fileobj for key, _ in selector.select()]
-        for hand in heard:
-            answers = hand.hear()
+        for handle in heard:
+            answers = handle.hear()
             if answers is None:
-                left.extendleft(reversed(hand.tasks))
-                self._replace(hand)
+                left.extendleft(reversed(handle.tasks))
+                self._replace(handle)
                 continue
             for answer in answers:
-                _raise_failure(hand, answer)
+                _raise_failure(handle, answer)
                 if "ready" in answer:
-                    hand.ready = True
+                    handle.ready = True
                 else:
-                    hand.deaths = 0
-                    finished.append((hand.tasks.popleft(), tuple(answer["sums"])))
+                    handle.crashes = 0
+                    finished.append((handle.tasks.popleft(), tuple(answer["sums"])))
         return finished
 
-    def _replace(self, dead):
-        """Start a worker in the place of one that died."""
-        self._hands.remove(dead)
-        words = dead.end()
-        if dead.deaths + 1 >= MOST_DEATHS:
+    def _replace(self, crashed):
+        """Start a worker in the place of one that crashed."""
+        self._handles.remove(crashed)
+        words = crashed.end()
+        if crashed.crashes + 1 >= MOST_CRASHES:
             raise DreamError(
-                f"a worker on {dead.device} died {MOST_DEATHS} times in a row; the last time "
+                f"a worker on {crashed.device} died {MOST_CRASHES} times in a row; the last time "
                 f"{words}\nTake fewer workers or smaller tiles if memory ran out, or dream without "
                 "workers"
             )
-        self._hands.append(Hand(dead.gpu, self._order, self._threads, dead.deaths + 1))
+        self._handles.append(self._new_handle(crashed.gpu, crashed.crashes + 1))
 
 
-def _raise_failure(hand, answer):
+def _raise_failure(handle, answer):
     """Raise what a worker could not do, if that is its answer."""
     if "refused" in answer:
         raise DreamError(answer["refused"])
     if "failed" in answer:
         what = "a worker could not load its network"
-        if hand.ready:
-            task = hand.tasks[0]
-            octave, turn, phase = task["place"]
-            what = f"tile {task['index']} of octave {octave}, pass {turn}, phase {phase} failed"
-        raise WorkerError(f"{what}, on {hand.device}:\n\n{answer['failed']}")
+        if handle.ready:
+            task = handle.tasks[0]
+            octave, pass_, phase = task["place"]
+            what = f"tile {task['index']} of octave {octave}, pass {pass_}, phase {phase} failed"
+        raise WorkerError(f"{what}, on {handle.device}:\n\n{answer['failed']}")

@@ -16,7 +16,7 @@ from dreamlib.ascent.objectives import (
 from dreamlib.dream import climb, make_step
 from dreamlib.errors import DreamError
 from dreamlib.models.preprocessing import preprocess
-from dreamlib.tiling.device_stepper import Tensors
+from dreamlib.tiling.network import Tensors
 from tests.nets import picture, small_classifier
 
 END, HEIGHT, WIDTH = "mixed/output", 64, 80

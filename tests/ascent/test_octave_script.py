@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dreamlib.ascent.octave_script import Octave, check_script, load_script, preset_names
+from dreamlib.ascent.octave_script import ScriptOctave, check_script, load_script, preset_names
 from dreamlib.errors import DreamError
 
 TABLE = {
@@ -18,7 +18,7 @@ TABLE = {
 
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_are_scripts(name):
-    assert all(isinstance(octave, Octave) for octave in load_script(name))
+    assert all(isinstance(octave, ScriptOctave) for octave in load_script(name))
 
 
 def test_presets_are_there():
@@ -30,11 +30,15 @@ def test_toml_and_json_say_the_same(tmp_path):
     (tmp_path / "a.toml").write_text(f"[[octave]]\n{lines}\n[[octave]]\n{lines}\nscale = 1.2\n")
     (tmp_path / "a.json").write_text(json.dumps([TABLE, {**TABLE, "scale": 1.2}]))
     toml, as_json = (load_script(str(tmp_path / name)) for name in ("a.toml", "a.json"))
-    assert toml == as_json == [Octave(3, 4, 2.0, 1.5, 0.5), Octave(3, 4, 2.0, 1.5, 0.5, 1.2)]
+    assert (
+        toml
+        == as_json
+        == [ScriptOctave(3, 4, 2.0, 1.5, 0.5), ScriptOctave(3, 4, 2.0, 1.5, 0.5, 1.2)]
+    )
 
 
 def test_step_size_and_sigma_run_evenly():
-    octave = Octave(**TABLE)
+    octave = ScriptOctave(**TABLE)
     assert [octave.at(share) for share in (0, 0.5, 1)] == [(4, 1.5), (3, 1), (2, 0.5)]
 
 

@@ -1,192 +1,170 @@
-"""Looks together: off they touch nothing, on they act where they should."""
-
-from types import SimpleNamespace
+"""Regularizers: the gradients of what they keep small, and the rules of a step together."""
 
 import numpy as np
 import pytest
-from PIL import Image
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dreamlib.ascent.gradient_filters import normalise_laplacian, smooth_gaussian
-from dreamlib.ascent.mask import Mask
-from dreamlib.ascent.pulls import pull_to_smooth
-from dreamlib.ascent.regularizers import PULL_LEVELS, Looks, parse_sigmas
+from dreamlib.ascent.regularizers import (
+    FAR_LEVELS,
+    GradientRules,
+    add_anchor,
+    add_decay,
+    add_tv,
+    parse_sigmas,
+)
 from dreamlib.errors import DreamError
 from dreamlib.imaging import inplace
-from dreamlib.imaging.color import blend_undreamt, keep_colour
-from dreamlib.imaging.window import Window
 from dreamlib.models.preprocessing import Preprocessing
-from dreamlib.tiling.canvas import Canvas
-from dreamlib.tiling.quantize import Encoding
+from tests.memory import traced_peak
 
 RULE = Preprocessing((2, 1, 0), np.float32([104, 116, 122]), np.float32(0.5))
-HALVES = np.repeat(np.uint8([[0, 255]]), 10, axis=0)  # a mask, black on the left
 
 
 def noise(*shape, seed=0):
     return np.random.RandomState(seed).randn(*shape).astype(np.float32)
 
 
-def picture(height=20, width=30, seed=0):
-    return np.random.RandomState(seed).randint(0, 256, (height, width, 3)).astype(np.uint8)
+def total_variation(image, softness):
+    """The sum that `add_tv` goes downhill on, in float64."""
+    down = np.diff(image, axis=1, append=image[:, -1:])
+    right = np.diff(image, axis=2, append=image[:, :, -1:])
+    return np.sqrt(down**2 + right**2 + softness**2).sum()
 
 
-def test_looks_are_off_by_default():
-    for looks in (Looks(), Looks.of(SimpleNamespace())):
-        assert not looks.on_steps
-        assert not looks.on_results
-        assert not looks.masks_steps
+@pytest.mark.parametrize("shape", [(3, 5, 7), (1, 1, 6), (2, 6, 1), (1, 1, 1)])
+def test_add_tv_is_downhill_of_total_variation(shape):
+    image, gradient = 9 * noise(*shape), noise(*shape, seed=1)
+    expected = gradient.astype(np.float64)
+    for place in np.ndindex(*shape):
+        nudge = np.zeros(shape)
+        nudge[place] = 1e-4
+        rise = total_variation(image + nudge, 2.0) - total_variation(image - nudge, 2.0)
+        expected[place] -= 0.7 * rise / 2e-4
+    add_tv(gradient, image, 0.7, 2.0)
+    np.testing.assert_allclose(gradient, expected, atol=1e-5)
 
 
-def test_looks_that_are_off_keep_the_steps_bits():
+@pytest.mark.parametrize("rows", [1, 2, 7])
+def test_add_tv_crosses_its_strips_without_a_trace(rows, monkeypatch):
+    image, expected, gradient = noise(3, 23, 11), noise(3, 23, 11), noise(3, 23, 11)
+    add_tv(expected, image, 1.0, 0.5)
+    monkeypatch.setattr("dreamlib.ascent.regularizers.BLOCK", rows * 11)
+    add_tv(gradient, image, 1.0, 0.5)
+    np.testing.assert_allclose(gradient, expected, atol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 30), st.integers(1, 30), st.floats(0.1, 50))
+def test_add_tv_moves_no_mean_and_pulls_four_weights_at_most(height, width, softness):
+    image, pull = 20 * noise(3, height, width), np.zeros((3, height, width), np.float32)
+    add_tv(pull, image, 1.0, softness)
+    assert np.abs(pull).max() <= 4
+    assert abs(pull.sum(dtype=np.float64)) < 1e-4 * pull.size
+
+
+def test_add_tv_lessens_total_variation():
+    image = 20 * noise(3, 40, 50)
+    before, pull = total_variation(image, 8.0), np.zeros_like(image)
+    add_tv(pull, image, 1.5, 8.0)
+    assert total_variation(image + pull, 8.0) < before
+
+
+def test_add_tv_needs_some_blocks():
+    gradient, image = noise(3, 600, 800), noise(3, 600, 800, seed=1)
+    peak = traced_peak(lambda: add_tv(gradient, image, 1.0, 8.0))
+    assert peak < 12 * 4 * inplace.BLOCK
+
+
+def test_add_decay_takes_a_share_of_the_picture_off():
+    gradient, image = noise(3, 20, 30), noise(3, 20, 30, seed=1)
+    expected = np.float64(gradient) - 0.3 * np.float64(image)
+    add_decay(gradient, image, 0.3)
+    np.testing.assert_allclose(gradient, expected, atol=1e-6)
+
+
+def test_add_anchor_takes_a_share_of_what_was_dreamt_off():
+    gradient, image, base = (noise(3, 20, 30, seed=seed) for seed in range(3))
+    expected = np.float64(gradient) - 0.3 * (np.float64(image) - base)
+    add_anchor(gradient, image, base, 0.3)
+    np.testing.assert_allclose(gradient, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("pull", [lambda g, i: add_decay(g, i, 0.5),
+                                  lambda g, i: add_anchor(g, i, i, 0.5)])  # fmt: skip
+def test_pulls_to_a_picture_need_a_plane(pull):
+    gradient, image = noise(3, 600, 800), noise(3, 600, 800, seed=1)
+    assert traced_peak(lambda: pull(gradient, image)) < gradient[0].nbytes + 10_000
+
+
+def test_add_anchor_lets_the_undreamt_picture_be():
+    gradient, image = noise(3, 20, 30), noise(3, 20, 30, seed=1)
+    add_anchor(gradient, image, image, 5.0)
+    assert np.array_equal(gradient, noise(3, 20, 30))
+
+
+@pytest.mark.parametrize("pull", [lambda g, i, b: add_tv(g, i, 0.5, 2.0),
+                                  lambda g, i, b: add_decay(g, i, 0.5),
+                                  lambda g, i, b: add_anchor(g, i, b, 0.5)])  # fmt: skip
+def test_tensors_are_pulled_as_arrays_are(pull):
+    torch = pytest.importorskip("torch")
+    arrays = [noise(3, 30, 40, seed=seed) for seed in range(3)]
+    tensors = [torch.from_numpy(array.copy()) for array in arrays]
+    pull(*arrays)
+    pull(*tensors)
+    for array, tensor in zip(arrays, tensors):
+        np.testing.assert_allclose(tensor.numpy(), array, atol=1e-5)
+
+
+# -- the rules of a step --------------------------------------------------------------------------
+
+
+def test_rules_that_are_off_keep_the_gradients_bits():
     gradient, image = noise(3, 50, 60), noise(3, 50, 60, seed=1)
-    mean = Looks().on_gradient(gradient, image, RULE)
-    assert mean == inplace.mean_abs(noise(3, 50, 60))
+    assert GradientRules().shape(gradient) == []
+    GradientRules().steer(gradient, image, 0.1, RULE)
     assert np.array_equal(gradient, noise(3, 50, 60))
     assert np.array_equal(image, noise(3, 50, 60, seed=1))
 
 
-def test_looks_that_are_off_keep_the_results_bits():
-    dreamt = noise(20, 30, 3)
-    Looks().on_result(dreamt, picture())
-    assert np.array_equal(dreamt, noise(20, 30, 3))
-
-
-def test_looks_take_a_given_mean_for_the_steps():
-    assert Looks(smooth=(2.0,)).on_gradient(noise(3, 9, 9), noise(3, 9, 9), RULE, mean=0.25) == 0.25
-
-
 def test_shape_makes_bands_equal_before_it_smooths():
     gradient, expected = noise(3, 40, 50), noise(3, 40, 50)
-    Looks(smooth=(0.5, 2.0), laplacian=2).shape(gradient)
+    GradientRules(smooth=(0.5, 2.0), laplacian=2).shape(gradient)
     normalise_laplacian(expected, 2)
     smooth_gaussian(expected, (0.5, 2.0))
     assert np.array_equal(gradient, expected)
 
 
-def test_the_mean_is_taken_of_the_smooth_gradient_without_pulls():
-    expected = noise(3, 40, 50)
-    smooth_gaussian(expected, (2.0,))
-    looks = Looks(smooth=(2.0,), calm=1.0, pull_mean=1.0)
-    mean = looks.on_gradient(noise(3, 40, 50), noise(3, 40, 50, seed=1), RULE)
-    assert mean == inplace.mean_abs(expected)
-
-
-def test_pull_mean_of_1_is_as_strong_as_the_ascent_so_many_levels_away():
-    image = np.full((3, 5, 6), RULE.difference(PULL_LEVELS), np.float32)
+def test_a_decay_of_1_is_as_strong_as_the_ascent_at_the_far_levels():
+    image = np.full((3, 5, 6), RULE.difference(FAR_LEVELS), np.float32)
     gradient = np.zeros_like(image)
-    Looks(pull_mean=1.0).steer(gradient, image, 0.01, RULE)
+    GradientRules(decay=1.0).steer(gradient, image, 0.01, RULE)
     np.testing.assert_allclose(gradient, -0.01, rtol=1e-5)
 
 
-def test_pull_base_of_1_is_as_strong_as_the_ascent_so_many_levels_away():
+def test_an_anchor_of_1_is_as_strong_as_the_ascent_at_the_far_levels():
     base = noise(3, 5, 6)
-    gradient, image = np.zeros_like(base), base - RULE.difference(PULL_LEVELS)
-    Looks(pull_base=1.0).steer(gradient, image, 0.01, RULE, base)
+    gradient, image = np.zeros_like(base), base - RULE.difference(FAR_LEVELS)
+    GradientRules(anchor=1.0).steer(gradient, image, 0.01, RULE, base)
     np.testing.assert_allclose(gradient, 0.01, rtol=1e-5)
 
 
-def test_calm_is_measured_against_the_ascent_and_in_levels():
+def test_tv_is_measured_against_the_ascent_and_in_levels():
     image, gradient, expected = noise(3, 9, 8), noise(3, 9, 8, seed=1), noise(3, 9, 8, seed=1)
-    Looks(calm=0.5).steer(gradient, image, 0.02, RULE)
-    pull_to_smooth(expected, image, 0.01, 4.0)  # 8 levels are 4 of this network's units
+    GradientRules(tv=0.5).steer(gradient, image, 0.02, RULE)
+    add_tv(expected, image, 0.01, 4.0)  # 8 levels are 4 of this network's units
     np.testing.assert_allclose(gradient, expected, atol=1e-7)
 
 
-def test_a_mask_on_steps_scales_all_of_the_step():
-    image, looks = noise(3, 10, 20), Looks(pull_mean=1.0, mask=Mask(HALVES), mask_on="steps")
+def test_a_mask_scales_all_of_the_step():
+    image, rules = noise(3, 10, 20), GradientRules(decay=1.0)
     gradient, free = noise(3, 10, 20, seed=1), noise(3, 10, 20, seed=1)
-    strength = looks.mask.part(Window(0, 0, 10, 20), (10, 20))
-    looks.steer(gradient, image, 0.1, RULE, strength=strength)
-    Looks(pull_mean=1.0).steer(free, image, 0.1, RULE)
-    assert not gradient[..., :5].any()
-    assert np.array_equal(gradient[..., 15:], free[..., 15:])
-
-
-@pytest.mark.parametrize(
-    ("mask_on", "steps", "result"),
-    [("result", False, True), ("steps", True, False), ("both", True, True)],
-)
-def test_a_mask_acts_where_it_is_told(mask_on, steps, result):
-    looks = Looks(mask=Mask(HALVES), mask_on=mask_on)
-    assert (looks.masks_steps, looks.on_steps, looks.on_results) == (steps, steps, result)
-
-
-def test_a_mask_on_the_result_shows_the_undreamt_picture_where_it_is_black():
-    dreamt, undreamt = picture(), picture(seed=1)
-    Looks(mask=Mask(HALVES)).on_result(dreamt, undreamt)
-    assert np.array_equal(dreamt[:, :7], undreamt[:, :7])
-    assert np.array_equal(dreamt[:, 23:], picture()[:, 23:])
-
-
-def test_strength_is_a_share_of_what_the_mask_leaves():
-    dreamt, expected = picture(), picture()
-    Looks(strength=0.5, mask=Mask(HALVES)).on_result(dreamt, picture(seed=1))
-    blend_undreamt(expected, picture(seed=1), 0.5)
-    assert np.array_equal(dreamt[:, 23:], expected[:, 23:])
-
-
-def test_colours_are_kept_before_a_share_is_taken():
-    dreamt, expected = picture(), picture()
-    Looks(keep_colour=True, strength=0.4).on_result(dreamt, picture(seed=1))
-    keep_colour(expected, picture(seed=1))
-    blend_undreamt(expected, picture(seed=1), 0.4)
-    assert np.array_equal(dreamt, expected)
-
-
-def test_strips_make_the_whole_result():
-    looks = Looks(keep_colour=True, strength=0.7, mask=Mask(picture(9, 7)[..., 0]))
-    whole, strips, undreamt = picture(), picture(), picture(seed=1)
-    looks.on_result(whole, undreamt)
-    for top in range(0, 20, 6):
-        part = slice(top, top + 6)
-        looks.on_result(strips[part], undreamt[part], top, size=(20, 30))
-    assert np.array_equal(strips, whole)
-
-
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-def test_finish_does_it_to_a_canvas_of_any_depth(dtype):
-    encoding, undreamt = Encoding(RULE, dtype), picture(seed=1)
-    canvas, target = Canvas(20, 30, dtype), Canvas(20, 30, dtype)
-    levels = picture().astype(np.float32)
-    image = (levels[..., ::-1].transpose(2, 0, 1) - RULE.mean[:, None, None]) * RULE.scale
-    window = Window(0, 0, 20, 30)
-    canvas.write(window, encoding.encode(image, window, 0))
-    looks = Looks(strength=0.25, mask=Mask(HALVES))
-    looks.finish(canvas, target, encoding, Canvas.of(undreamt), window, (20, 30))
-    looks.on_result(levels, undreamt)
-    np.testing.assert_allclose(
-        encoding.as_levels(target.array()), levels, atol={"uint8": 0.51}.get(dtype, 0.01)
-    )
-
-
-def test_finish_knows_where_a_region_lies():
-    looks, encoding = Looks(mask=Mask(HALVES)), Encoding(RULE, "uint8")
-    frame, dreamt = Window(4, 18, 10, 12), Canvas.of(picture(10, 12))
-    undreamt = Canvas.of(picture(seed=1))
-    looks.finish(dreamt, dreamt, encoding, undreamt, frame, (20, 30))
-    assert np.array_equal(dreamt.array()[:, 5:], picture(10, 12)[:, 5:])  # of 30, from 23 on
-
-
-def test_looks_are_made_of_settings(tmp_path):
-    Image.fromarray(HALVES).save(tmp_path / "mask.png")
-    given = SimpleNamespace(
-        smooth="0.5,1", laplacian=4, calm=None, strength=0.5, mask=str(tmp_path / "mask.png")
-    )
-    looks = Looks.of(given)
-    assert (looks.smooth, looks.laplacian, looks.calm, looks.strength) == ((0.5, 1.0), 4, 0, 0.5)
-    assert looks.mask.part(Window(0, 0, 1, 2), (1, 2)).tolist() == [[0, 1]]
-
-
-def test_a_tile_needs_no_more_context_than_the_reach():
-    looks = Looks(smooth=(0.5, 2.0), laplacian=2)
-    whole = noise(3, 100, 110)
-    window, reach = whole[:, 10:90, 20:100].copy(), looks.reach
-    looks.shape(whole, (1.0, 1.0, 1.0))
-    looks.shape(window, (1.0, 1.0, 1.0))
-    inner = slice(reach, -reach)
-    np.testing.assert_allclose(
-        window[:, inner, inner], whole[:, 10:90, 20:100][:, inner, inner], atol=1e-6
-    )
+    strength = np.repeat(np.float32([[0, 1]]), 10, axis=1).repeat(10, axis=0)
+    rules.steer(gradient, image, 0.1, RULE, strength=strength)
+    rules.steer(free, image, 0.1, RULE)
+    assert not gradient[..., :10].any()
+    assert np.array_equal(gradient[..., 10:], free[..., 10:])
 
 
 @pytest.mark.parametrize("text", ["", "1,", "a", "-1", "1;2", "101"])

@@ -8,23 +8,23 @@ from hypothesis import strategies as st
 from dreamlib.errors import DreamError
 from dreamlib.imaging.inplace import BLOCK
 from dreamlib.imaging.picture import Noise, Picture, shrunken, to_levels
+from tests.imaging.pictures import noise
 from tests.memory import traced_peak
-from tests.nets import picture
 
 
 def noise_pixels(seed, rows):
-    """All of a noise, read by strips of so many rows."""
+    """All of a noise, read by strips."""
     return np.concatenate([pixels for _, pixels in Noise.of("noise:64x48", seed).strips(rows)])
 
 
 def test_noise_is_grey_on_average_and_repeats_with_its_seed():
-    noise = noise_pixels(3, 48)
-    assert noise.shape == (48, 64, 3)
-    assert noise.dtype == np.uint8
-    assert abs(noise.mean() - 128) < 3
-    assert noise.std() > 10
-    assert np.array_equal(noise, noise_pixels(3, 7))
-    assert not np.array_equal(noise, noise_pixels(4, 48))
+    made = noise_pixels(3, 48)
+    assert made.shape == (48, 64, 3)
+    assert made.dtype == np.uint8
+    assert abs(made.mean() - 128) < 3
+    assert made.std() > 10
+    assert np.array_equal(made, noise_pixels(3, 7))
+    assert not np.array_equal(made, noise_pixels(4, 48))
 
 
 @pytest.mark.parametrize("spec", ["noise:", "noise:64", "noise:0x5", "noise:-1x5", "noise:axb"])
@@ -35,7 +35,7 @@ def test_a_bad_noise_is_refused(spec):
 
 @pytest.mark.parametrize("size", [(575, 1024), (1024, 575), (90, 120), (3, 4000), (1, 1)])
 def test_a_picture_is_reduced_to_its_cell_and_never_enlarged(size):
-    small = shrunken(Picture(picture(*size)), 256)
+    small = shrunken(Picture(noise(*size)), 256)
     scale = min(1, 256 / max(size))
     assert small.shape == (*[max(1, round(side * scale)) for side in size], 3)
     assert small.dtype == np.uint8
@@ -61,7 +61,7 @@ def test_sixteen_bits_are_rounded_to_the_nearest_eight():
 
 
 def test_levels_that_are_whole_already_are_not_copied():
-    levels = picture(20, 30)
+    levels = noise()
     assert to_levels(levels) is levels
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamlib.ascent.objective_builder import describe, settle_aims
 from dreamlib.config import load_config
 from dreamlib.errors import DreamError
-from dreamlib.jobs.drawing import FROM_NOISE, INTO_PICTURE, settle_script
+from dreamlib.imaging.picture import Noise, Picture
+from dreamlib.jobs.objective import describe, resolve_objective
+from dreamlib.jobs.script import FROM_NOISE, INTO_PICTURE, choose_script
 from dreamlib.models.engines import load_net
 from dreamlib.models.zoo import find_model
 from dreamlib.settings import Settings
@@ -96,7 +97,7 @@ def test_a_mixture_of_layers_adds_to_a_drawing(workplace, model):
     assert np.abs(pixels("out.png") - alone).mean() > 0.1
 
 
-def test_looks_work_on_drawings(workplace, model):
+def test_filters_and_shares_work_on_drawings(workplace, model):
     dream(model, "--target", 2, "--script", "script.toml", "--smooth", 2, "--strength", 0)
     assert np.abs(pixels("out.png") - pixels("sky.png")).max() <= 1
 
@@ -174,11 +175,9 @@ def test_a_word_without_a_class_is_refused(model, capsys):
         (["--target", "1", "--script", "drow"], "no preset 'drow'.*did you mean 'draw'"),
         (["--target", "1", "--script", "draw", "--octaves", "3"], "--octaves mean nothing"),
         (["--target", "1", "--octaves", "9"], "octaves.*or leave out --octaves: then the class"),
-        (["--target", "1", "--script", "draw", "--schedule", "spiral"], "Leave --schedule out"),
-        (["--target", "9", "--script", "few.toml"], "octave 1.*'mixed/1x1'.*0 to 7: there is no 9"),
+        (["--target", "9", "--script", "few.toml"], "'mixed/1x1'.*0 to 7: there is no 9"),
         (["--target", "1", "--script", "data.toml"], "no layer 'data' to draw"),
-        (["--script", "draw", "--mask-on", "steps"], "leave --mask-on out"),
-        (["--target", "1", "--memory", "100M"], "drawing 120 x 90 pixels takes"),
+        (["--target", "1", "--memory", "100M"], "a memory of 0.10G is too small"),
         (["--target", "1", "--iterations", "1", "--tile-size", "64"], "tiles of 64.*too small"),
     ],
 )
@@ -214,7 +213,7 @@ def test_a_model_without_a_class_layer_is_refused(workplace, model, tmp_path):
     write_random_net(folder)
     plain = find_model(str(folder))
     with pytest.raises(DreamError, match="class_layer = LAYER"):
-        settle_aims(load_net(plain, "torch"), plain, Settings(target="1", seed=1))
+        resolve_objective(load_net(plain, "torch"), plain, Settings(target="1", seed=1))
 
 
 @pytest.mark.parametrize(
@@ -230,7 +229,11 @@ def test_a_model_without_a_class_layer_is_refused(workplace, model, tmp_path):
     ],
 )
 def test_a_class_is_drawn_unless_octaves_are_asked_for(settings, noise, pixels, script):
-    assert settle_script(Settings(**settings), noise, pixels).script == script
+    side = int(pixels**0.5)
+    picture = (
+        Noise(side, side, 1) if noise else Picture(np.broadcast_to(np.uint8(0), (side, side, 3)))
+    )
+    assert choose_script(Settings(seed=1, **settings), picture)[0].script == script
 
 
 def test_a_class_is_described_by_number_and_name(model):
@@ -242,14 +245,14 @@ def test_a_class_is_described_by_number_and_name(model):
 def test_a_drawing_is_planned(workplace, model, capsys):
     assert dream(model, "--target", 1, "--script", "script.toml", "--plan") == 0
     told = capsys.readouterr().out
-    steps = 3 * 90 * 120 / 64**2
-    assert f"120 x 90          64 x 64             {int(np.ceil(steps))}" in told
+    assert "120 x 90             3         0.0 M" in told  # windows of 64 x 64, and pixel-steps
+    assert "schedule     random windows of 64, float32 canvases" in told
     assert "script       " in told
     assert not (workplace / "out.png").exists()
 
 
 @pytest.mark.parametrize("steps", [2, 3, 8])  # within an octave, at its end, in the second one
-def test_a_drawing_that_is_gone_on_with_is_the_same(workplace, model, monkeypatch, steps):
+def test_a_resumed_drawing_is_the_same(workplace, model, monkeypatch, steps):
     second = "[[octave]]\nscale = 1.2\njitter = 5"
     (workplace / "script.toml").write_text(SCRIPT + SCRIPT.replace("[[octave]]", second))
     flags = ["--target", "random", "--script", "script.toml"]
@@ -292,3 +295,24 @@ def test_a_script_without_a_target_dreams_the_layer_that_is_named(workplace, mod
     assert np.array_equal(pixels("again.png"), low)
     dream(model, *command, "mixed/output")
     assert np.abs(pixels("out.png") - low).mean() > 0.5
+
+
+@pytest.mark.parametrize("schedule", ["whole", "shift", "spiral", "windows"])
+def test_a_script_draws_by_any_schedule(workplace, model, schedule):
+    flags = ["--target", 1, "--script", "script.toml", "--schedule", schedule]
+    assert dream(model, *flags, "--tile-size", 128, "--overlap", 16) == 0
+    assert np.abs(pixels("out.png") - pixels("sky.png")).mean() > 0.5
+
+
+def test_workers_draw_as_one_process_does(workplace, model):
+    flags = ["--target", 1, "--script", "script.toml"]
+    assert dream(model, *flags, "--devices", "cpu,cpu") == 0
+    two = pixels("out.png")
+    assert dream(model, *flags, "--devices", "cpu") == 0
+    assert np.array_equal(pixels("out.png"), two)
+
+
+def test_a_region_of_a_drawing_comes_in_its_size(workplace, model):
+    assert dream(model, "--target", 1, "--script", "script.toml", "--region", "20,10,70,64") == 0
+    assert pixels("out.png").shape == (64, 70, 3)
+    assert np.abs(pixels("out.png") - pixels("sky.png")[10:74, 20:90]).mean() > 0.5

@@ -17,7 +17,7 @@ from dreamlib.imaging import open_save as files
 from dreamlib.jobs import run as session
 from dreamlib.jobs.prepare import prepare
 from dreamlib.settings import Settings
-from dreamlib.tiling.octave_loop import Dreamer
+from dreamlib.tiling.octave_loop import OctaveLoop
 from dreamlib.util.progress import Left
 from tests.command import pixels, run
 from tests.nets import picture, write_random_net
@@ -92,7 +92,7 @@ def test_a_killed_dream_is_resumed_to_the_same_picture(workplace, model, tiled):
         process = subprocess.Popen([*command, *again], stderr=subprocess.DEVNULL)
         for _ in range(2000):  # until it has begun to paint, and a little longer each time
             state = json.loads(journal.read_text())["state"] if journal.exists() else None
-            if process.poll() is not None or (state and state["turn"] + state["octave"] >= kills):
+            if process.poll() is not None or (state and state["pass_"] + state["octave"] >= kills):
                 break
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
@@ -134,9 +134,9 @@ def test_what_an_interrupted_picture_was_made_of_takes_no_room_in_the_resumed_dr
     interrupted(workplace, model, "--iterations", 40)
     left, found = workplace / "work" / "unfinished-1.dream-canvas", []
     assert left.exists()
-    paint = Dreamer._paint_octave
+    dream = OctaveLoop._dream_octave
     monkeypatch.setattr(
-        Dreamer, "_paint_octave", lambda *given: found.append(left.exists()) or paint(*given)
+        OctaveLoop, "_dream_octave", lambda *given: found.append(left.exists()) or dream(*given)
     )
     assert run("sky.png", "out.png", "--resume", "--work-dir", "work") == 0
     assert found == [False, False]
@@ -267,7 +267,7 @@ def test_with_a_work_folder_it_is_written_when_the_disk_has_room_again(
     with monkeypatch.context() as patched:
         full_for("out.png", patched)
         assert run("sky.png", "out.png", *flags(model, "--work-dir", "work")) == 2
-    assert "disk is full. Mend that, then go on with --resume" in capsys.readouterr().err
+    assert "disk is full. Mend that, then resume with --resume" in capsys.readouterr().err
     assert run("sky.png", "out.png", "--resume", "--work-dir", "work") == 0
     assert np.array_equal(pixels("out.png"), tiled)
 
@@ -284,11 +284,11 @@ def test_ctrl_c_while_the_picture_is_written_does_not_lose_it(workplace, model, 
     assert np.array_equal(pixels("out.png"), tiled)
 
 
-def test_who_leaves_at_once_is_told_how_to_go_on(workplace, model, monkeypatch, capsys):
-    def leave(dreamer):
+def test_who_leaves_at_once_is_told_how_to_resume(workplace, model, monkeypatch, capsys):
+    def leave(loop):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Dreamer, "run", leave)
+    monkeypatch.setattr(OctaveLoop, "run", leave)
     assert run("sky.png", "out.png", *flags(model, "--work-dir", "work")) == 130
     error = capsys.readouterr().err
     assert "--resume --work-dir work" in error
@@ -327,16 +327,16 @@ def truncated(path, source):
 
 
 def test_tiles_in_which_the_network_does_not_reach_the_layer_are_refused(workplace, model):
-    from dreamlib.jobs.prepare import check_tiles
+    from dreamlib.jobs.resolve import check_tiles
     from dreamlib.models.engines import read_definition
     from dreamlib.models.zoo import find_model
-    from dreamlib.settings import Settings
+    from dreamlib.tiling.memory_plan import Chosen
 
     definition = read_definition(find_model("bvlc_googlenet"), "torch")
-    settings = Settings(schedule="shift", tile_size=16, end="inception_5b/output")
+    chosen, end = Chosen("shift", 16, 4, "none", "uint8"), "inception_5b/output"
     with pytest.raises(DreamError, match=r"tiles of 16 pixels are too small for .*5b.*8 x 8"):
-        check_tiles(definition, settings, [(3000, 4000)])
-    check_tiles(definition, settings.replace(tile_size=128), [(3000, 4000)])
+        check_tiles(definition, end, chosen, [(3000, 4000)])
+    check_tiles(definition, end, chosen._replace(tile_size=128), [(3000, 4000)])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Canvases: windows that go on beyond the borders, and pixels that lose nothing by rounding."""
+"""Canvases: windows that go on beyond the borders, in RAM and in files."""
 
 import contextlib
 import tempfile
@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.window import WRAPS, Window
-from dreamlib.models.preprocessing import Preprocessing
 from dreamlib.tiling.canvas import Canvas
-from dreamlib.tiling.quantize import Encoding, thresholds
 
 wraps = st.sampled_from(sorted(WRAPS))
 sides = st.integers(1, 9)
@@ -22,12 +20,6 @@ lengths = st.integers(1, 30)
 
 #: Beyond all that `starts` and `lengths` reach.
 FAR = 70
-
-RULES = {
-    "bgr": Preprocessing((2, 1, 0), np.float32([104, 116, 122]), np.float32(1)),
-    "rgb, scaled": Preprocessing((0, 1, 2), np.float32([127.3, 99.9, 130.1]), np.float32(1 / 58.8)),
-}
-rules = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 
 
 def noise(height, width, dtype="uint8", seed=0):
@@ -159,115 +151,3 @@ def test_a_file_cut_short_is_an_error_that_names_it(tmp_path):
     (tmp_path / "canvas").write_bytes(bytes(40))
     with pytest.raises(DreamError, match="canvas has been cut short"):
         canvas.rows(0, 6)
-
-
-# -- rounding -------------------------------------------------------------------------------------
-
-
-@rules
-@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-def test_every_grey_level_survives_decoding_and_encoding(rule, dtype):
-    encoding, levels = Encoding(rule, dtype), np.iinfo(dtype).max + 1
-    count = 64 if dtype == "uint16" else 1024
-    window = Window(0, 0, levels, count)  # a row for each level, among thresholds of all kinds
-    pixels = np.empty((levels, count, 3), dtype)
-    pixels[:] = np.arange(levels, dtype=dtype)[:, None, None]
-    inside = encoding.decode(pixels, np.empty((3, levels, count), np.float32))
-    for turn in (0, 1, 1000):
-        assert np.array_equal(encoding.encode(inside, window, turn), pixels)
-
-
-@rules
-@given(data=st.data())
-@settings(deadline=None)
-def test_float32_keeps_every_bit(rule, data):
-    values = np.float32(np.random.RandomState(data.draw(st.integers(0, 99))).randn(3, 6, 5) * 200)
-    encoding = Encoding(rule, "float32")
-    turn = data.draw(st.integers(-1, 10**6))
-    pixels = encoding.encode(values, Window(3, 4, 6, 5), turn)
-    assert np.array_equal(encoding.decode(pixels, np.empty((3, 6, 5), np.float32)), values)
-
-
-def test_channels_lie_on_the_canvas_as_red_green_blue():
-    encoding = Encoding(RULES["bgr"], "uint8")
-    inside = encoding.decode(np.uint8([[[10, 20, 30]]]), np.empty((3, 1, 1), np.float32))
-    assert inside.reshape(3).tolist() == [30 - 104, 20 - 116, 10 - 122]
-
-
-def values_of(level, rule, height, width):
-    """A picture of one grey level, in the network's values."""
-    image = np.empty((3, height, width), np.float32)
-    image[:] = ((level - rule.mean) * rule.scale)[:, None, None]
-    return image
-
-
-#: Largest error that rounding leaves in the mean of 32 x 32 places over 16 turns, in grey levels.
-#: Independent random thresholds would leave 0.004 with 8 bits, as their standard deviation.
-BIAS = {"uint8": 0.0015, "uint16": 0.0001}
-
-
-@rules
-@pytest.mark.parametrize("dtype", BIAS)
-@given(level=st.floats(1, 254), first=st.integers(0, 10**6), corner=st.integers(0, 10**6))
-@settings(max_examples=30, deadline=None)
-def test_rounding_is_unbiased(rule, dtype, level, first, corner):
-    encoding, window = Encoding(rule, dtype), Window(corner, 3 * corner, 32, 32)
-    image = values_of(level, rule, 32, 32)
-    turns = [encoding.encode(image, window, first + turn).mean((0, 1)) for turn in range(16)]
-    means = np.mean(turns, axis=0) / (np.iinfo(dtype).max / 255)
-    assert np.abs(means - level).max() <= BIAS[dtype]
-
-
-@rules
-@pytest.mark.parametrize("change", [0.05, -0.05, 0.31])
-def test_small_constant_steps_add_up(rule, change):
-    encoding, window, turns = Encoding(rule, "uint8"), Window(0, 0, 24, 24), 200
-    pixels = np.full((24, 24, 3), 128, np.uint8)
-    for turn in range(turns):
-        image = encoding.decode(pixels, np.empty((3, 24, 24), np.float32))
-        image += change * rule.scale
-        pixels = encoding.encode(image, window, turn)
-    added = pixels.astype(float) - 128
-    assert np.abs(added - turns * change).max() <= 2
-    assert added.mean() == pytest.approx(turns * change, abs=0.05)
-
-
-@given(st.integers(-9, 9), st.integers(-9, 9), st.integers(-1, 10**6), st.data())
-def test_rounding_of_a_part_is_that_part_of_the_rounded_whole(top, left, turn, data):
-    encoding = Encoding(RULES["bgr"], "uint8")
-    image = np.float32(np.random.RandomState(0).rand(3, 12, 10) * 255 - 120)
-    whole = encoding.encode(image, Window(top, left, 12, 10), turn)
-    rows = slice(*sorted(data.draw(st.tuples(st.integers(0, 12), st.integers(0, 12)))))
-    columns = slice(*sorted(data.draw(st.tuples(st.integers(0, 10), st.integers(0, 10)))))
-    part = image[:, rows, columns]
-    window = Window(top + rows.start, left + columns.start, *part.shape[1:])
-    assert np.array_equal(encoding.encode(part, window, turn), whole[rows, columns])
-
-
-def test_rounding_differs_from_turn_to_turn():
-    encoding = Encoding(RULES["bgr"], "uint8")
-    image = values_of(100.5, RULES["bgr"], 8, 8)
-    first, second = (encoding.encode(image, Window(0, 0, 8, 8), turn) for turn in (0, 1))
-    assert not np.array_equal(first, second)
-
-
-@rules
-@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-def test_colours_beyond_the_range_become_its_ends(rule, dtype):
-    encoding, window = Encoding(rule, dtype), Window(0, 0, 16, 16)
-    for level, end in [(-40, 0), (300, np.iinfo(dtype).max)]:
-        assert (encoding.encode(values_of(level, rule, 16, 16), window, 5) == end).all()
-
-
-def test_encoding_leaves_the_image_as_it_is():
-    image = values_of(99.7, RULES["bgr"], 4, 4)
-    before = image.copy()
-    Encoding(RULES["bgr"], "uint8").encode(image, Window(0, 0, 4, 4), 0)
-    assert np.array_equal(image, before)
-
-
-@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 2), st.integers(-1, 10**6))
-def test_thresholds_never_turn_a_whole_number_into_another(top, left, channel, turn):
-    values = thresholds(Window(top, left, 8, 8), channel, turn, bits=12)
-    assert values.min() > 0
-    assert values.max() < 1

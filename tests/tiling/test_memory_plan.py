@@ -8,13 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dreamlib.errors import DreamError
+from dreamlib.imaging.resample import octave_sizes
 from dreamlib.pycaffe import caffe_pb2
-from dreamlib.settings import Settings
-from dreamlib.tiling.memory_plan import (
-    choose,
-    memory_budget,
-    network_bytes,
-)
+from dreamlib.tiling.memory_plan import Machine, Wanted, choose, memory_budget, network_bytes
 from dreamlib.tiling.schedule import Schedule
 from dreamlib.util.memory import parse_bytes
 from tests.nets import INCEPTION
@@ -24,14 +20,22 @@ BASE = 300 << 20
 LARGE = (6000, 8000)
 
 
-def chosen(memory, size=LARGE, dtype="uint8", on_gpu=False, **values):
-    settings = Settings(engine="torch", end="mixed/output", memory=memory, **values)
-    return choose(settings, size, DEFINITION, dtype, BASE, on_gpu)
+STEP = network_bytes(DEFINITION, "mixed/output", "torch", 10**6)
+OPEN = Wanted(
+    schedule=None, tile_size=None, overlap=None, wrap=None, storage="auto", jitter=32, clip=True,
+    memory=None,
+)  # fmt: skip
+
+
+def chosen(memory, size=LARGE, dtype="uint8", on_gpu=False, base=False, octaves=4, **values):
+    wanted = OPEN._replace(memory=memory, **values)
+    sizes = octave_sizes(*size, octaves)
+    return choose(wanted, sizes, STEP, dtype, Machine(BASE, on_gpu), base)
 
 
 def test_without_a_budget_most_of_the_free_memory_is_taken(monkeypatch):
     monkeypatch.setattr("dreamlib.tiling.memory_plan.available_memory", lambda: 10 << 30)
-    assert memory_budget(Settings(), BASE) == BASE + 8 * (1 << 30)
+    assert memory_budget(None, BASE) == BASE + 8 * (1 << 30)
 
 
 def test_the_whole_picture_is_dreamt_where_it_fits():
@@ -98,8 +102,8 @@ def test_no_window_takes_more_than_was_reckoned(memory, schedule, jitter, wrap, 
     for height, width in (size, (size[0] * 5 // 7, size[1] * 5 // 7)):
         made_of = (settings.tile_size, settings.overlap, wrap, jitter)
         for phase in Schedule(schedule, (height, width), *made_of).phases(0):
-            for visit in phase:
-                pixels = visit.window.height * visit.window.width
+            for tile in phase:
+                pixels = tile.window.height * tile.window.width
                 assert network_bytes(DEFINITION, "mixed/output", "torch", pixels) <= (
                     demand.network + 1
                 )
@@ -140,16 +144,22 @@ def test_canvases_lie_in_ram_where_there_is_room(memory, in_ram):
     assert demand.ram <= parse_bytes(memory)
 
 
-def test_the_pull_to_the_undreamt_picture_takes_a_canvas_more():
-    _, demand = chosen("2G", (1000, 1400), schedule="shift", pull_base=0.5)
-    assert demand.canvases == 4 * 1000 * 1400 * 3  # source, canvas, shadow and base
+def test_the_undreamt_picture_takes_a_canvas_more():
+    _, demand = chosen("2G", (1000, 1400), schedule="shift", base=True)
+    assert demand.canvases == 4 * 1000 * 1400 * 3  # source, canvas, back buffer and base
 
 
 def test_the_demand_counts_all_canvases_of_the_last_octave():
     _, demand = chosen("8G", (1000, 1400), schedule="shift", octaves=1)
-    assert demand.canvases == 3 * 1000 * 1400 * 3  # source, canvas and shadow, one byte each
+    assert demand.canvases == 3 * 1000 * 1400 * 3  # source, canvas and back buffer, one byte each
 
 
 def test_on_a_gpu_the_network_takes_no_ram_to_speak_of():
     on_cpu, on_gpu = (chosen("8G", tile_size=512, on_gpu=gpu)[1] for gpu in (False, True))
     assert on_gpu.network < on_cpu.network / 4
+
+
+def test_windows_are_the_default_where_a_script_draws_and_are_held_as_floats():
+    settings, demand = chosen("2G", (600, 800), window=224)
+    assert settings == ("windows", 224, 0, "both", "float32")
+    assert demand.network == pytest.approx(STEP * 224 * 224 / 10**6, rel=1e-6)

@@ -4,22 +4,24 @@ import numpy as np
 import pytest
 
 from dreamlib import dream
-from dreamlib.ascent.regularizers import Looks
+from dreamlib.ascent.regularizers import GradientRules
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.imaging.window import WRAPS, Window
 from dreamlib.tiling.canvas import Canvas
-from dreamlib.tiling.gradient_scale import GradientScale
-from dreamlib.tiling.octave_loop import octave_schedule
-from dreamlib.tiling.quantize import Encoding
-from dreamlib.tiling.schedule import Schedule, Visit
-from dreamlib.tiling.stepper import Painter
+from dreamlib.tiling.gradient_scale import OWN_SCALE, GradientScale, Scale
+from dreamlib.tiling.octaves import Place
+from dreamlib.tiling.schedule import Schedule, Tile
+from dreamlib.tiling.stepper import Stepper
 from dreamlib.tiling.work_folder import InMemory
-from dreamlib.tiling.workers import Alone
+from dreamlib.tiling.workers import InProcess
 from tests import dreams
 from tests.nets import picture, small_classifier
 
 END = "mixed/output"
-schedules = pytest.mark.parametrize("schedule", ["whole", "shift", "spiral", "random"])
+schedules = pytest.mark.parametrize("schedule", dreams.SCHEDULES)
+
+FIRST, FIRST_PLACE = Window(0, 0, 0, 0), Place(0, 0, 0)
+ANCHORED = GradientRules(anchor=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -27,20 +29,35 @@ def net(tmp_path_factory):
     return small_classifier(tmp_path_factory.mktemp("net"))
 
 
-def dreamt(
-    net, image, schedule, dtype="float32", octaves=2, progress=None, step_size=1.5, **values
-):
+def dreamt(net, image, schedule, progress=None, step_size=1.5, **values):
     """Dream with the small net; return grey levels."""
     values = {"tile_size": 48, "overlap": 16, "jitter": 8, "end": END, **values}
-    settings = dreams.settings_of(schedule, **values)
-    painter = Painter(
-        net, dtype, END, step_size=step_size, steps=settings.tile_steps, looks=Looks.of(settings)
+    values = {"storage": "float32", "step_size": (step_size, step_size), **values}
+    how = dreams.options(schedule, **values)
+    stepper = Stepper(net, dreams.dream_of(how, image.shape[:2]))
+    pixels = dreams.in_memory(how, image, stepper=stepper, progress=progress)
+    return stepper.quantizer.as_levels(pixels)
+
+
+def tiny_steps(net, size, **values):
+    """A stepper whose steps are too small to show to later tiles, and its quantizer."""
+    how = dreams.options(
+        "shift", end=END, storage="float32", wrap="both", octaves=1, step_size=(0.0003, 0.0003),
+        **values,
+    )  # fmt: skip
+    stepper = Stepper(net, dreams.dream_of(how, size))
+    return stepper, stepper.quantizer
+
+
+def aligned_tiles(size):
+    """The tiles of a pass of shift that lies on the network's strides."""
+    passes = (Schedule("shift", size, 64, 32, "both").phases(number) for number in range(1000))
+    phases = next(
+        phases
+        for phases in passes
+        if all(place % 4 == 0 for phase in phases for tile in phase for place in tile.window)
     )
-    store = InMemory(np.dtype(dtype), settings.wrap)
-    made = dreams.dreamer(
-        store, settings, image, octaves, painter=painter, dtype=dtype, progress=progress
-    )
-    return painter.encoding.as_levels(made.run().array())
+    return [tile for phase in phases for tile in phase]
 
 
 # -- as a whole -----------------------------------------------------------------------------------
@@ -83,29 +100,17 @@ def test_a_whole_dream_without_wrap_is_another_of_the_same_strength(net):
 
 def test_a_tiled_pass_is_the_whole_pictures_step(net):
     """With the same mean, tiles on the strides' grid, and too small to show to later tiles."""
-    height, width, margin, mean, step_size = 192, 256, 64, 1.0, 0.0003
-    image = dream.preprocess(net, picture(height, width))
-    around = np.pad(image, ((0, 0), (margin, margin), (margin, margin)), mode="wrap")
-    net.blobs["data"].reshape(1, *around.shape)
-    net.blobs["data"].data[0] = around
-    dream.make_step(net, end=END, jitter=0, step_size=step_size, mean_gradient=mean)
-    inside = (slice(None), slice(margin, -margin), slice(margin, -margin))
-    expected = net.blobs["data"].data[0][inside] - image
-
-    painter = Painter(net, "float32", END, step_size=step_size)
-    canvas = Canvas(height, width, "float32", "both")
-    canvas.write(Window(0, 0, height, width), painter.encoding.encode(image, (0,) * 4, 0))
-    phases = next(
-        phases
-        for turn in range(1000)
-        for phases in [Schedule("shift", (height, width), 64, 32, "both").phases(turn)]
-        if all(place % 4 == 0 for phase in phases for visit in phase for place in visit.window)
-    )
-    assert sum(len(phase) for phase in phases) == 16
-    for phase in phases:
-        for visit in phase:
-            painter.paint(visit, canvas, canvas, mean, 0)
-    change = painter.encoding.decode(canvas.array(), np.empty_like(image)) - image
+    size, margin, scale = (192, 256), 64, Scale(1.0, None)
+    stepper, quantizer = tiny_steps(net, size)
+    start = quantizer.encode(dream.preprocess(net, picture(*size)), FIRST, 0)
+    whole, tiled = (Canvas.of(start.copy(), "both") for _ in range(2))
+    around, window = Canvas.of(start, "both"), Window(0, 0, *size)
+    seen = Window(-margin, -margin, size[0] + 2 * margin, size[1] + 2 * margin)
+    list(stepper.steps(FIRST_PLACE, scale, [Tile(seen, window, 1)], around, whole))
+    tiles = aligned_tiles(size)
+    assert len(tiles) == 16
+    list(stepper.steps(FIRST_PLACE, scale, tiles, tiled, tiled))
+    expected, change = (canvas.array() - start for canvas in (whole, tiled))
     difference = np.sqrt(np.square(change - expected).mean() / np.square(expected).mean())
     assert difference < 0.02
 
@@ -131,7 +136,7 @@ ALIKE = 38
 def test_bytes_dream_what_floats_dream(net, schedule):
     image = picture(90, 110)
     floats, integers = (
-        dreamt(net, image, schedule, dtype, octaves=2, iterations=3)
+        dreamt(net, image, schedule, storage=dtype, octaves=2, iterations=3)
         for dtype in ("float32", "uint8")
     )
     error = np.square(np.clip(floats, 0, 255) - integers).mean()
@@ -140,7 +145,9 @@ def test_bytes_dream_what_floats_dream(net, schedule):
 
 def test_sixteen_bits_dream_what_floats_dream(net):
     image = picture(80, 96)
-    floats, integers = (dreamt(net, image, "shift", dtype) for dtype in ("float32", "uint16"))
+    floats, integers = (
+        dreamt(net, image, "shift", storage=dtype) for dtype in ("float32", "uint16")
+    )
     error = np.square(floats - integers).mean()
     assert 10 * np.log10(255**2 / error) >= 55
 
@@ -153,25 +160,25 @@ def test_several_steps_on_a_tile_are_as_many_passes_fewer(net):
     assert np.abs(result - image).mean() > 2
 
 
-class Backwards(Alone):
-    """Paints a phase's visits in the other order."""
+class Backwards(InProcess):
+    """Steps on a phase's tiles in the other order."""
 
-    def paint(self, place, visits, indices, *args):
-        yield from super().paint(place, visits, indices[::-1], *args)
+    def steps(self, place, scale, tiles, indices, *args):
+        yield from super().steps(place, scale, tiles, indices[::-1], *args)
 
 
 @schedules
 @pytest.mark.parametrize("wrap", WRAPS)
 def test_the_order_within_a_phase_does_not_matter(schedule, wrap):
     image = dreams.picture(40, 50)
-    settings = dreams.settings_of(schedule, wrap=wrap)
-    crew = Backwards(dreams.FakePainter(Encoding(dreams.RULE, "uint8")))
+    how = dreams.options(schedule, wrap=wrap)
+    workers = Backwards(dreams.FakeStepper(dreams.dream_of(how, (40, 50))))
     assert np.array_equal(
-        dreams.in_memory(settings, image, crew=crew), dreams.in_memory(settings, image)
+        dreams.in_memory(how, image, workers=workers), dreams.in_memory(how, image)
     )
 
 
-# -- looks ----------------------------------------------------------------------------------------
+# -- filters and regularizers ---------------------------------------------------------------------
 
 
 def correlation(first, second):
@@ -180,39 +187,24 @@ def correlation(first, second):
 
 def test_a_tiled_pass_with_equal_bands_is_the_whole_pictures_step(net):
     """With the deviations that the tiles' own sums estimate, where tiles can be compared at all."""
-    height, width, levels, step_size = 192, 256, 2, 0.0003
-    looks, image = Looks(laplacian=levels), picture(height, width)
-    window = Window(0, 0, height, width)
-    painter = Painter(net, "float32", END, step_size=step_size, looks=looks)
-    start = painter.encoding.encode(dream.preprocess(net, image), window, 0)
-
-    def canvas():
-        made = Canvas(height, width, "float32", "both")
-        made.write(window, start)
-        return made
-
-    margin, around = 64, canvas()
-    seen = Window(-margin, -margin, height + 2 * margin, width + 2 * margin)
-    whole = canvas()
-    sums = painter.paint(Visit(seen, window, height * width), around, whole, None, 0)
-    phases = next(
-        phases
-        for turn in range(1000)
-        for phases in [Schedule("shift", (height, width), 64, 32, "both").phases(turn)]
-        if all(place % 4 == 0 for phase in phases for visit in phase for place in visit.window)
+    size, margin = (192, 256), 64
+    stepper, quantizer = tiny_steps(net, size, gradient=GradientRules(laplacian=2))
+    start = quantizer.encode(dream.preprocess(net, picture(*size)), FIRST, 0)
+    whole, tiled, around = (Canvas.of(start.copy(), "both") for _ in range(3))
+    seen = Window(-margin, -margin, size[0] + 2 * margin, size[1] + 2 * margin)
+    all_of_it = Tile(seen, Window(0, 0, *size), 1)
+    [(_, sums)] = stepper.steps(FIRST_PLACE, OWN_SCALE, [all_of_it], around, whole)
+    tiles, estimate = aligned_tiles(size), GradientScale()
+    estimate.take_sample(
+        [
+            (stepper.measure(0, tile, around), tile.interior.height * tile.interior.width)
+            for tile in tiles
+        ]
     )
-    visits = [visit for phase in phases for visit in phase]
-    loudness = GradientScale()
-    loudness.take_sample(
-        [(painter.measure(visit, around), visit.core.height * visit.core.width) for visit in visits]
-    )
-    mean, deviations = loudness.value(height * width)
-    pixels = 3 * height * width
-    np.testing.assert_allclose(np.square(deviations) * pixels, sums[1:], rtol=0.05)
-    assert mean * pixels == pytest.approx(sums[0], rel=0.05)
-    tiled = canvas()
-    for visit in visits:
-        painter.paint(visit, around, tiled, mean, 0, deviations)
+    scale, pixels = estimate.value(size[0] * size[1]), 3 * size[0] * size[1]
+    np.testing.assert_allclose(np.square(scale.deviations) * pixels, sums[1:], rtol=0.05)
+    assert scale.mean * pixels == pytest.approx(sums[0], rel=0.05)
+    list(stepper.steps(FIRST_PLACE, scale, tiles, around, tiled))
     changes = [made.array() - start for made in (whole, tiled)]
     assert correlation(*changes) > 0.98
     assert np.abs(changes[1]).mean() == pytest.approx(np.abs(changes[0]).mean(), rel=0.05)
@@ -221,7 +213,10 @@ def test_a_tiled_pass_with_equal_bands_is_the_whole_pictures_step(net):
 def test_a_tiled_dream_with_equal_bands_is_as_strong_and_as_coarse_as_the_whole_one(net):
     image = picture(96, 112)
     whole, tiled, plain = (
-        dreamt(net, image, schedule, octaves=1, iterations=6, laplacian=levels) - image
+        dreamt(
+            net, image, schedule, octaves=1, iterations=6, gradient=GradientRules(laplacian=levels)
+        )
+        - image
         for schedule, levels in (("whole", 3), ("shift", 3), ("shift", 0))
     )
     assert np.abs(tiled).mean() == pytest.approx(np.abs(whole).mean(), rel=0.2)
@@ -230,14 +225,24 @@ def test_a_tiled_dream_with_equal_bands_is_as_strong_and_as_coarse_as_the_whole_
         for change in (whole, tiled, plain)
     ]
     assert coarse[1] == pytest.approx(coarse[0], rel=0.1)
-    assert coarse[2] > 1.2 * coarse[0]  # the looks make a difference
+    assert coarse[2] > 1.2 * coarse[0]  # the filter makes a difference
 
 
 @pytest.mark.parametrize("schedule", ["whole", "shift", "spiral"])
 def test_the_pull_keeps_a_dream_near_its_undreamt_picture(net, schedule):
     image = picture(80, 96)
     free, pulled = (
-        np.abs(dreamt(net, image, schedule, iterations=6, step_size=6, pull_base=weight) - image)
+        np.abs(
+            dreamt(
+                net,
+                image,
+                schedule,
+                iterations=6,
+                step_size=6,
+                gradient=GradientRules(anchor=weight),
+            )
+            - image
+        )
         for weight in (0, 4)
     )
     assert pulled.mean() < 0.8 * free.mean()
@@ -246,9 +251,9 @@ def test_the_pull_keeps_a_dream_near_its_undreamt_picture(net, schedule):
 @schedules
 def test_the_undreamt_pictures_of_octaves_are_given_up_when_they_are_dreamt(schedule):
     """And are what the octaves were made of."""
-    settings = dreams.settings_of(schedule, pull_base=1.0)
-    image, store = dreams.picture(40, 50), Watched(np.uint8, settings.wrap)
-    dreams.dreamer(store, settings, image).run()
+    how = dreams.options(schedule, gradient=ANCHORED)
+    image, store = dreams.picture(40, 50), Watched(np.uint8, how.wrap)
+    dreams.loop(store, how, image).run()
     assert [name for name in store.dropped if name.startswith("base")] == ["base-0", "base-1"]
     assert not store.has("base-0")
     assert not store.has("base-1")
@@ -269,25 +274,25 @@ class Watched(InMemory):
 
 
 @schedules
-def test_a_pulled_dream_ended_early_goes_on_to_the_same_bits(schedule, tmp_path):
-    image, settings = dreams.picture(26, 30), dreams.settings_of(schedule, pull_base=1.0)
-    expected = dreams.in_memory(settings, image)
-    assert not np.array_equal(expected, dreams.in_memory(dreams.settings_of(schedule), image))
+def test_a_pulled_dream_ended_early_is_resumed_to_the_same_bits(schedule, tmp_path):
+    image, how = dreams.picture(26, 30), dreams.options(schedule, gradient=ANCHORED)
+    expected = dreams.in_memory(how, image)
+    assert not np.array_equal(expected, dreams.in_memory(dreams.options(schedule), image))
     for count in (1, 2, 3):
         dreams.in_folder(
-            tmp_path, settings, image, resume=count > 1, progress=dreams.Steps(stop_after=count)
+            tmp_path, how, image, resume=count > 1, progress=dreams.Steps(stop_after=count)
         )
-    assert np.array_equal(dreams.in_folder(tmp_path, settings, image, resume=True), expected)
+    assert np.array_equal(dreams.in_folder(tmp_path, how, image, resume=True), expected)
 
 
 # -- steps ----------------------------------------------------------------------------------------
 
 
 @schedules
-def test_every_visit_is_told_and_all_pixels_are_counted(schedule):
+def test_every_tile_is_told_and_all_pixels_are_counted(schedule):
     steps, image = dreams.Steps(), dreams.picture(40, 50)
-    settings = dreams.settings_of(schedule, iterations=3)
-    dreams.in_memory(settings, image, octaves=3, progress=steps)
+    how = dreams.options(schedule, iterations=3, octaves=3)
+    dreams.in_memory(how, image, progress=steps)
     for octave, size in enumerate(octave_sizes(40, 50, 3, 1.4)):
         made = [step for step in steps.steps if step.octave == octave]
         assert {step.shape for step in made} == {size}
@@ -295,18 +300,18 @@ def test_every_visit_is_told_and_all_pixels_are_counted(schedule):
         for turn in range(3):
             pixels = sum(step.pixels for step in made if step.iteration == turn)
             assert pixels == size[0] * size[1]
-        visits = octave_schedule(settings, size, octave).phases(0)
-        assert sum(step.iteration == 0 for step in made) == sum(map(len, visits))
+        tiles = dreams.dream_of(how, (40, 50)).schedule(octave).phases(0)
+        assert sum(step.iteration == 0 for step in made) == sum(map(len, tiles))
 
 
 @schedules
 def test_a_dream_ended_after_any_step_is_a_picture_of_full_size(schedule):
-    image, settings = dreams.picture(26, 30), dreams.settings_of(schedule)
+    image, how = dreams.picture(26, 30), dreams.options(schedule)
     every = dreams.Steps()
-    full = dreams.in_memory(settings, image, progress=every)
+    full = dreams.in_memory(how, image, progress=every)
     for count in range(1, len(every.steps) + 1):
         steps = dreams.Steps(stop_after=count)
-        result = dreams.in_memory(settings, image, progress=steps)
+        result = dreams.in_memory(how, image, progress=steps)
         assert len(steps.steps) == count
         assert result.shape == full.shape
         assert (result.std(axis=(0, 1)) > 10).all()  # it is a picture
@@ -324,25 +329,25 @@ def test_a_dream_ended_early_has_what_was_dreamt_before(net):
 
 
 @schedules
-def test_a_dream_ended_early_goes_on_to_the_same_bits(schedule, tmp_path):
-    image, settings = dreams.picture(26, 30), dreams.settings_of(schedule)
-    expected = dreams.in_memory(settings, image)
+def test_a_dream_ended_early_is_resumed_to_the_same_bits(schedule, tmp_path):
+    image, how = dreams.picture(26, 30), dreams.options(schedule)
+    expected = dreams.in_memory(how, image)
     for count in (1, 2, 3):
         dreams.in_folder(
-            tmp_path, settings, image, resume=count > 1, progress=dreams.Steps(stop_after=count)
+            tmp_path, how, image, resume=count > 1, progress=dreams.Steps(stop_after=count)
         )
-    assert np.array_equal(dreams.in_folder(tmp_path, settings, image, resume=True), expected)
+    assert np.array_equal(dreams.in_folder(tmp_path, how, image, resume=True), expected)
 
 
 @schedules
 def test_a_resumed_dream_counts_the_steps_of_the_run_before(schedule, tmp_path):
-    image, settings = dreams.picture(26, 30), dreams.settings_of(schedule)
+    image, how = dreams.picture(26, 30), dreams.options(schedule)
     total = dreams.Steps()
-    dreams.in_memory(settings, image, progress=total)
+    dreams.in_memory(how, image, progress=total)
     pixels = sum(step.pixels for step in total.steps)
     first, second = dreams.Steps(stop_after=len(total.steps) * 2 // 3), dreams.Steps()
-    dreams.in_folder(tmp_path, settings, image, progress=first)
-    dreams.in_folder(tmp_path, settings, image, resume=True, progress=second)
+    dreams.in_folder(tmp_path, how, image, progress=first)
+    dreams.in_folder(tmp_path, how, image, resume=True, progress=second)
     assert first.skipped == 0
     assert 0 < second.skipped < pixels
     again = second.skipped + sum(step.pixels for step in second.steps)

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dreamlib.imaging.window import WRAPS
-from dreamlib.tiling.schedule import Schedule, _cells
+from dreamlib.tiling.axis import touched_cells
+from dreamlib.tiling.schedule import SCHEDULES, Schedule
 
 wraps = st.sampled_from(sorted(WRAPS))
 sides = st.integers(1, 150)
@@ -26,8 +27,8 @@ def schedules(draw, kind, wrap=wraps, smallest=2):
     return schedule, size, tile, overlap, made_of["wrap"]
 
 
-def visits_of(phases):
-    return [visit for phase in phases for visit in phase]
+def tiles_of(phases):
+    return [tile for phase in phases for tile in phase]
 
 
 def places(start, length, side, closed):
@@ -47,9 +48,9 @@ def plain(phases):
     """The phases as something that can be compared."""
     return [
         [
-            (visit.window, visit.core, visit.pixels)
-            + tuple(None if w is None else w.tolist() for w in visit[3:])
-            for visit in phase
+            (tile.window, tile.interior, tile.pixels)
+            + tuple(None if w is None else w.tolist() for w in tile[3:])
+            for tile in phase
         ]
         for phase in phases
     ]
@@ -63,10 +64,10 @@ def plain(phases):
 def test_shift_covers_every_pixel_once_in_a_pass(made, turn):
     schedule, size, _, _, wrap = made
     covered = np.zeros(size, int)
-    for visit in visits_of(schedule.phases(turn)):
-        core = visit.core
-        rows = places(core.top, core.height, size[0], WRAPS[wrap][0])
-        columns = places(core.left, core.width, size[1], WRAPS[wrap][1])
+    for tile in tiles_of(schedule.phases(turn)):
+        interior = tile.interior
+        rows = places(interior.top, interior.height, size[0], WRAPS[wrap][0])
+        columns = places(interior.left, interior.width, size[1], WRAPS[wrap][1])
         np.add.at(covered, np.ix_(rows, columns), 1)
     assert (covered == 1).all()
 
@@ -74,44 +75,44 @@ def test_shift_covers_every_pixel_once_in_a_pass(made, turn):
 @given(schedules("shift"), turns)
 @settings(deadline=None)
 def test_tiles_of_shift_have_between_half_a_tile_and_a_whole_one(made, turn):
-    schedule, size, tile, _, _ = made
-    for visit in visits_of(schedule.phases(turn)):
-        for length, side in zip(visit.core[2:], size):
-            assert min(tile // 2, side) <= length <= min(tile, side)
+    schedule, size, most, _, _ = made
+    for tile in tiles_of(schedule.phases(turn)):
+        for length, side in zip(tile.interior[2:], size):
+            assert min(most // 2, side) <= length <= min(most, side)
 
 
-@pytest.mark.parametrize("kind", ["whole", "shift", "spiral", "random"])
+@pytest.mark.parametrize("kind", SCHEDULES)
 @given(st.data())
 @settings(deadline=None, max_examples=50)
-def test_a_window_contains_its_core(kind, data):
+def test_a_window_contains_its_interior(kind, data):
     schedule, *_ = data.draw(schedules(kind, smallest=16 if kind == "random" else 8))
     turn = data.draw(st.integers(0, 2))
-    for visit in visits_of(schedule.phases(turn)):
+    for tile in tiles_of(schedule.phases(turn)):
         for axis in (0, 1):
-            start, stop = visit.window[axis], visit.window[axis] + visit.window[axis + 2]
-            assert start <= visit.core[axis]
-            assert visit.core[axis] + visit.core[axis + 2] <= stop
+            start, stop = tile.window[axis], tile.window[axis] + tile.window[axis + 2]
+            assert start <= tile.interior[axis]
+            assert tile.interior[axis] + tile.interior[axis + 2] <= stop
 
 
 @given(schedules("shift"), turns)
 @settings(deadline=None)
 def test_the_network_sees_the_overlap_on_every_side_within_the_picture(made, turn):
     schedule, size, _, overlap, wrap = made
-    for visit in visits_of(schedule.phases(turn)):
+    for tile in tiles_of(schedule.phases(turn)):
         for axis in (0, 1):
-            start, stop = visit.core[axis], visit.core[axis] + visit.core[axis + 2]
+            start, stop = tile.interior[axis], tile.interior[axis] + tile.interior[axis + 2]
             closed, side = WRAPS[wrap][axis], size[axis]
             before = overlap if closed else min(overlap, start)
             after = overlap if closed else min(overlap, side - stop)
-            assert visit.window[axis] <= start - before
-            assert visit.window[axis] + visit.window[axis + 2] >= stop + after
+            assert tile.window[axis] <= start - before
+            assert tile.window[axis] + tile.window[axis + 2] >= stop + after
 
 
 @given(schedules("shift"))
 @settings(deadline=None)
 def test_windows_of_shift_have_two_lengths_at_most(made):
     schedule, *_ = made
-    windows = [visit.window for turn in range(4) for visit in visits_of(schedule.phases(turn))]
+    windows = [tile.window for turn in range(4) for tile in tiles_of(schedule.phases(turn))]
     assert len({window.height for window in windows}) <= 2
     assert len({window.width for window in windows}) <= 2
 
@@ -120,15 +121,15 @@ def test_windows_of_shift_have_two_lengths_at_most(made):
 @settings(deadline=None)
 def test_shares_of_shift_are_the_pixels_of_the_cores(made, turn):
     schedule, size, *_ = made
-    visits = visits_of(schedule.phases(turn))
-    assert [visit.pixels for visit in visits] == [v.core.height * v.core.width for v in visits]
-    assert sum(visit.pixels for visit in visits) == size[0] * size[1]
+    tiles = tiles_of(schedule.phases(turn))
+    assert [tile.pixels for tile in tiles] == [v.interior.height * v.interior.width for v in tiles]
+    assert sum(tile.pixels for tile in tiles) == size[0] * size[1]
 
 
 @pytest.mark.parametrize("wrap", WRAPS)
 def test_the_grid_of_shift_moves_from_pass_to_pass(wrap):
     schedule = Schedule("shift", (640, 640), 128, 32, wrap)
-    corners = {schedule.phases(turn)[0][1].core[:2] for turn in range(20)}
+    corners = {schedule.phases(turn)[0][1].interior[:2] for turn in range(20)}
     assert len(corners) >= 18
 
 
@@ -155,23 +156,23 @@ def test_a_closed_whole_picture_is_rolled_by_the_notebooks_numbers(size, seed, j
     for octave in range(3):
         schedule = Schedule(
             "whole", size, wrap="both", jitter=jitter, seed=seed, octave=octave,
-            iterations=iterations,
+            steps_before=octave * iterations,
         )  # fmt: skip
         for turn in range(iterations):
             ox, oy = np.random.randint(-jitter, jitter + 1, 2)
-            ((visit,),) = schedule.phases(turn)
-            assert visit.window == visit.core == (-oy, -ox, *size)
+            ((tile,),) = schedule.phases(turn)
+            assert tile.window == tile.interior == (-oy, -ox, *size)
 
 
 @given(schedules("whole"), turns)
 @settings(deadline=None)
-def test_whole_is_one_visit_that_sees_all_of_the_picture(made, turn):
+def test_whole_is_one_tile_that_sees_all_of_the_picture(made, turn):
     schedule, size, _, _, wrap = made
-    ((visit,),) = schedule.phases(turn)
+    ((tile,),) = schedule.phases(turn)
     seen = np.zeros(size, bool)
-    seen[area(visit.core, size, wrap)] = True
+    seen[area(tile.interior, size, wrap)] = True
     assert seen.all()
-    assert visit.pixels == size[0] * size[1]
+    assert tile.pixels == size[0] * size[1]
 
 
 # -- spiral ---------------------------------------------------------------------------------------
@@ -182,10 +183,10 @@ def test_whole_is_one_visit_that_sees_all_of_the_picture(made, turn):
 def test_weights_of_a_spiral_pass_add_up_to_one_everywhere(made, turn):
     schedule, size, *_ = made
     total = np.zeros(size)
-    for visit in visits_of(schedule.phases(turn)):
-        rows = np.arange(visit.core.top, visit.core.top + visit.core.height) % size[0]
-        columns = np.arange(visit.core.left, visit.core.left + visit.core.width) % size[1]
-        np.add.at(total, np.ix_(rows, columns), np.outer(visit.row_weight, visit.column_weight))
+    for tile in tiles_of(schedule.phases(turn)):
+        rows = np.arange(tile.interior.top, tile.interior.top + tile.interior.height) % size[0]
+        columns = np.arange(tile.interior.left, tile.interior.left + tile.interior.width) % size[1]
+        np.add.at(total, np.ix_(rows, columns), np.outer(tile.row_weight, tile.column_weight))
     assert np.allclose(total, 1, atol=1e-5)
 
 
@@ -194,11 +195,11 @@ def test_weights_of_a_spiral_pass_add_up_to_one_everywhere(made, turn):
 @settings(deadline=None)
 def test_feathered_tiles_stay_inside_an_open_picture(kind, data):
     schedule, size, *_ = data.draw(schedules(kind, wrap=st.just("none"), smallest=16))
-    for visit in visits_of(schedule.phases(0)):
-        assert visit.core.top >= 0
-        assert visit.core.left >= 0
-        assert visit.core.top + visit.core.height <= size[0]
-        assert visit.core.left + visit.core.width <= size[1]
+    for tile in tiles_of(schedule.phases(0)):
+        assert tile.interior.top >= 0
+        assert tile.interior.left >= 0
+        assert tile.interior.top + tile.interior.height <= size[0]
+        assert tile.interior.left + tile.interior.width <= size[1]
 
 
 @given(schedules("spiral", wrap=st.just("none"), smallest=8), turns)
@@ -206,25 +207,25 @@ def test_feathered_tiles_stay_inside_an_open_picture(kind, data):
 def test_overlapping_tiles_of_a_spiral_are_dreamt_from_the_centre_outwards(made, turn):
     schedule, size, *_ = made
     phases = schedule.phases(turn)
-    starts = [sorted({visit.core[axis] for visit in visits_of(phases)}) for axis in (0, 1)]
+    starts = [sorted({tile.interior[axis] for tile in tiles_of(phases)}) for axis in (0, 1)]
 
-    def ring(visit):
+    def ring(tile):
         return max(
-            abs(2 * axis.index(start) - len(axis) + 1) for axis, start in zip(starts, visit.core)
+            abs(2 * axis.index(start) - len(axis) + 1) for axis, start in zip(starts, tile.interior)
         )
 
     outermost = np.full(size, -1)
     for phase in phases:
-        for visit in phase:
-            inside = area(visit.core, size, "none")
-            assert outermost[inside].max() <= ring(visit)
-            outermost[inside] = ring(visit)
+        for tile in phase:
+            inside = area(tile.interior, size, "none")
+            assert outermost[inside].max() <= ring(tile)
+            outermost[inside] = ring(tile)
 
 
 def test_a_spiral_begins_in_the_middle():
     for turn in range(5):
         (first, *_), *_ = Schedule("spiral", (500, 700), 100, 20).phases(turn)
-        centre = np.add(first.core[:2], np.divide(first.core[2:], 2))
+        centre = np.add(first.interior[:2], np.divide(first.interior[2:], 2))
         assert np.abs(centre - (250, 350)).max() <= 60
 
 
@@ -235,8 +236,8 @@ def test_feathered_tiles_of_a_phase_do_not_overlap(kind, data):
     schedule, size, _, _, wrap = data.draw(schedules(kind, smallest=16 if kind == "random" else 8))
     for phase in schedule.phases(0):
         seen = np.zeros(size, int)
-        for visit in phase:
-            seen[area(visit.core, size, wrap)] += 1
+        for tile in phase:
+            seen[area(tile.interior, size, wrap)] += 1
         assert seen.max() == 1
 
 
@@ -247,10 +248,12 @@ def coverage(schedule, size, passes):
     """How often each pixel has been dreamt."""
     total = np.zeros(size)
     for turn in range(passes):
-        for visit in visits_of(schedule.phases(turn)):
-            rows = np.arange(visit.core.top, visit.core.top + visit.core.height) % size[0]
-            columns = np.arange(visit.core.left, visit.core.left + visit.core.width) % size[1]
-            np.add.at(total, np.ix_(rows, columns), np.outer(visit.row_weight, visit.column_weight))
+        for tile in tiles_of(schedule.phases(turn)):
+            rows = np.arange(tile.interior.top, tile.interior.top + tile.interior.height) % size[0]
+            columns = (
+                np.arange(tile.interior.left, tile.interior.left + tile.interior.width) % size[1]
+            )
+            np.add.at(total, np.ix_(rows, columns), np.outer(tile.row_weight, tile.column_weight))
     return total
 
 
@@ -295,15 +298,15 @@ def test_a_pass_of_random_crops_makes_up_for_the_ones_before():
 def test_shares_of_a_pass_add_up_to_the_picture(made):
     schedule, size, *_ = made
     for turn in range(3):
-        visits = visits_of(schedule.phases(turn))
-        assert sum(visit.pixels for visit in visits) == size[0] * size[1]
-        assert min(visit.pixels for visit in visits) >= 0
+        tiles = tiles_of(schedule.phases(turn))
+        assert sum(tile.pixels for tile in tiles) == size[0] * size[1]
+        assert min(tile.pixels for tile in tiles) >= 0
 
 
 # -- all ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["whole", "shift", "spiral", "random"])
+@pytest.mark.parametrize("kind", SCHEDULES)
 def test_a_pass_depends_on_seed_octave_and_number_alone(kind):
     made_of = {"size": (200, 260), "tile_size": 64, "overlap": 16, "seed": 7, "octave": 2}
     forwards, backwards = Schedule(kind, **made_of), Schedule(kind, **made_of)
@@ -314,7 +317,7 @@ def test_a_pass_depends_on_seed_octave_and_number_alone(kind):
     assert plain(forwards.phases(1)) == there[1]
 
 
-@pytest.mark.parametrize("kind", ["whole", "shift", "spiral", "random"])
+@pytest.mark.parametrize("kind", SCHEDULES)
 @pytest.mark.parametrize("other", [{"seed": 8}, {"octave": 3}])
 def test_other_seeds_and_octaves_are_dreamt_elsewhere(kind, other):
     made_of = {"size": (200, 260), "tile_size": 64, "overlap": 16, "seed": 7, "octave": 2}
@@ -327,39 +330,39 @@ def test_other_seeds_and_octaves_are_dreamt_elsewhere(kind, other):
 @settings(deadline=None)
 def test_shares_of_a_spiral_add_up_to_the_picture(made, turn):
     schedule, size, *_ = made
-    assert sum(visit.pixels for visit in visits_of(schedule.phases(turn))) == size[0] * size[1]
+    assert sum(tile.pixels for tile in tiles_of(schedule.phases(turn))) == size[0] * size[1]
 
 
 @pytest.mark.parametrize("kind", ["spiral", "random"])
 @given(st.data())
 @settings(deadline=None, max_examples=50)
-def test_a_visit_comes_after_all_earlier_ones_whose_pixels_it_sees(kind, data):
+def test_a_tile_comes_after_all_earlier_ones_whose_pixels_it_sees(kind, data):
     schedule, size, _, _, wrap = data.draw(schedules(kind, smallest=16))
     sequence = []
     levels = schedule._levels
-    schedule._levels = lambda visits: levels(sequence.extend(visits) or visits)
+    schedule._levels = lambda tiles: levels(sequence.extend(tiles) or tiles)
     phases = schedule.phases(0)
-    phase_of = {id(visit): number for number, phase in enumerate(phases) for visit in phase}
+    phase_of = {id(tile): number for number, phase in enumerate(phases) for tile in phase}
     latest = np.full(size, -1)  # phase in which a pixel was changed last
-    for visit in sequence:
+    for tile in sequence:
         inside = tuple(
             np.ix_(*(
                 np.unique(places(start, length, side, True) if closed
                           else np.arange(max(start, 0), min(start + length, side)))
                 for start, length, side, closed in zip(
-                    visit.window[:2], visit.window[2:], size, WRAPS[wrap]
+                    tile.window[:2], tile.window[2:], size, WRAPS[wrap]
                 )
             ))
         )  # fmt: skip
-        assert latest[inside].max() < phase_of[id(visit)]
-        core = area(visit.core, size, wrap)
-        latest[core] = np.maximum(latest[core], phase_of[id(visit)])
+        assert latest[inside].max() < phase_of[id(tile)]
+        interior = area(tile.interior, size, wrap)
+        latest[interior] = np.maximum(latest[interior], phase_of[id(tile)])
 
 
 @pytest.mark.parametrize("kind", ["spiral", "random"])
 def test_feathered_windows_have_one_shape(kind):
     schedule = Schedule(kind, (200, 260), 64, 16, jitter=10)
-    windows = [visit.window for turn in range(3) for visit in visits_of(schedule.phases(turn))]
+    windows = [tile.window for turn in range(3) for tile in tiles_of(schedule.phases(turn))]
     assert {window[2:] for window in windows} == {(74, 74)}
 
 
@@ -368,13 +371,47 @@ def test_cells_are_all_that_a_stretch_touches_across_a_closed_border_too(cell, d
     side = data.draw(st.integers(1, 200))
     start, length = data.draw(st.integers(0, side - 1)), data.draw(st.integers(1, side))
     expected = np.unique(np.arange(start, start + length) % side // cell)
-    assert np.array_equal(_cells(start, length, side, cell), expected)
+    assert np.array_equal(touched_cells(start, length, side, cell), expected)
 
 
 @given(schedules("spiral", smallest=8), turns)
 @settings(deadline=None)
 def test_tiles_of_a_spiral_begin_within_the_picture(made, turn):
     schedule, size, *_ = made
-    for visit in visits_of(schedule.phases(turn)):
-        assert 0 <= visit.core.top < size[0]
-        assert 0 <= visit.core.left < size[1]
+    for tile in tiles_of(schedule.phases(turn)):
+        assert 0 <= tile.interior.top < size[0]
+        assert 0 <= tile.interior.left < size[1]
+
+
+# -- windows --------------------------------------------------------------------------------------
+
+
+@given(schedules("windows", smallest=8), st.integers(1, 6))
+@settings(deadline=None)
+def test_windows_take_each_pixel_a_step_further_on_average(made, passes):
+    schedule, size, most, _, _ = made
+    tiles = [tile for number in range(passes) for tile in tiles_of(schedule.phases(number))]
+    sides = [min(most, side) for side in size]
+    seen = len(tiles) * sides[0] * sides[1]
+    assert 0 <= seen - passes * size[0] * size[1] < sides[0] * sides[1]
+    assert sum(tile.pixels for tile in tiles) == passes * size[0] * size[1]
+
+
+@given(schedules("windows", smallest=8), turns)
+@settings(deadline=None)
+def test_windows_are_changed_whole_and_lie_within_the_picture_or_are_rolled(made, turn):
+    schedule, size, most, _, wrap = made
+    for tile in tiles_of(schedule.phases(turn)):
+        assert tile.window == tile.interior
+        for start, length, side, closed in zip(tile.window[:2], tile.window[2:], size, WRAPS[wrap]):
+            assert length == min(most, side)
+            assert 0 <= start <= side - length or (closed and length == side)
+
+
+def test_windows_see_every_part_of_a_larger_picture():
+    schedule, seen = Schedule("windows", (110, 120), 64), np.zeros((110, 120))
+    for number in range(20):
+        for tile in tiles_of(schedule.phases(number)):
+            top, left, height, width = tile.window
+            seen[top : top + height, left : left + width] += 1
+    assert seen.min() > 0

@@ -1,4 +1,4 @@
-"""A killed dream, gone on with, is the dream that was not killed: to the bit."""
+"""A killed dream, resumed, is the dream that was not killed: to the bit."""
 
 import contextlib
 import errno
@@ -23,17 +23,17 @@ from hypothesis import strategies as st
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.window import Window
-from dreamlib.tiling import octave_loop as dreamer_module
+from dreamlib.tiling import octave_loop as loop_module
 from dreamlib.tiling.gradient_scale import GradientScale, RunningDeviations, RunningMean
 from dreamlib.tiling.octave_loop import State
 from dreamlib.tiling.work_folder import JOURNAL, InMemory, WorkFolder, fingerprint
 from tests import dreams
 
-schedules = pytest.mark.parametrize("schedule", ["whole", "shift", "spiral", "random"])
+schedules = pytest.mark.parametrize("schedule", dreams.SCHEDULES)
 IMAGE = dreams.picture(26, 30)
 BLACK = np.zeros((8, 8, 3), np.uint8)
 
-#: Seconds between records within a phase: none but at phases' ends, and after every visit.
+#: Seconds between records within a phase: none but at phases' ends, and after every tile.
 RARE, ALWAYS = 10**9, -1
 
 
@@ -162,14 +162,14 @@ class Disk(Calls):
 
 
 def dream(folder, schedule, **options):
-    """Dream in a folder: go on where there is something to go on with."""
+    """Dream in a folder: resume where there is something to resume."""
     resume = (folder / JOURNAL).exists()
-    return dreams.in_folder(folder, dreams.settings_of(schedule), IMAGE, resume, **options)
+    return dreams.in_folder(folder, dreams.options(schedule), IMAGE, resume, **options)
 
 
 @contextlib.contextmanager
 def recording(seconds):
-    with mock.patch.object(dreamer_module, "CHECKPOINT", seconds):
+    with mock.patch.object(loop_module, "CHECKPOINT", seconds):
         yield
 
 
@@ -192,7 +192,7 @@ seconds_between = st.sampled_from([RARE, ALWAYS])
 
 @schedules
 def test_a_work_folder_gives_the_picture_that_memory_gives(schedule, tmp_path):
-    expected = dreams.in_memory(dreams.settings_of(schedule), IMAGE)
+    expected = dreams.in_memory(dreams.options(schedule), IMAGE)
     assert np.array_equal(uninterrupted(schedule, RARE)[0], expected)
     assert np.abs(expected.astype(int) - IMAGE).mean() > 5
 
@@ -203,7 +203,7 @@ def test_a_work_folder_gives_the_picture_that_memory_gives(schedule, tmp_path):
 @schedules
 @given(when=deaths, seconds=seconds_between)
 @settings(max_examples=15, deadline=None)
-def test_a_dream_killed_at_any_moment_is_gone_on_with_to_the_same_bits(schedule, when, seconds):
+def test_a_dream_killed_at_any_moment_is_resumed_to_the_same_bits(schedule, when, seconds):
     expected, count = uninterrupted(schedule, seconds)
     with tempfile.TemporaryDirectory() as folder, recording(seconds):
         for share_of_run, share_of_write in when:
@@ -234,7 +234,7 @@ def test_a_dream_killed_again_and_again_comes_to_its_end(schedule, tmp_path):
     seed=st.integers(0, 999),
 )
 @settings(max_examples=15, deadline=None)
-def test_a_dream_cut_off_from_power_is_gone_on_with_to_the_same_bits(schedule, when, seconds, seed):
+def test_a_dream_cut_off_from_power_is_resumed_to_the_same_bits(schedule, when, seconds, seed):
     expected, count = uninterrupted(schedule, seconds)
     with tempfile.TemporaryDirectory() as name, recording(seconds):
         folder = Path(name)
@@ -248,9 +248,9 @@ def test_a_dream_cut_off_from_power_is_gone_on_with_to_the_same_bits(schedule, w
 
 
 def test_power_may_be_lost_around_every_sync_of_a_short_dream(tmp_path):
-    image, brief = IMAGE[:14, :16], dreams.settings_of("shift", iterations=1)
-    options = {"settings": brief, "image": image, "octaves": 1}
-    expected = dreams.in_memory(brief, image, octaves=1)
+    image, brief = IMAGE[:14, :16], dreams.options("shift", iterations=1, octaves=1)
+    options = {"how": brief, "image": image}
+    expected = dreams.in_memory(brief, image)
     with Calls(only="fsync").watched() as calls:
         dreams.in_folder(tmp_path / "whole", **options)
     for number in range(1, calls.count + 1):
@@ -267,7 +267,7 @@ def test_power_may_be_lost_around_every_sync_of_a_short_dream(tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.4, 0.8])
-def test_a_process_that_is_killed_leaves_what_another_goes_on_with(seconds, tmp_path):
+def test_a_process_that_is_killed_leaves_what_another_resumes(seconds, tmp_path):
     folder, root = tmp_path / "work", Path(__file__).parents[2]
     command = [sys.executable, "-m", "tests.dreams", str(folder), "shift"]
     first = subprocess.Popen([*command, "new"], cwd=root)
@@ -277,7 +277,7 @@ def test_a_process_that_is_killed_leaves_what_another_goes_on_with(seconds, tmp_
     time.sleep(seconds)
     first.send_signal(signal.SIGKILL)
     assert first.wait() == -signal.SIGKILL
-    assert json.loads((folder / JOURNAL).read_text())["version"] == 2
+    assert json.loads((folder / JOURNAL).read_text())["version"] == 3
     assert np.array_equal(dream(folder, "shift"), uninterrupted("shift", RARE)[0])
 
 
@@ -363,13 +363,13 @@ def test_where_nothing_was_begun_there_is_nothing_to_resume(tmp_path):
     "text",
     [
         "",
-        '{"version": 2, "rec',
+        '{"version": 3, "rec',
         "[]",
         '"text"',
         '{"version": 2}',
-        '{"version": 2, "record": {}, "state": {"octave": 1}}',
-        '{"version": 2, "record": {}, "state": {"done": [], "loudness": {"nonsense": 1}}}',
-        '{"version": 2, "record": {}, "state": {"done": 5, "loudness": {}}}',
+        '{"version": 3, "record": {}, "state": {"octave": 1}}',
+        '{"version": 3, "record": {}, "state": {"done": [], "scale": {"nonsense": 1}}}',
+        '{"version": 3, "record": {}, "state": {"done": 5, "scale": {}}}',
         "\udcff",
     ],
 )
@@ -399,7 +399,7 @@ def test_removing_takes_away_all_that_was_made_and_the_folder(tmp_path):
     store.begin({}, np.uint8, "none", need=1)
     store.new_canvas("octave-0", (8, 8))
     store.complete("octave-0")
-    store.shadow((8, 8), 1)
+    store.back_buffer((8, 8), 1)
     store.new_canvas("octave-1", (9, 9))  # not completed
     store.remove()
     assert not folder.exists()

@@ -48,7 +48,17 @@ class LargePicture:
     metadata: Metadata
 
     def cropped(self, window):
-        """Return this without its alpha, whatever the window: a part has the same metadata."""
+        """Return alpha and metadata of a part: see `dreamlib.imaging.picture.Picture.cropped`.
+
+        Parameters
+        ----------
+        window : dreamlib.imaging.window.Window
+
+        Returns
+        -------
+        LargePicture
+            This one without its alpha.
+        """
         return replace(self, has_alpha=False)
 
     def strips(self, rows):

@@ -1,0 +1,151 @@
+"""Which objective settings ask for: classes, layers and guides resolved to plain values."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import numpy as np
+
+from dreamlib.ascent.objective_builder import ObjectiveSpec, layer_shapes
+from dreamlib.ascent.objective_parser import absolute_guides, parse_layers, parse_weights
+from dreamlib.errors import DreamError, nearest
+from dreamlib.models.labels import labels_of, parse_targets
+
+
+def resolve_objective(net, model, settings):
+    """Fill in what follows from targets, layers or guides, and refuse what is not there.
+
+    Parameters
+    ----------
+    net : caffe.Classifier
+    model : dreamlib.models.zoo.Model
+    settings : Settings
+
+    Returns
+    -------
+    Settings
+        Targets become numbers, and guide pictures are named by their absolute paths, so that the
+        settings can be repeated from anywhere.
+    ObjectiveSpec
+
+    Raises
+    ------
+    DreamError
+    """
+    shapes, names = layer_shapes(net), []
+    spec = ObjectiveSpec(end=settings.end)
+    if settings.target:
+        settings = settings.replace(target=_checked_targets(shapes, model, settings))
+        targets = tuple(parse_targets(settings.target, [], None))
+        spec = replace(spec, targets=targets, class_layer=model.class_layer)
+        names.append(model.class_layer)
+    if settings.guide:
+        layer = settings.guide_layer or settings.end
+        if layer not in shapes:
+            raise DreamError(
+                f"--guide-layer: there is no layer {layer!r} to dream (all: --list-layers)"
+                f"{nearest(layer or '', shapes)}"
+            )
+        settings = settings.replace(guide=absolute_guides(settings.guide), guide_layer=layer)
+        guides = tuple(parse_weights(settings.guide, "--guide"))
+        spec = replace(spec, guides=guides, guide_layer=layer, guide_mode=settings.guide_mode)
+        names.append(layer)
+    if settings.layers:
+        spec = replace(spec, layers=settings.layers)
+        names += parse_layers(settings.layers, shapes).layers
+    if names:
+        end = max(names, key=list(net._layer_names).index)
+        settings, spec = settings.replace(end=end), replace(spec, end=end)
+    return settings, spec
+
+
+def drawn_objective(net, spec, layer):
+    """Return the objective of an octave script's octave that names a layer of its own.
+
+    Parameters
+    ----------
+    net : caffe.Classifier
+    spec : ObjectiveSpec
+    layer : str
+
+    Returns
+    -------
+    ObjectiveSpec
+        Its targets are channels of the layer; without targets, layers and guides, all of the layer
+        is dreamt.
+
+    Raises
+    ------
+    DreamError
+        The network has no such layer, or the layer no such channel.
+    """
+    shapes = layer_shapes(net)
+    if layer not in shapes:
+        raise DreamError(
+            f"the network has no layer {layer!r} to draw (all: --list-layers)"
+            f"{nearest(layer, shapes)}"
+        )
+    for index, _ in spec.targets:
+        if index >= shapes[layer][1]:
+            raise DreamError(
+                f"the script draws channels of layer {layer!r}, which are 0 to "
+                f"{shapes[layer][1] - 1}: there is no {index} for --target; take another number, "
+                "or leave layer out of the script to draw classes"
+            )
+    names = [layer] if spec.targets or not (spec.layers or spec.guides) else []
+    names += [spec.guide_layer] if spec.guides else []
+    names += parse_layers(spec.layers, shapes).layers if spec.layers else []
+    end = max(names, key=list(net._layer_names).index)
+    return replace(spec, end=end, class_layer=layer if spec.targets else "")
+
+
+def _checked_targets(shapes, model, settings):
+    """Return the targets as numbers and weights, which need no labels and draw nothing."""
+    if model.class_layer not in shapes:
+        raise DreamError(
+            f"--target: model {model.name} names no layer of class scores that it has; write "
+            "class_layer = LAYER, the one before the softmax, into its model.toml, or take another "
+            "--model"
+        )
+    text = numbered_targets(settings.target, model, settings.seed)
+    classes = shapes[model.class_layer][1]
+    for index, _ in parse_targets(text, [], None):
+        if index >= classes:
+            raise DreamError(f"--target: there is no class {index}; expected 0 to {classes - 1}")
+    return text
+
+
+def numbered_targets(text, model, seed):
+    """Write targets as numbers and weights; a random one is drawn by the seed.
+
+    Parameters
+    ----------
+    text : str
+    model : dreamlib.models.zoo.Model
+        Whose labels name classes.
+    seed : int
+    """
+    targets = parse_targets(text, labels_of(model), np.random.RandomState(seed))
+    return ", ".join(str(i) if weight == 1 else f"{i}:{weight:.9g}" for i, weight in targets)
+
+
+def describe(model, settings):
+    """Say in a few words what was dreamt.
+
+    Parameters
+    ----------
+    model : dreamlib.models.zoo.Model
+    settings : Settings
+        As `resolve_objective` returns them.
+    """
+    if settings.script and not (settings.target or settings.layers or settings.guide):
+        return f"script {os.path.basename(settings.script)} of {model.name}"
+    if not settings.target:
+        return f"layer {settings.end} of {model.name}"
+    names = labels_of(model)
+    targets = [
+        f"{index}{f' ({names[index]})' if names else ''}"
+        for index, _ in parse_targets(settings.target, [], None)
+    ]
+    return f"class {' and '.join(targets)} of {model.name}"

@@ -1,0 +1,249 @@
+"""Settings, a picture and a network make a `Dream`: the only way from the one to the other."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from dreamlib.ascent.mask import Mask
+from dreamlib.ascent.objective_builder import check_guides
+from dreamlib.ascent.octave_script import absolute_script
+from dreamlib.ascent.regularizers import GradientRules, parse_sigmas
+from dreamlib.errors import DreamError
+from dreamlib.imaging.picture import Noise
+from dreamlib.imaging.resample import octave_sizes
+from dreamlib.imaging.window import WRAPS, Window
+from dreamlib.jobs.objective import resolve_objective
+from dreamlib.jobs.script import octave_flags, script_octaves
+from dreamlib.models import engines
+from dreamlib.models.input_size import check_octaves_fit, misfit
+from dreamlib.models.layers import check_layer
+from dreamlib.models.zoo import absolute_name
+from dreamlib.tiling import memory_plan
+from dreamlib.tiling.finish import Finish
+from dreamlib.tiling.octaves import Dream, Octave, Ramp, Tiling, octave_windows
+from dreamlib.util.devices import parse_devices
+from dreamlib.util.memory import resident_memory
+
+
+class Resolved(NamedTuple):
+    """A dream, and the settings that it came of."""
+
+    dream: Dream
+    settings: object  #: with nothing left open
+    recorded: object  #: what repeats the dream
+    region: Window | None  #: what is written, in the last octave; None for all
+    demand: memory_plan.Demand
+    source_size: tuple  #: (height, width) that noise is to be made at
+
+
+def resolve(network, picture, settings):
+    """Choose what settings leave open for one picture, and refuse what cannot be.
+
+    Parameters
+    ----------
+    network : dreamlib.jobs.prepare.Network
+    picture : picture
+        See `dreamlib.imaging.picture`.
+    settings : Settings
+        With a seed, and the script chosen.
+
+    Returns
+    -------
+    Resolved
+
+    Raises
+    ------
+    DreamError
+    """
+    net, model, definition = network.net, network.model, network.definition
+    settings = settings.replace(
+        model=absolute_name(settings.model or network.published.name),
+        engine=engines.engine_name(net),
+        end=settings.end or model.end or None,
+        mask=settings.mask and str(Path(settings.mask).absolute()),
+        script=settings.script and absolute_script(settings.script),
+    )
+    settings, spec = resolve_objective(net, model, settings)
+    check_layer(net, settings.end, model)
+    check_guides(definition, spec)
+    if settings.mask:
+        Mask.read(settings.mask)  # refuses what is none
+    size, noise = (picture.height, picture.width), isinstance(picture, Noise)
+    source_size = size
+    if settings.script:
+        plan = script_octaves(net, settings, spec, size, noise)
+        carry = "picture" if noise else "detail"
+        source_size = plan[-1 if plan[-1][1] else -2][0] if noise else size
+    else:
+        settings, plan = _notebook_octaves(definition, settings, spec, size)
+        carry = "detail"
+    sizes = [octave[0] for octave in plan]
+    region = _region(settings.region, size)
+    windows = octave_windows(sizes, region)
+    if not settings.script:
+        _check_reach(definition, settings, windows)
+    chosen, demand = memory_plan.choose(
+        _wanted(settings, net), [window[2:] for window in windows],
+        memory_plan.network_bytes(definition, settings.end, settings.engine, 10**6),
+        picture.dtype, _machine(settings),
+        bool(settings.pull_base) or bool(settings.script and carry == "detail"),
+    )  # fmt: skip
+    octaves = tuple(_octave(one, window, settings, chosen) for one, window in zip(plan, windows))
+    check_tiles(definition, settings.end, chosen, [one.size for one in octaves if one.steps])
+    # What follows from the rest is not recorded: another picture may need it otherwise.
+    recorded = settings.replace(
+        schedule=chosen.schedule, tile_size=chosen.tile_size, overlap=chosen.overlap
+    )
+    wrap = chosen.wrap if not region else "none"
+    dream = Dream(
+        model=os.path.abspath(network.published.folder),
+        engine=settings.engine,
+        precision=settings.precision,
+        fully_convolutional=bool(settings.target),
+        octaves=octaves,
+        carry=carry,
+        storage=chosen.storage,
+        wrap=wrap,
+        # The notebook rolls a picture around but does not resample it so: only what was asked for.
+        closed=WRAPS[wrap if settings.wrap else "none"],
+        seed=settings.seed,
+        clip=settings.clip,
+        tile_steps=settings.tile_steps,
+        gradient=_rules(settings),
+        finish=_finish(settings),
+    )
+    settings = recorded.replace(wrap=wrap, storage=chosen.storage)
+    return Resolved(dream, settings, recorded, region, demand, source_size)
+
+
+def _notebook_octaves(definition, settings, spec, size):
+    """Return the settings and the notebook's octaves: as many as reach the classes, if any."""
+    if settings.target and "octaves" not in settings.given:
+        settings = settings.replace(octaves=_octaves_that_fit(definition, settings, size))
+    sizes = octave_sizes(*size, settings.octaves, settings.octave_scale)
+    return settings, [(tuple(map(int, one)), None, spec) for one in sizes]
+
+
+def _octaves_that_fit(definition, settings, size):
+    """Return how many octaves reach the classes, up to as many as are usual."""
+    fitting = 1
+    for count in range(2, settings.octaves + 1):
+        smallest = octave_sizes(*size, count, settings.octave_scale)[0]
+        if misfit(definition, settings.end, *smallest):
+            break
+        fitting = count
+    return fitting
+
+
+def _octave(planned, window, settings, chosen):
+    """Make an `Octave` of (size, the script's octave or None, spec)."""
+    size, drawn, spec = planned
+    if settings.script:
+        steps = drawn.iter_n if drawn else 0
+        step_size = Ramp(drawn.start_step_size, drawn.end_step_size) if drawn else Ramp(0, 0)
+        blur = Ramp(drawn.start_sigma, drawn.end_sigma) if drawn else Ramp(0, 0)
+        jitter = drawn.jitter if drawn else 0
+    else:
+        steps, jitter = settings.iterations, settings.jitter
+        step_size, blur = Ramp(settings.step_size, settings.step_size), Ramp(0, 0)
+    tiling = Tiling(chosen.schedule, chosen.tile_size, chosen.overlap, jitter)
+    return Octave(size, window, steps, spec, step_size, blur, tiling)
+
+
+def _rules(settings):
+    """Return what shapes the gradients."""
+    return GradientRules(
+        smooth=parse_sigmas(settings.smooth) if settings.smooth else (),
+        laplacian=settings.laplacian,
+        tv=settings.calm,
+        decay=settings.pull_mean,
+        anchor=settings.pull_base,
+        mask=settings.mask if settings.mask and settings.mask_on in ("steps", "both") else "",
+    )
+
+
+def _finish(settings):
+    """Return what is brought back of the undreamt picture."""
+    mask = settings.mask if settings.mask and settings.mask_on in ("result", "both") else ""
+    return Finish(settings.keep_colour, settings.strength, mask)
+
+
+def _wanted(settings, net):
+    """Return what the user has chosen about tiles and storage."""
+    side = max(int(side) for side in net.crop_dims)
+    scripted = settings.script and settings.schedule in (None, "windows")
+    return memory_plan.Wanted(
+        settings.schedule, settings.tile_size, settings.overlap, settings.wrap, settings.storage,
+        settings.jitter, settings.clip, settings.memory,
+        side if scripted or settings.schedule == "windows" else None,
+    )  # fmt: skip
+
+
+def _machine(settings):
+    """Return what there is to dream with."""
+    workers = parse_devices(settings.devices) if settings.devices else []
+    gpus = [gpu for gpu in [*workers, settings.gpu] if gpu is not None]
+    free = [engines.free_gpu_memory(settings.engine, gpu) for gpu in gpus]
+    known = [count for count in free if count is not None]
+    return memory_plan.Machine(
+        resident_memory(), bool(gpus), len(workers), min(known, default=None)
+    )
+
+
+def _region(text, size):
+    """Return the region as a `Window`, or None; refuse one that is not within the picture."""
+    if text is None:
+        return None
+    left, top, width, height = (int(part) for part in text.split(","))
+    if left + width > size[1] or top + height > size[0]:
+        raise DreamError(
+            f"region {text} is not within the picture of {size[1]} x {size[0]} pixels; expected "
+            "X + WIDTH and Y + HEIGHT no larger than that"
+        )
+    return Window(top, left, height, width)
+
+
+def _check_reach(definition, settings, windows):
+    """Refuse octaves in which the network does not reach the layer."""
+    try:
+        check_octaves_fit(definition, settings.end, [window[2:] for window in windows])
+    except DreamError as error:
+        flags = octave_flags(settings)
+        if not settings.target or not flags:
+            raise
+        raise DreamError(
+            f"{error}; or leave out {', '.join(flags)}: then the class is drawn by an octave "
+            "script, which takes pictures of any size"
+        ) from error
+
+
+def check_tiles(definition, end, chosen, sizes):
+    """Refuse tiles in which the network does not reach the layer.
+
+    Parameters
+    ----------
+    definition : caffe_pb2.NetParameter
+    end : str
+    chosen : dreamlib.tiling.memory_plan.Chosen
+    sizes : list of (height, width)
+        Of the octaves.
+
+    Raises
+    ------
+    DreamError
+    """
+    if chosen.schedule == "whole":
+        return
+    least = chosen.tile_size // 2 if chosen.schedule == "shift" else chosen.tile_size
+    try:
+        check_octaves_fit(
+            definition, end, [(min(least, side[0]), min(least, side[1])) for side in sizes]
+        )
+    except DreamError as error:
+        raise DreamError(
+            f"tiles of {chosen.tile_size} pixels are too small for layer {end!r}: a piece of "
+            f"{least} x {least} may be seen alone. Take a larger --tile-size, or a layer nearer "
+            "to the input"
+        ) from error

@@ -1,0 +1,243 @@
+"""Passes through a network for the steps on tiles, and the sums whose last bits depend on where.
+
+`ArrayNetwork` serves any engine, on the arrays of its blobs; `TensorNetwork` ours, on its tensors,
+so that nothing leaves the device and nothing waits for it. Both have the same methods.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dreamlib.ascent.objectives import Objective, objective_L2
+from dreamlib.dream import climb
+from dreamlib.imaging import inplace
+from dreamlib.models.engines import engine_name
+from dreamlib.tiling.transfer import CudaTransfer, HostTransfer
+
+
+def network_of(net):
+    """Return what takes a net's passes.
+
+    Parameters
+    ----------
+    net : caffe.Classifier
+
+    Returns
+    -------
+    ArrayNetwork or TensorNetwork
+        The latter for our engine.
+    """
+    return ArrayNetwork(net) if engine_name(net) == "caffe" else TensorNetwork(net)
+
+
+class ArrayNetwork:
+    """Passes on arrays.
+
+    Parameters
+    ----------
+    net : caffe.Classifier
+
+    Attributes
+    ----------
+    transfer : HostTransfer
+    """
+
+    def __init__(self, net):
+        self._net = net
+        self.transfer = HostTransfer(tensors=False)
+
+    def reserve(self, pixels):
+        """Do nothing: the network has the buffer."""
+
+    def empty(self, count):
+        """Make a flat buffer of `count` float32 values on the device."""
+        return np.empty(count, np.float32)
+
+    def on_device(self, array):
+        """Return an array on the device; None stays None."""
+        return array
+
+    def picture(self, height, width):
+        """Return the (3, height, width) float32 buffer that `gradient` is taken at."""
+        blob = self._net.blobs["data"]
+        blob.reshape(1, 3, height, width)
+        return blob.data[0]
+
+    def gradient(self, image, end, objective):
+        """Compute an objective's gradient at a picture.
+
+        Parameters
+        ----------
+        image : (3, h, w) ndarray or tensor of float32
+            The buffer that `picture` returned last.
+        end, objective
+            As for `dreamlib.dream.make_step`.
+
+        Returns
+        -------
+        (3, h, w) ndarray or tensor of float32
+            The caller may change it.
+        """
+        climb(self._net, end, objective)
+        return self._net.blobs["data"].diff[0]
+
+    def sums(self, gradient, squares):
+        """Return the sum of a gradient's absolute values, then `squares`: a vector of float64."""
+        return np.array([sum_abs(gradient), *squares], np.float64)
+
+    def mean_abs(self, gradient):
+        """Return the mean of a contiguous gradient's absolute values: a scalar."""
+        return inplace.mean_abs(gradient)
+
+    def grown(self, mean, first, last):
+        """Return a mean times the growth of a sum from `first` to `last`; of 0 nothing grows."""
+        return float(mean * (last / first if first else 1))  # numpy's own would widen float32
+
+    def as_factor(self, mean):
+        """Return a mean as what float32 values are multiplied by."""
+        return mean
+
+    def ascend(self, image, gradient, change, mean):
+        """Take a step: the picture changes by `change` where the gradient is `mean`, in place.
+
+        Parameters
+        ----------
+        image, gradient : (3, h, w) ndarray or tensor of float32
+            Both are changed.
+        change : float
+            In the network's values.
+        mean : scalar
+            As `mean_abs` and `grown` return it.
+        """
+        if mean > 0:  # where nothing is active there is nowhere to climb
+            inplace.add_scaled(image, gradient, change / mean)
+
+    def limit(self, image, limits):
+        """Keep the channels of a picture within (lowest, highest), (3,) each, in place."""
+        inplace.clip(image, *limits)
+
+
+class TensorNetwork:
+    """Passes on the tensors of our engine; the methods are `ArrayNetwork`'s.
+
+    On the CPU the results have the bits of `ArrayNetwork`'s. The blobs' arrays hold nothing of use
+    afterwards. Objectives that are no `Objective` act on the blob's arrays, for which the
+    activations travel to the host and their gradient back.
+
+    Parameters
+    ----------
+    net : dreamlib.pycaffe.Classifier
+    """
+
+    def __init__(self, net):
+        import torch
+
+        from dreamlib.pycaffe.device import current_device
+
+        self._torch, self._net = torch, net
+        self._device = current_device()
+        on_cpu = self._device.type == "cpu"
+        self.transfer = HostTransfer(tensors=True) if on_cpu else CudaTransfer(self._device)
+        self._image = None
+
+    def reserve(self, pixels):
+        """Make room for a picture of `pixels` pixels; what was there goes first."""
+        self._image = None
+        self._image = self.empty(3 * pixels)
+
+    def empty(self, count):
+        return self._torch.empty(count, device=self._device)
+
+    def on_device(self, array):
+        return None if array is None else self._torch.as_tensor(array, device=self._device)
+
+    def picture(self, height, width):
+        return self._image[: 3 * height * width].view(3, height, width)
+
+    def gradient(self, image, end, objective):
+        source = self._net.blobs["data"]
+        source.reshape(1, *image.shape)
+        source.data_memory.put(image[None])
+        if isinstance(objective, Objective):
+            objective.climb(Tensors(self._net))
+            return source.diff_memory.tensor()[0].float().contiguous()
+        layer = self._net._index(end, None)
+        blob = self._net.blobs[end]
+        self._net._forward(0, layer)
+        if objective is objective_L2:
+            # A copy, since a layer in place writes its gradient over the one it is given.
+            blob.diff_memory.put(blob.data_memory.tensor().clone())
+        else:
+            objective(blob)
+        self._net._backward(layer, 0)
+        return source.diff_memory.tensor()[0].float().contiguous()
+
+    def sums(self, gradient, squares):
+        if self._device.type == "cpu":  # in numpy's order of addition
+            total = self._torch.tensor(sum_abs(gradient.numpy()), dtype=self._torch.float64)
+        else:
+            total = self._torch.linalg.vector_norm(gradient, 1, dtype=self._torch.float64)
+        return self._torch.stack([total, *(square.double() for square in squares)])
+
+    def mean_abs(self, gradient):
+        if self._device.type == "cpu":
+            return self._torch.as_tensor(inplace.mean_abs(gradient.numpy()))
+        total = self._torch.linalg.vector_norm(gradient, 1, dtype=self._torch.float64)
+        return total / gradient.numel()
+
+    def grown(self, mean, first, last):
+        growth = self._torch.where(first > 0, last / first, 1.0)
+        return mean * self._torch.as_tensor(growth, dtype=self._torch.float64)
+
+    def as_factor(self, mean):
+        return mean.float()
+
+    def ascend(self, image, gradient, change, mean):
+        # Not number / tensor, which PyTorch takes for number * (1 / tensor) and rounds twice.
+        change = self._torch.as_tensor(change, dtype=mean.dtype)
+        scale = self._torch.div(change, mean)
+        gradient *= self._torch.where(mean > 0, scale, 0.0)
+        image += gradient
+
+    def limit(self, image, limits):
+        for plane, low, high in zip(image, *limits):
+            plane.clamp_(float(low), float(high))
+
+
+class Tensors:
+    """What `Objective.climb` runs on our engine: see `dreamlib.ascent.objectives.Arrays`.
+
+    Parameters
+    ----------
+    net : dreamlib.pycaffe.Net
+    """
+
+    def __init__(self, net):
+        self.net = net
+
+    def forward(self, index):
+        """Run the layers up to an index."""
+        self.net._forward(0, index)
+
+    def backward(self, start, end):
+        """Run the layers from an index down to another, both included."""
+        self.net._backward(start, end)
+
+    def clear(self, blobs):
+        """Set the diffs of blobs (names) to zero."""
+        for name in blobs:
+            memory = self.net.blobs[name].diff_memory
+            memory.put(memory.tensor().new_zeros(memory.shape))
+
+    def add(self, term):
+        """Add a term's gradient to its blob's diff."""
+        blob = self.net.blobs[term.layer]
+        # A copy, since layers share what they hand down.
+        diff = blob.diff_memory.tensor().clone()
+        term.add_gradient(blob.data_memory.tensor(), diff, term.weight)
+        blob.diff_memory.put(diff)
+
+
+def sum_abs(gradient):
+    """Sum the absolute values of an ndarray (3, h, w), in double precision: a float."""
+    return sum(float(np.abs(plane).sum(dtype=np.float64)) for plane in gradient)
