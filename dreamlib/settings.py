@@ -223,6 +223,17 @@ class Settings:
             setattr(changed, name, BY_NAME[name].check(value))
         return changed
 
+    def applicable(self, job):
+        """Return settings in which those that mean nothing to a job have their defaults.
+
+        Parameters
+        ----------
+        job : str
+            One of `JOBS`.
+        """
+        useless = [setting for setting in SETTINGS if job not in setting.applies_to]
+        return self.replace(**{setting.name: setting.default for setting in useless})
+
     def recorded(self):
         """Return the values that make the dream, as a dict without those that are left open."""
         values = {one.name: getattr(self, one.name) for one in SETTINGS if one.recorded}
