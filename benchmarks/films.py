@@ -29,7 +29,8 @@ from dreamlib.video.optical_flow import DetailCarrier, luminance, optical_flow  
 
 ASSEMBLE = """
 import re, sys, time
-from dreamlib.films import assemble, find_frames
+from dreamlib.video.encode import assemble
+from dreamlib.video.frame_folder import find_frames
 begin = time.perf_counter()
 assemble(find_frames(sys.argv[1]), sys.argv[2])
 print(time.perf_counter() - begin)

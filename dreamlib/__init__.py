@@ -35,11 +35,11 @@ _PLACES = {
     "parse_distortions": "video.distort:parse_chain",  # of the setting `distort`
     "distortion_forms": "video.distort:forms",  # name, form and help of each distortion
     "WITHOUT_CODE": "video.distort:WITHOUT_CODE",  # distortions that run nobody's code
-    "find_frames": "video.films:find_frames",  # in a folder
-    "check_film": "video.films:check_film",  # refuses a film that could not be written
-    "assemble": "video.films:assemble",  # makes a film of frames
+    "find_frames": "video.frame_folder:find_frames",  # in a folder
+    "check_film": "video.encode:check_film",  # refuses a film that could not be written
+    "assemble": "video.encode:assemble",  # makes a film of frames
     "FPS": "jobs.film_output:FPS",  # frames in a second, where nothing else is said
-    "VIDEO": "video.ffmpeg:VIDEO",  # suffixes of films that browsers play with sound and controls
+    "VIDEO": "video.encode:VIDEO",  # suffixes of films that browsers play with sound and controls
     # Networks
     "find_model": "models.zoo:find_model",  # by name or folder
     "list_models": "models.zoo:list_models",

@@ -1,7 +1,7 @@
 """The parent's side of `studio.child`: start it, hear it, end it.
 
-What is heavy or may go wrong (networks, decoding what strangers sent) happens in a process of its
-own: it can be ended at any time, and the machine has its memory back.
+Networks and the decoding of uploaded files, which are heavy or may go wrong, run in a process of
+their own: it can be ended at any time, and the machine has its memory back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PROGRAM = (sys.executable, "-m", "studio.child")
 
 
 class ChildCrashed(Exception):
-    """A child ended without having said how its work went."""
+    """A child ended without a report of how its work went."""
 
 
 class Child:
@@ -26,9 +26,9 @@ class Child:
     Parameters
     ----------
     order : dict
-        What it is to do: see `studio.child`.
+        See `studio.child`.
     log : Path, optional
-        What its libraries print is appended there; else it goes where the parent's goes.
+        Takes the output of its libraries; by default that goes where the parent's goes.
     gpu : str, optional
         Number of the CUDA device that it is to see, as its device 0.
     """
@@ -67,7 +67,7 @@ class Child:
         send(self.process.stdin, {"leave": True})
 
     def hear(self, seconds):
-        """Wait for what it says next.
+        """Wait for its next message.
 
         Parameters
         ----------

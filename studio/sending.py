@@ -16,7 +16,7 @@ TYPES = {
     ".dzi": "application/xml", ".toml": "text/plain; charset=utf-8",
 }  # fmt: skip
 
-#: Of what never changes under its address.
+#: The header of files that never change under their address.
 LASTING = "private, max-age=86400, immutable"
 
 

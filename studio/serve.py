@@ -21,7 +21,7 @@ from dreamlib import child_environment
 #: Threads of the web server: for streams (`studio.dreams.feed.MOST_STREAMS`), and for pages.
 THREADS = 96
 
-#: Seconds that processes are given to end by themselves, and before one that died is started again.
+#: Seconds that processes are given to end by themselves, and before one that ended is restarted.
 FAREWELL, PAUSE = 20, 2
 
 
@@ -63,7 +63,17 @@ def prepare(given):
 
 
 def web(given):
-    """Return the command of the web server."""
+    """Return the command of the web server.
+
+    Parameters
+    ----------
+    given : dict
+        See `environment`.
+
+    Returns
+    -------
+    list of str
+    """
     return [
         sys.executable, "-m", "gunicorn", "studio.wsgi:application",
         f"--bind={given['DREAM_HOST']}:{given['DREAM_PORT']}", "--worker-class=gthread",
@@ -73,12 +83,31 @@ def web(given):
 
 
 def worker(device):
-    """Return the command of a worker."""
+    """Return the command of a worker.
+
+    Parameters
+    ----------
+    device : str
+
+    Returns
+    -------
+    list of str
+    """
     return [sys.executable, "-m", "studio", "worker", f"--device={device}"]
 
 
 def devices(given):
-    """List the devices that workers are wanted for: $DREAM_DEVICES, else what there is."""
+    """List the devices that get a worker: $DREAM_DEVICES, else this machine's.
+
+    Parameters
+    ----------
+    given : dict
+        See `environment`.
+
+    Returns
+    -------
+    list of str
+    """
     wanted = given.get("DREAM_DEVICES", "")
     if wanted:
         return [name.strip() for name in wanted.split(",") if name.strip()]
@@ -100,20 +129,20 @@ class Processes:
 
     def __init__(self, commands, given):
         self._commands, self._environment = commands, given
-        self._running, self._died = {}, {}
+        self._running, self._ended = {}, {}
 
     def keep(self):
-        """Start what does not run, but not over and over."""
+        """Start each process that does not run; one that keeps ending, only after a pause."""
         for name, command in self._commands.items():
             process = self._running.get(name)
             if process is not None and process.poll() is None:
                 continue
-            if process is not None and name not in self._died:
+            if process is not None and name not in self._ended:
                 print(f"studio: {name} ended with code {process.returncode}; starting it again",
                       file=sys.stderr, flush=True)  # fmt: skip
-                self._died[name] = time.monotonic()
-            if time.monotonic() - self._died.get(name, float("-inf")) >= PAUSE:
-                self._died.pop(name, None)
+                self._ended[name] = time.monotonic()
+            if time.monotonic() - self._ended.get(name, float("-inf")) >= PAUSE:
+                self._ended.pop(name, None)
                 # A group of its own: Ctrl-C is for this process, which ends the others in order.
                 self._running[name] = subprocess.Popen(
                     command, env=self._environment, start_new_session=True
@@ -162,7 +191,7 @@ def main(argv=None):
             time.sleep(0.5)
             processes.keep()
     except KeyboardInterrupt:
-        print("studio: ending; dreams that are not done go on at the next start", flush=True)
+        print("studio: ending; unfinished dreams resume at the next start", flush=True)
     finally:
         processes.end()
 

@@ -37,7 +37,7 @@ def _secret_key():
     return given
 
 
-#: Pictures, dreams, and what the file-system broker keeps: shared by all machines.
+#: Pictures, dreams, and messages of the file-system broker: shared by all machines.
 DATA = Path(os.environ.get("DREAM_DATA", "studio-data")).resolve()
 
 SECRET_KEY = _secret_key()
@@ -108,7 +108,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = os.environ.get("DREAM_BROKER") or "filesystem://localhost"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-#: What Celery knows of a broker beside its address: Sentinel's master, a prefix of keys ...
+#: Celery's options of a broker, beside its address: Sentinel's master, a prefix of keys ...
 CELERY_BROKER_TRANSPORT_OPTIONS = json.loads(os.environ.get("DREAM_BROKER_OPTIONS") or "{}")
 if CELERY_BROKER_URL.startswith("filesystem:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -118,7 +118,7 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
     }
 CELERY_TASK_IGNORE_RESULT = True
 # A message says only "look at your queue" and is taken off at once: how long a dream lasts is no
-# matter to the broker. Who dreams what is settled by the claim in the database.
+# matter to the broker. The claim in the database decides which worker dreams it.
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False

@@ -15,7 +15,14 @@ TEXTS = {
 
 
 class Refused(DreamError):
-    """A text that is not let in; `setting` is its name."""
+    """A text that is not let in.
+
+    Parameters
+    ----------
+    message : str
+    setting : str
+        Its name; an attribute, too.
+    """
 
     def __init__(self, message, setting):
         super().__init__(message)

@@ -16,13 +16,15 @@ small_copies = [
     for name in ("thumbnail", "view")
 ]
 deep_zooms = [
-    path(f"dreams/<uuid:pk>/{side}{rest}", view, {"side": side}, name=f"{kind}-{side}")
+    one
     for side in ("before", "after")
-    for kind, rest, view in (
-        ("zoom", ".dzi", results.zoom),
-        ("tile", "_files/<int:level>/<int:column>_<int:row>.jpg", results.tile),
+    for one in (
+        path(f"dreams/<uuid:pk>/{side}.dzi", results.beside,
+             {"name": f"{side}.dzi", "lasting": True}, name=f"zoom-{side}"),
+        path(f"dreams/<uuid:pk>/{side}_files/<int:level>/<int:column>_<int:row>.jpg", results.tile,
+             {"side": side}, name=f"tile-{side}"),
     )
-]
+]  # fmt: skip
 
 urlpatterns = [
     *small_copies,
@@ -47,8 +49,9 @@ urlpatterns = [
     path("dreams/state/", watch.state, name="state"),
     path("dreams/<uuid:pk>/", results.dream, name="dream"),
     path("dreams/<uuid:pk>/preview.jpg", results.preview, name="preview"),
-    path("dreams/<uuid:pk>/thumbnail.jpg", results.thumbnail, name="dream-thumbnail"),
-    path("dreams/<uuid:pk>/poster.jpg", results.poster, name="poster"),
+    path("dreams/<uuid:pk>/thumbnail.jpg", results.beside, {"name": "thumbnail.jpg"},
+         name="dream-thumbnail"),
+    path("dreams/<uuid:pk>/poster.jpg", results.beside, {"name": "view.jpg"}, name="poster"),
     path("dreams/<uuid:pk>/download/", results.download, name="download"),
     path("dreams/<uuid:pk>/film/", results.film, name="film"),
     path("dreams/<uuid:pk>/settings.toml", results.settings_file, name="settings-file"),

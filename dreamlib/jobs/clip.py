@@ -23,7 +23,7 @@ from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
 from dreamlib.util.profiling import phase
 from dreamlib.util.progress import Progress
 from dreamlib.video.clip import is_clip, mux, open_clip
-from dreamlib.video.films import check_film
+from dreamlib.video.encode import check_film
 from dreamlib.video.frame_folder import FrameFolder
 from dreamlib.video.optical_flow import DetailCarrier
 

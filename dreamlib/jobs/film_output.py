@@ -9,7 +9,8 @@ from dreamlib.errors import DreamError
 from dreamlib.settings import BY_NAME
 from dreamlib.util.profiling import phase
 from dreamlib.util.progress import Progress
-from dreamlib.video.films import assemble, check_film, find_frames
+from dreamlib.video.encode import assemble, check_film
+from dreamlib.video.frame_folder import find_frames
 
 #: Frames in a second, where nothing else is said.
 FPS = 12.5

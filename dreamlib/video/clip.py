@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dreamlib.errors import DreamError
 from dreamlib.video import ffmpeg
-from dreamlib.video.films import assemble
+from dreamlib.video.encode import assemble
 
 #: Names of clips end so.
 CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv")
@@ -193,7 +193,7 @@ def mux(frames, out, clip, quality=90, on_frame=None):
     out : str or Path
     clip : Clip
     quality, on_frame
-        As in `films.assemble`.
+        As in `dreamlib.video.encode.assemble`.
 
     Returns
     -------
@@ -203,7 +203,7 @@ def mux(frames, out, clip, quality=90, on_frame=None):
     Raises
     ------
     DreamError
-        See `films.assemble`.
+        See `dreamlib.video.encode.assemble`.
     """
     suffix = Path(out).suffix.lower()
     sound = []

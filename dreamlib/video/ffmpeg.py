@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-from fractions import Fraction
 
 import numpy as np
 
@@ -40,7 +39,7 @@ def find_ffmpeg():
             return found
         raise DreamError(
             "there is no ffmpeg, which reads and writes films; pip install imageio-ffmpeg, or "
-            "install your system's ffmpeg; a .gif or .webp is written without it"
+            "install your system's ffmpeg"
         ) from error
 
 
@@ -113,83 +112,6 @@ def process(arguments, **pipes):
                     with contextlib.suppress(OSError):  # what was not flushed has nowhere to go
                         pipe.close()
             running.wait()
-
-
-#: Suffix -> encoder and what it is told, `{crf}` being how coarse it may be.
-VIDEO = {
-    # yuv420p is what every player shows; the index at the beginning lets a browser start at once.
-    ".mp4": "-c:v libx264 -preset medium -crf {crf} -pix_fmt yuv420p -movflags +faststart",
-    ".webm": "-c:v libvpx-vp9 -b:v 0 -crf {crf} -pix_fmt yuv420p -row-mt 1 -deadline good "
-    "-cpu-used 4",
-}
-
-#: What quality 1 and 100 are in each encoder's own scale.
-CRF = {".mp4": (40, 12), ".webm": (55, 18)}
-
-#: The colours' meaning, said in the file: players assume this one for large pictures, another one
-#: for small ones.
-COLOURS = "scale=in_range=pc:out_range=tv:out_color_matrix=bt709"
-TAGS = "-color_range tv -colorspace bt709 -color_primaries bt709 -color_trc bt709"
-
-
-@contextlib.contextmanager
-def encoder(out, suffix, height, width, fps, quality, sound=(), aspect=1):
-    """Write a film from pixels.
-
-    Parameters
-    ----------
-    out : str
-        File to write, overwritten.
-    suffix : {'.mp4', '.webm'}
-    height, width : int
-        An odd side gets one more row or column, equal to the last: encoders want even ones.
-    fps : Fraction
-    quality : int
-        1 to 100.
-    sound : list of str
-        ffmpeg's arguments for a second input and its streams.
-    aspect : Fraction
-        Width of a pixel by its height.
-
-    Yields
-    ------
-    callable
-        Takes a frame, (height, width, 3) uint8.
-
-    Raises
-    ------
-    DreamError
-        ffmpeg failed: its last words.
-    """
-    padding = ((0, height % 2), (0, width % 2), (0, 0))
-    size = f"{width + width % 2}x{height + height % 2}"
-    coarsest, finest = CRF[suffix]
-    crf = round(coarsest + (finest - coarsest) * (quality - 1) / 99)
-    aspect = Fraction(aspect)
-    arguments = [
-        *f"-y -f rawvideo -pix_fmt rgb24 -s {size} -framerate {fps} -i pipe:0".split(),
-        *(sound or ["-map", "0:v"]),
-        *f"-vf {COLOURS},setsar={aspect.numerator}/{aspect.denominator}".split(),
-        *VIDEO[suffix].format(crf=crf).split(),
-        *TAGS.split(),
-        *("-f", suffix[1:], os.fspath(out)),
-    ]
-
-    with process(arguments, stdin=subprocess.PIPE) as (running, words):
-
-        def add(pixels):
-            if any(map(any, padding)):
-                pixels = np.pad(pixels, padding, mode="edge")
-            running.stdin.write(np.ascontiguousarray(pixels).data)
-
-        try:
-            yield add
-            running.stdin.close()
-        except BrokenPipeError as error:
-            running.wait()
-            raise DreamError(f"ffmpeg could not write the film: {words()}") from error
-        if running.wait():
-            raise DreamError(f"ffmpeg could not write the film: {words()}")
 
 
 def decoder(path, filters, height, width):

@@ -1,4 +1,4 @@
-"""A folder of numbered frames, ``0000.png`` onwards, and what is needed to go on with them."""
+"""A folder of numbered frames, ``0000.png`` onwards, and the record that resumes them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from dreamlib.errors import DreamError, reading
-from dreamlib.imaging.metadata import Metadata
+from dreamlib.imaging.formats import FORMATS
+from dreamlib.imaging.metadata import Metadata, open_header
 from dreamlib.imaging.open_save import save_picture
-from dreamlib.imaging.picture import Picture
+from dreamlib.imaging.picture import Picture, to_levels
+from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.util.atomic_write import written_whole
 from dreamlib.util.profiling import phase
-from dreamlib.video.films import is_frame
 
 #: Beside the frames: what the film is made of, and the last frame as it was before it was rounded.
 OWN, JOURNAL, LAST = ".film", "journal.json", "last.npz"
@@ -164,3 +165,93 @@ def _telling_the_way_on():
         yield
     except DreamError as error:
         raise DreamError(f"{error}; mend that, then go on with --resume") from error
+
+
+def is_frame(path):
+    """Tell by its name whether a `Path` is a frame: a number and a picture's suffix."""
+    number = path.stem.isascii() and path.stem.isdigit()
+    return number and path.suffix.lower() in FORMATS
+
+
+@reading()
+def find_frames(folder):
+    """Find a folder's numbered frames: ``0000.png`` and so on, any number of digits.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Returns
+    -------
+    list of Path
+        In the order of their numbers.
+
+    Raises
+    ------
+    DreamError
+        There are none, a number is missing or there twice, or a frame is of another size.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DreamError(f"{folder} is no folder; name the one that has the frames")
+    numbered = {}
+    for path in sorted(folder.iterdir()):
+        if not is_frame(path):
+            continue
+        other = numbered.setdefault(int(path.stem), path)
+        if other != path:
+            raise DreamError(
+                f"{folder} has two frames of one number, {other.name} and {path.name}; "
+                "move one elsewhere"
+            )
+    if not numbered:
+        raise DreamError(
+            f"{folder} has no frames; expected pictures with numbers for names, as 0000.png"
+        )
+    first, last = min(numbered), max(numbered)
+    for number in range(first, last):
+        if number not in numbered:
+            before = max(have for have in numbered if have < number)
+            after = min(have for have in numbered if have > number)
+            raise DreamError(
+                f"{folder}: between {numbered[before].name} and {numbered[after].name} there is no "
+                f"frame {number}; dream it, or give the frames numbers without gaps"
+            )
+    frames = [numbered[number] for number in range(first, last + 1)]
+    check_sizes(frames)
+    return frames
+
+
+def check_sizes(frames):
+    """Refuse frames of unequal size; return the (height, width) that all have.
+
+    Raises
+    ------
+    DreamError
+        Names the first odd one.
+    """
+    expected = None
+    for path in frames:
+        try:
+            with open_header(path) as header:
+                size = header.height, header.width
+        except (OSError, SyntaxError, ValueError) as error:
+            raise DreamError(f"{path} cannot be read as a picture: {error}") from error
+        expected = expected or size
+        if size != expected:
+            raise DreamError(
+                f"{path} is {size[1]} x {size[0]} pixels, expected {expected[1]} x {expected[0]} "
+                f"as {frames[0]}: the frames of a film are of one size"
+            )
+    return expected
+
+
+def read_frame(path, size):
+    """Read a frame of a size (height, width): an ndarray of uint8, (height, width, 3)."""
+    pixels = load_picture(str(path)).pixels
+    if pixels.shape[:2] != size:  # its header says otherwise: EXIF has it turned
+        raise DreamError(
+            f"{path} is {pixels.shape[1]} x {pixels.shape[0]} pixels once it is turned upright, "
+            f"expected {size[1]} x {size[0]}: the frames of a film are of one size"
+        )
+    return to_levels(pixels)

@@ -118,7 +118,7 @@ def _listener(say, leave):
             octaves=report.octaves,
             seconds_left=report.seconds_left,
         )
-        # What is dreamt to its end is written: that is soon done, and it is what everybody wants.
+        # A dream whose steps are done is written, which is soon done.
         return leave.is_set() and not written
 
     return listener

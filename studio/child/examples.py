@@ -15,7 +15,7 @@ import dreamlib
 #: room for a whole creature.
 DREAMT, KEPT = 192, 128
 
-#: How a class is drawn that is only to be told from others, and the size of the picture.
+#: The octave script of a class's example, just enough to recognise it, and the example's side.
 GLIMPSE, CLASS_SIDE = Path(__file__).resolve().parent / "glimpse.toml", 224
 
 

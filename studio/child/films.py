@@ -72,7 +72,7 @@ def film(order, say, leave):
 
 
 def _make(order, frames, say, leave):
-    """Dream the frames, and make of them what stays."""
+    """Dream the frames; make settings file, last frame, small copies and film of them."""
     folder, names = Path(order["folder"]), order["names"]
     settings = _settings(order, frames)
     watch = _Watch(order, frames, say, leave)
@@ -97,7 +97,7 @@ def _make(order, frames, say, leave):
 
 
 def _settings(order, frames):
-    """Return the settings to begin with; a resumed film has its own for what makes its frames."""
+    """Return the settings to begin with; a resumed film keeps those that make its frames."""
     values = {**order["values"], "quiet": True}
     if unfinished(frames):
         values = {name: value for name, value in values.items() if not BY_NAME[name].recorded}
@@ -107,7 +107,7 @@ def _settings(order, frames):
 
 
 class _Watch:
-    """Reports how far a film is, shows its latest frame, and learns whether it is to be left."""
+    """Listens to a film: reports its progress, shows its latest frame, has it left."""
 
     def __init__(self, order, frames, say, leave):
         self._order, self._frames, self._say, self._leave = order, frames, say, leave

@@ -9,16 +9,16 @@ import numpy as np
 
 from dreamlib import DreamError, open_header, open_picture, shrink
 
-#: Formats that are taken -> suffix of their files. What a file is called tells nothing.
+#: Formats that are taken -> suffix of their files. The name of an upload means nothing.
 FORMATS = {
     "JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp", "BMP": ".bmp",
     "GIF": ".gif",
 }  # fmt: skip
 
-#: Longest sides of what the library and the region box show.
+#: Longest sides of the copies for the library and for the region box.
 THUMBNAIL, VIEW = 320, 1600
 
-#: Seconds of CPU and bytes of memory that a stranger's file may take.
+#: Seconds of CPU and bytes of memory that an uploaded file may take.
 CPU_SECONDS, MEMORY = 1800, 16 << 30
 
 

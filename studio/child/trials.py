@@ -87,7 +87,7 @@ def tell_plan(order, say, leave):
     Returns
     -------
     dict
-        ``plan``, a table to be shown as it is.
+        ``plan``: a table as text.
     """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / f"dream{order['suffix']}"
@@ -97,10 +97,10 @@ def tell_plan(order, say, leave):
         if frames:
             output = output.with_suffix(".png")
         job = prepare(order["source"], output, settings, planning=True)
-        told = plan(job)
+        table = plan(job)
         if frames:
-            told = f"each frame:\n{told}\n\n{_film(job, frames)}"
-        return {"plan": told}
+            table = f"each frame:\n{table}\n\n{_film(job, frames)}"
+        return {"plan": table}
 
 
 def _film(job, frames):

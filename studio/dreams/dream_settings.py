@@ -1,4 +1,4 @@
-"""Which settings the studio offers, and how; all else follows from `dreamlib.SETTINGS`.
+"""The settings that the studio offers; all about them follows from `dreamlib.SETTINGS`.
 
 A new setting appears in the form by itself where its values cannot name a file: a number, a switch,
 a choice, a text of a given form. A free text has to be let in here, for it may be a path.
@@ -15,7 +15,7 @@ from dreamlib import SETTINGS, list_models, script_presets
 from studio.pictures.models import Picture
 from studio.texts import TEXTS
 
-#: What the studio itself settles: folders, devices, what is printed; and what is of clips alone.
+#: Chosen by the studio itself (folders, devices, output on a terminal), or for clips alone.
 WITHHELD = {
     "gpu", "memory", "work_dir", "resume", "devices", "preview", "quiet", "classify",
     "frame_format", "carry",
@@ -30,7 +30,7 @@ LISTS = {
     "script": script_presets,
 }
 
-#: What everybody sees; the others are folded.
+#: Always shown; the others are folded.
 PLAIN = ("model", "end", "target", "guide", "iterations", "octaves", "step_size", "strength")
 
 
@@ -57,6 +57,16 @@ def _is_offered(setting):
 def values_for(owner_id, values):
     """Turn settings as they are kept into those of a dream: library pictures become files.
 
+    Parameters
+    ----------
+    owner_id : int
+    values : dict
+        Of `Dream.settings`.
+
+    Returns
+    -------
+    dict
+
     Raises
     ------
     FileNotFoundError
@@ -67,7 +77,24 @@ def values_for(owner_id, values):
 
 
 def names_for(owner_id, values):
-    """Return what the library calls the pictures among settings: {setting: name}."""
+    """Return the names in the library of the pictures among settings.
+
+    Parameters
+    ----------
+    owner_id : int
+    values : dict
+        Of `Dream.settings`.
+
+    Returns
+    -------
+    dict
+        Setting -> name.
+
+    Raises
+    ------
+    FileNotFoundError
+        One of the pictures is not the owner's, or not there any more.
+    """
     return {name: picture.name for name, picture in _pictures(owner_id, values).items()}
 
 

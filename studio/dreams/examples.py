@@ -23,12 +23,26 @@ _one_class = threading.Lock()
 
 
 def folder(model):
-    """Where a model's examples are."""
+    """Return the folder of a model's examples.
+
+    Parameters
+    ----------
+    model : str
+
+    Returns
+    -------
+    Path
+    """
     return settings.DATA / "examples" / model
 
 
 def prepare(model):
-    """Have the examples of a model's layers made, unless they are there or on their way."""
+    """Have the examples of a model's layers made in the background, once.
+
+    Parameters
+    ----------
+    model : str
+    """
     with _one:
         if model in _making or (folder(model) / "complete").exists():
             return
@@ -46,12 +60,17 @@ def _make(model):
 
 
 def layers(model):
-    """Return what is known of a model's layers.
+    """List a model's layers, and have their examples made.
+
+    Parameters
+    ----------
+    model : str
 
     Returns
     -------
     dict
-        ``layers``: a list of name and whether there is an example; ``complete``.
+        ``layers``: a list of dicts, ``name`` and whether there is an ``example``; ``complete``:
+        whether all examples are made.
     """
     prepare(model)
     listed = folder(model) / "layers.json"
@@ -63,7 +82,17 @@ def layers(model):
 
 @lru_cache(maxsize=16)
 def labels(model):
-    """Return the names of a model's classes; none where it has none."""
+    """Return the names of a model's classes.
+
+    Parameters
+    ----------
+    model : str
+
+    Returns
+    -------
+    list of str
+        Empty where it has none.
+    """
     try:
         return find_model(model).read_labels()
     except DreamError:
@@ -71,9 +100,26 @@ def labels(model):
 
 
 def class_picture(model, number):
-    """Return where a class's example is, after having had it drawn."""
+    """Have a class's example drawn, unless it is there.
+
+    Parameters
+    ----------
+    model : str
+    number : int
+        Of the class.
+
+    Returns
+    -------
+    Path
+        Of a JPEG.
+
+    Raises
+    ------
+    DreamError
+        It cannot be drawn.
+    """
     path = folder(model) / "classes" / f"{number}.jpg"
-    with _one_class:  # one at a time: they are drawn beside what people wait for
+    with _one_class:  # one at a time: they must not hold up trials and plans
         if not path.exists():
             order = {"kind": "class", "model": model, "index": number, "output": str(path)}
             ask(order, CLASS_SECONDS)

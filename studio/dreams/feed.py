@@ -29,11 +29,11 @@ KEPT = 5000
 #: Streams of one server process; whoever comes later asks now and then instead.
 MOST_STREAMS = 64
 
-#: Seconds after which a stream says something even if there is nothing to say, and after which it
-#: ends, for the browser to begin another.
+#: Seconds after which a stream without events sends a comment, and after which it ends, for the
+#: browser to begin another.
 SILENCE, LIFETIME = 15, 600
 
-#: Seconds between two looks whether a browser is still there: who turned a page must make room.
+#: Seconds between two checks whether a browser is still there: one that left a page makes room.
 LOOK = 2
 
 
@@ -46,44 +46,51 @@ class Feed:
         self._seen = collections.OrderedDict()
         self._streams = 0
         self._thread = None
-        self._count = 0  # of all events seen: a place in the sequence
+        self._count = 0  # of all events seen
 
     @property
     def streams(self):
-        """How many are listening."""
+        """Number of streams that are listening."""
         return self._streams
 
     def join(self):
-        """Count a stream in; False where there are too many."""
+        """Add a stream; return False where there are too many."""
         with self._changed:
             if self._streams >= MOST_STREAMS:
                 return False
             self._streams += 1
             if self._thread is None:
-                self._read()  # what was told before is no news
+                self._read()  # earlier events are no news
                 self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
                 self._thread.start()
             return True
 
     def leave(self):
-        """Count a stream out."""
+        """Remove a stream."""
         with self._changed:
             self._streams -= 1
 
     def place(self):
-        """Return the place behind all events so far."""
+        """Return the position behind all events so far."""
         with self._changed:
             return self._count
 
     def after(self, place, seconds):
-        """Wait for events behind a place.
+        """Wait for events behind a position.
+
+        Parameters
+        ----------
+        place : int
+            See `place`.
+        seconds : float
+            The longest wait.
 
         Returns
         -------
         list of (int, int, dict)
-            Number, owner and data of each; empty where none came in so many seconds.
+            Number, owner and data of each; empty where none came in time.
         int
-            The place behind them.
+            The position behind them.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._count > place, seconds)
@@ -126,7 +133,20 @@ feed = Feed()
 
 
 def missed(last, may_see):
-    """Events behind the last one that somebody has seen: a list as of `Feed.after`."""
+    """Return the events since the last one that somebody has seen.
+
+    Parameters
+    ----------
+    last : int
+        Its number.
+    may_see : callable
+        See `Stream`.
+
+    Returns
+    -------
+    list
+        As of `Feed.after`.
+    """
     rows = Event.objects.filter(pk__gt=last).order_by("pk").values_list("pk", "owner_id", "data")
     return [row for row in rows if may_see(row[1])]
 
@@ -161,17 +181,17 @@ class Stream:
     def _generate(self, place):
         end = time.monotonic() + LIFETIME
         yield "retry: 2000\n\n"
-        told = set()
+        sent = set()
         if self._last is not None:
             for event in missed(self._last, self._may_see):
-                told.add(event[0])
+                sent.add(event[0])
                 yield _lines(event)
         connection.close()  # a stream asks no more
         said = time.monotonic()
         while time.monotonic() < end and not self._is_gone():
             events, place = feed.after(place, min(LOOK, SILENCE))
             for event in events:
-                if self._may_see(event[1]) and event[0] not in told:
+                if self._may_see(event[1]) and event[0] not in sent:
                     said = time.monotonic()
                     yield _lines(event)
             if time.monotonic() - said >= SILENCE:
@@ -180,7 +200,17 @@ class Stream:
 
 
 def hung_up(socket):
-    """Tell whether the other end of a connection has been closed; None is no connection."""
+    """Tell whether the other end of a connection has been closed.
+
+    Parameters
+    ----------
+    socket : socket.socket or None
+        Without one nobody hangs up.
+
+    Returns
+    -------
+    bool
+    """
     if socket is None:
         return False
     try:

@@ -23,10 +23,10 @@ from studio.dreams.models import ANY
 from studio.pictures.models import Picture
 from studio.texts import TEXTS, Refused, check_texts
 
-#: What the form calls a film -> its suffix; that of a WebP alone does not tell.
+#: Names of films' formats in the form -> suffix: a .webp may be a picture or a film.
 FILMS = {".mp4": ".mp4", ".webm": ".webm", ".gif": ".gif", "film.webp": ".webp"}
 
-#: Outputs: what the form calls them, and what people do.
+#: Formats: their names in the form, and to people.
 OUTPUTS = (
     ("A picture", ((".png", "PNG"), (".tif", "TIFF"), (".jpg", "JPEG"), (".webp", "WebP"))),
     ("A film", ((".mp4", "MP4"), (".webm", "WebM"), (".gif", "GIF"),
@@ -35,7 +35,7 @@ OUTPUTS = (
 NOISE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
 NOISE_PIXELS = 100_000_000
 
-#: What the command's help says of files is not for a page.
+#: Help for the page where the command's own speaks of files.
 HELPS = {
     "model": "The network that dreams",
     "script": "Draw by this octave script instead of octaves",
@@ -46,10 +46,10 @@ HELPS = {
     "mask": "A picture of how much of the dream is wanted where: white is all",
     "end": "Layer to dream: low ones give strokes, textures; high ones eyes, animals, buildings; "
     "by default the model's own choice",
-    "frames": "How many frames a film has: each is the dream of the one before, distorted",
-    "distort": "What happens to a frame before it is dreamt again, as zoom:0.05, rotate:2; by "
+    "frames": "Number of frames of a film: each is the dream of the one before, distorted",
+    "distort": "Distortions of a frame before it is dreamt again, as zoom:0.05, rotate:2; by "
     "default zoom:0.05; none for nothing",
-    "distort_every": "Distort only every so many frames",
+    "distort_every": "Number of frames from one distortion to the next",
     "vary": "Settings that change over the frames, with commas between: step_size:1.5..0.5 runs "
     "from one to the other, step_size:0.5~1.5/20 swings within 20 frames, end:LAYER|LAYER takes "
     "turns",
@@ -103,7 +103,7 @@ class DreamForm(forms.Form):
             self.fields[setting.name] = field
 
     def groups(self):
-        """Give what is folded: pairs of a heading and its bound fields."""
+        """List what is folded: heading, bound fields, and whether it is open, of each group."""
         groups = {}
         for setting in offered():
             if setting.name not in PLAIN:
@@ -123,7 +123,7 @@ class DreamForm(forms.Form):
 
     @staticmethod
     def distortions():
-        """List what a chain of distortions is made of: name, form and help of each."""
+        """List the distortions that a chain may have: name, form and help of each."""
         return distortion_forms(WITHOUT_CODE)
 
     def clean_noise(self):
@@ -135,7 +135,7 @@ class DreamForm(forms.Form):
         return noise
 
     def clean(self):
-        """Bring the settings into `cleaned_data["settings"]`: what differs from its default."""
+        """Collect the settings that differ from their defaults in `cleaned_data["settings"]`."""
         cleaned = super().clean()
         if not cleaned.get("picture") and not cleaned.get("noise") and not self.errors:
             self.add_error("picture", "Choose a picture, or give the size of the noise.")
@@ -168,7 +168,7 @@ class DreamForm(forms.Form):
         return cleaned
 
     def _check_film(self, values, suffix):
-        """Refuse what cannot become a film, before hours are spent on its frames."""
+        """Refuse a film that could not be made, before hours are spent on its frames."""
         if not values.get("frames") and "frames" not in self.errors:
             self.add_error("frames", "Say how many frames the film has.")
         if values.get("reverse") and values.get("boomerang"):
@@ -188,23 +188,53 @@ class DreamForm(forms.Form):
 
 
 def is_of_films(name):
-    """Tell whether a setting means nothing to a picture."""
+    """Tell whether a setting applies to films alone.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    bool
+    """
     return BY_NAME[name].group == "films"
 
 
 def output_of(suffix, values):
-    """Return what the form calls the output of a dream: its suffix, but for an animated WebP."""
+    """Return the form's name of a dream's format: its suffix, but for an animated WebP.
+
+    Parameters
+    ----------
+    suffix : str
+    values : dict
+        Of `Dream.settings`.
+
+    Returns
+    -------
+    str
+    """
     return "film.webp" if suffix == ".webp" and "frames" in values else suffix
 
 
 def _is_set(field):
-    """Tell whether a setting's field begins with something else than the setting does."""
+    """Tell whether a field's initial value differs from its setting's default."""
     default = BY_NAME[field.name].default
     return field.initial not in (None, "", default)
 
 
 def initial_of(values):
-    """Return what a form begins with for settings that were given."""
+    """Return the form's initial values for given settings.
+
+    Parameters
+    ----------
+    values : dict
+        Of `Dream.settings`.
+
+    Returns
+    -------
+    dict
+    """
     return {setting.name: values.get(setting.name, setting.default) for setting in offered()}
 
 
@@ -238,7 +268,7 @@ def _field(setting, pictures):
 
 
 def _help(setting):
-    """Say what a setting does, what values it takes, and what it is by itself."""
+    """Return a setting's help: its meaning, its range, its default."""
     text = HELPS.get(setting.name) or setting.help[0].upper() + setting.help[1:]
     parts = [text.replace("--", "")]
     if setting.kind in (int, float) or setting.form:

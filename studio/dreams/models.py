@@ -124,7 +124,16 @@ class Dream(models.Model):
         self.preview.unlink(missing_ok=True)
 
     def uses(self, picture):
-        """Tell whether it is made of a picture of the library, or has it in its settings."""
+        """Tell whether it is made of a picture of the library, or has it in its settings.
+
+        Parameters
+        ----------
+        picture : Picture
+
+        Returns
+        -------
+        bool
+        """
         return self.picture_id == picture.pk or str(picture.pk) in self.settings.values()
 
     def as_event(self):

@@ -1,4 +1,7 @@
-"""A new dream: its form, what it would be, and what there is to choose from."""
+"""A new dream: its form, its plan, a trial of it, and layers and classes to choose from.
+
+Views of Django: each takes the request, and the parts of the address that `studio.urls` names.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,12 @@ from studio.dreams.queue import enqueue
 from studio.pictures.models import Picture
 from studio.sending import send
 
-#: Seconds that a trial and a plan may take, sides that a region may have, and how many of both run
-#: at once beside what the workers do.
+#: Seconds that a trial and a plan may take, limits of a region's sides, and the number of trials
+#: and plans that run at once.
 TRY_SECONDS, PLAN_SECONDS, LEAST_REGION, MOST_REGION = 180, 120, 64, 768
 _room = threading.BoundedSemaphore(2)
 
-#: What the form proposes for a film.
+#: Proposals for a film.
 CHAINS = (
     "zoom:0.05", "zoom:0.03, rotate:1.5", "zoom:0.03, rotate:1.5, hue:2", "zoom:-0.03",
     "shift:4,0", "roll:rows:sine(4,80)", "none",
@@ -41,7 +44,7 @@ MOST_CLASSES = 20
 
 @require_http_methods(["GET", "POST"])
 def new(request):
-    """Show the form, filled in as was asked for; take it, and queue the dream."""
+    """Show the form, filled in as the address asks for; or queue its dream."""
     if request.method == "POST":
         form = DreamForm(request.user, request.POST)
         if form.is_valid():
@@ -66,7 +69,7 @@ def new(request):
 
 
 def _initial(request):
-    """Return what the form begins with: an earlier dream's settings, a preset, a picture."""
+    """Return the form's initial values: an earlier dream's settings, a preset, a picture."""
     initial, values = {}, {}
     like = _uuid(request.GET.get("like"))
     if like:
@@ -125,7 +128,7 @@ def _order(user, cleaned, kind):
 
 
 def _cleaned(request):
-    """Return what a form holds, or the answer that says what is wrong with it."""
+    """Return a form's values and None; or None and an answer that names its errors."""
     form = DreamForm(request.user, request.POST)
     if form.is_valid():
         return form.cleaned_data, None
@@ -138,7 +141,7 @@ def _cleaned(request):
 
 
 def _ask(order, seconds, gpu):
-    """Have a child answer, if not too many are at it."""
+    """Have a child answer, unless too many do so already."""
     if not _room.acquire(timeout=seconds / 4):
         raise DreamError("others are trying things right now; try again in a moment")
     try:
@@ -149,7 +152,7 @@ def _ask(order, seconds, gpu):
 
 @require_POST
 def plan(request):
-    """Tell time, memory and disk of what the form holds, as a table."""
+    """Tell time, memory and disk of the form's dream, as a table."""
     cleaned, refusal = _cleaned(request)
     if refusal:
         return refusal
@@ -183,7 +186,7 @@ def try_it(request):
 
 
 def _region(text, size):
-    """Read LEFT,TOP,WIDTH,HEIGHT, and bring it within what a trial may be."""
+    """Read LEFT,TOP,WIDTH,HEIGHT, and bring it within the picture and the limits of a trial."""
     try:
         left, top, width, height = (int(part) for part in text.split(","))
     except ValueError as error:
@@ -202,7 +205,7 @@ def _public(error):
     return str(error).replace(str(settings.DATA), "").replace(tempfile.gettempdir(), "")
 
 
-# What there is to choose from
+# Layers and classes
 
 
 def _known(model):
@@ -236,7 +239,7 @@ def classes(request, model):
 
 @require_GET
 def class_example(request, model, number):
-    """Send a class's example, drawn now if it is the first time."""
+    """Send a class's example; draw it the first time."""
     if number >= len(examples.labels(_known(model))):
         raise Http404
     try:

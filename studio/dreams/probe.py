@@ -1,4 +1,4 @@
-"""What this machine's devices are, and how they are. Needs no Django."""
+"""This machine's devices and their state. Needs no Django."""
 
 from __future__ import annotations
 
@@ -24,7 +24,18 @@ def detect():
 
 
 def gpu(number):
-    """Return a CUDA device's model, memory (bytes) and temperature, as its driver tells: a dict."""
+    """Return the state of a CUDA device, from its driver.
+
+    Parameters
+    ----------
+    number : str
+
+    Returns
+    -------
+    dict
+        ``model``; ``memory_total`` and ``memory_used`` in bytes, ``temperature`` in degrees
+        Celsius, None where the driver does not tell.
+    """
     answer = subprocess.run(
         ["nvidia-smi", f"--query-gpu={QUERY}", "--format=csv,noheader,nounits", f"--id={number}"],
         capture_output=True, text=True, check=False, timeout=30,
@@ -40,7 +51,7 @@ def gpu(number):
 
 
 def cpu():
-    """Return the same of the CPU."""
+    """Return the state of the CPU: a dict as of `gpu`."""
     model = "CPU"
     for line in _lines("/proc/cpuinfo"):
         if line.startswith("model name"):

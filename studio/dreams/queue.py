@@ -1,9 +1,9 @@
-"""Who dreams what: a queue for each device, and claims that no two workers can hold.
+"""The queues of dreams, one for each device, and claims that no two workers can hold.
 
 Messages may be lost, doubled or late; all that counts is here, in the database. A worker takes a
-dream by one UPDATE that only succeeds on a queued one, and keeps it by moving the lease ahead. A
-dream whose lease has run out is queued again by whoever notices first; its work folder's lock keeps
-out what might still be alive, its journal tells where to go on.
+dream by one UPDATE that only succeeds on a queued one, and keeps it by renewing its lease. A dream
+whose lease has expired is queued again by whoever notices first; the lock of its folder keeps out a
+worker that may still be alive, and the journal in it has the place to resume from.
 """
 
 from __future__ import annotations
@@ -19,27 +19,39 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from studio.celery import app, make_folders
-from studio.dreams.models import ANY, Dream, Event, State
+from studio.dreams.models import ANY, ENDED, Dream, Event, State
 
 log = logging.getLogger("studio.queue")
 
 #: Name of the workers' one task: `studio.dreams.tasks.look`.
 LOOK = "studio.look"
 
-#: Workers in a row that may die of a dream, without getting on with it, before it is given up.
+#: Workers in a row that may crash on a dream, without progress, before it fails.
 MOST_CRASHES = 3
 
-#: How long events are kept for those who have lost touch.
+#: How long events are kept, for browsers that were disconnected.
 MEMORY = timedelta(hours=1)
 
 
 def publish(dream, **more):
-    """Let those who watch know how a dream is."""
+    """Tell those who watch a dream its state.
+
+    Parameters
+    ----------
+    dream : Dream
+    **more
+        Further plain values of the event.
+    """
     Event.objects.create(dream=dream, owner_id=dream.owner_id, data={**dream.as_event(), **more})
 
 
 def send(queue):
-    """Tell the workers of a queue to look; what nobody hears they find out by themselves."""
+    """Have the workers of a queue look at it; without a broker they do so by themselves, later.
+
+    Parameters
+    ----------
+    queue : str
+    """
     make_folders()
     try:
         app.send_task(LOOK, queue=queue)
@@ -48,7 +60,12 @@ def send(queue):
 
 
 def announce(dream):
-    """Send word of a queued dream once the database has it."""
+    """Send word of a queued dream once the database has it.
+
+    Parameters
+    ----------
+    dream : Dream
+    """
     transaction.on_commit(lambda: send(dream.queue))
 
 
@@ -72,19 +89,42 @@ def enqueue(dream):
 
 
 def kind_of(device):
-    """Return 'cpu' or 'cuda': the settings in a work folder are for one of them."""
+    """Return the kind of a device, because a work folder is for one kind.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu``, ``cuda:0``, ``attic-cuda:1`` ...
+
+    Returns
+    -------
+    {'cpu', 'cuda'}
+    """
     return "cuda" if "cuda" in device else "cpu"
 
 
 def waiting(device):
-    """Queued dreams that a device may take, the first in the queue first: a queryset."""
+    """Return the queued dreams that a device may take, in the order of the queue.
+
+    Parameters
+    ----------
+    device : str
+
+    Returns
+    -------
+    DreamQuerySet
+    """
     return Dream.objects.filter(
         Q(queue=device) | Q(queue=ANY), Q(kind="") | Q(kind=kind_of(device)), state=State.QUEUED
     ).order_by("position")
 
 
 def claim_next(device):
-    """Take the first dream that waits for a device.
+    """Claim the first dream that waits for a device.
+
+    Parameters
+    ----------
+    device : str
 
     Returns
     -------
@@ -109,35 +149,57 @@ def _lease():
     return timezone.now() + timedelta(seconds=settings.LEASE)
 
 
+def _claimed(dream):
+    """Return the row of a dream as long as the claim on it holds: a queryset."""
+    return Dream.objects.filter(pk=dream.pk, claim=dream.claim, state=State.RUNNING)
+
+
 def renew_lease(dream, **changes):
-    """Change a dream that one has claimed, and keep it for another lease.
+    """Keep a claimed dream for another lease, and change it.
+
+    Parameters
+    ----------
+    dream : Dream
+        Changed, too.
+    **changes
+        Values of its fields.
 
     Returns
     -------
     bool
-        False where it is another's by now: hands off.
+        False where somebody else has claimed it by now: hands off.
     """
-    mine = Dream.objects.filter(pk=dream.pk, claim=dream.claim, state=State.RUNNING)
     for name, value in changes.items():
         setattr(dream, name, value)
-    return bool(mine.update(lease=_lease(), **changes))
+    return bool(_claimed(dream).update(lease=_lease(), **changes))
 
 
 def release(dream, state, **changes):
-    """End the claim on a dream: it is done, failed, paused, or to be queued again.
+    """Give up the claim on a dream: it is done, failed, paused, or to be queued again.
+
+    Parameters
+    ----------
+    dream : Dream
+        Read anew from the database.
+    state : State
+    **changes
+        Values of its fields.
 
     Returns
     -------
     bool
-        False where it was not one's own any more.
+        False where the claim did not hold any more.
     """
-    over = state in (State.DONE, State.FAILED, State.CANCELLED)
-    changes = {
-        "state": state, "request": "", "phase": "", "seconds_left": None, "claim": None,
-        "lease": None, "ended": timezone.now() if over else None, **changes,
-    }  # fmt: skip
-    mine = Dream.objects.filter(pk=dream.pk, claim=dream.claim, state=State.RUNNING)
-    if not mine.update(**changes):
+    return _release(_claimed(dream), dream, state, **changes)
+
+
+def _release(row, dream, state, **changes):
+    """Release what is left of a queryset of one dream."""
+    changed = row.update(
+        state=state, request="", phase="", seconds_left=None, claim=None, lease=None,
+        ended=timezone.now() if state in ENDED else None, **changes,
+    )  # fmt: skip
+    if not changed:
         return False
     dream.refresh_from_db()
     publish(dream)
@@ -147,47 +209,50 @@ def release(dream, state, **changes):
 
 
 def request_of(dream):
-    """Return what is wanted of a running dream: '', 'pause' or 'cancel'."""
+    """Return the request to who dreams it, as the database has it now.
+
+    Parameters
+    ----------
+    dream : Dream
+
+    Returns
+    -------
+    {'', 'pause', 'cancel'}
+    """
     return Dream.objects.filter(pk=dream.pk).values_list("request", flat=True).first() or ""
 
 
 def requeue_expired():
-    """Queue again what lost workers were dreaming.
+    """Queue dreams again whose leases have expired, because their workers are lost.
 
     Returns
     -------
     list of Dream
         That were queued again.
     """
-    taken_up = []
+    requeued = []
     for dream in Dream.objects.filter(state=State.RUNNING, lease__lt=timezone.now()):
-        lost = Dream.objects.filter(pk=dream.pk, claim=dream.claim, state=State.RUNNING)
+        message = ""
         if dream.request == "cancel":
-            state, message = State.CANCELLED, ""
+            state = State.CANCELLED
         elif dream.request == "pause":
-            state, message = State.PAUSED, ""
+            state = State.PAUSED
         elif dream.crashes + 1 >= MOST_CRASHES:
             state, message = State.FAILED, (
                 f"{MOST_CRASHES} workers in a row died of it without getting on; take smaller "
                 "tiles or less memory, then retry"
             )  # fmt: skip
         else:
-            state, message = State.QUEUED, ""
-        changed = lost.filter(lease__lt=timezone.now()).update(
-            state=state, claim=None, lease=None, request="", phase="", message=message,
-            seconds_left=None, crashes=F("crashes") + 1,
-        )  # fmt: skip
-        if changed:
-            dream.refresh_from_db()
-            publish(dream)
-            if state == State.QUEUED:
-                taken_up.append(dream)
-                announce(dream)
-    return taken_up
+            state = State.QUEUED
+        expired = _claimed(dream).filter(lease__lt=timezone.now())
+        released = _release(expired, dream, state, message=message, crashes=F("crashes") + 1)
+        if released and state == State.QUEUED:
+            requeued.append(dream)
+    return requeued
 
 
 def forget_events():
-    """Delete what was told long ago."""
+    """Delete the events that are older than `MEMORY`."""
     Event.objects.filter(at__lt=timezone.now() - MEMORY).delete()
 
 
@@ -195,23 +260,42 @@ def forget_events():
 
 
 class NotNow(Exception):
-    """What was asked of a dream cannot be done in its state."""
+    """A dream is in a state in which this cannot be done."""
 
 
 def pause(dream):
-    """Let a dream rest; a running one is left after its current step."""
+    """Pause a dream; a running one is left after its current step.
+
+    Parameters
+    ----------
+    dream : Dream
+        Read anew from the database; so it is below.
+
+    Raises
+    ------
+    NotNow
+    """
     _ask(dream, "pause", State.PAUSED, (State.QUEUED,))
 
 
 def cancel(dream):
-    """Give a dream up, with what there is of it."""
+    """Cancel a dream; its work is removed.
+
+    Parameters
+    ----------
+    dream : Dream
+
+    Raises
+    ------
+    NotNow
+    """
     _ask(dream, "cancel", State.CANCELLED, (State.QUEUED, State.PAUSED))
     if dream.state == State.CANCELLED:
         dream.discard_work()
 
 
 def _ask(dream, request, state, at_once):
-    """Change a dream that nobody is dreaming; ask it of who is, else."""
+    """Change the state of an idle dream; leave a request to the worker of a running one."""
     ended = timezone.now() if state == State.CANCELLED else None
     idle = Dream.objects.filter(pk=dream.pk, state__in=at_once)
     running = Dream.objects.filter(pk=dream.pk, state=State.RUNNING)
@@ -223,7 +307,16 @@ def _ask(dream, request, state, at_once):
 
 
 def resume(dream):
-    """Go on with a paused dream, or try one again that failed or was cancelled."""
+    """Resume a paused dream; try one again that failed or was cancelled.
+
+    Parameters
+    ----------
+    dream : Dream
+
+    Raises
+    ------
+    NotNow
+    """
     if dream.state == State.CANCELLED:  # nothing was kept of it
         dream.share, dream.begun, dream.kind, dream.seconds = 0, None, "", 0
     resting = (State.PAUSED, State.FAILED, State.CANCELLED)
@@ -236,7 +329,14 @@ def resume(dream):
 
 
 def move(dream, direction):
-    """Change places with the owner's dream before (-1) or behind (1) it in the queue."""
+    """Swap a dream with its owner's nearest other one in the queue.
+
+    Parameters
+    ----------
+    dream : Dream
+    direction : {-1, 1}
+        The one before or behind it.
+    """
     with transaction.atomic():
         own = Dream.objects.filter(owner=dream.owner_id, state=State.QUEUED)
         others = own.filter(position__lt=dream.position) if direction < 0 else own.filter(

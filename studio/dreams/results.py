@@ -1,4 +1,7 @@
-"""A dream's page, and its files, to its owner."""
+"""A dream's page, and its files, to its owner.
+
+Views of Django: each takes the request, and the parts of the address that `studio.urls` names.
+"""
 
 from __future__ import annotations
 
@@ -56,21 +59,9 @@ def preview(request, pk):
 
 
 @require_GET
-def thumbnail(request, pk):
-    """Send the small copy of a finished dream."""
-    return send(own(request, pk).folder / "thumbnail.jpg")
-
-
-@require_GET
-def poster(request, pk):
-    """Send what is shown of a film that does not play: its last frame."""
-    return send(own(request, pk).folder / "view.jpg")
-
-
-@require_GET
-def zoom(request, pk, side):
-    """Send a Deep Zoom's description."""
-    return send(own(request, pk).folder / f"{side}.dzi", lasting=True)
+def beside(request, pk, name, lasting=False):
+    """Send a file beside a finished dream: small copy, poster, description of a Deep Zoom."""
+    return send(own(request, pk).folder / name, lasting=lasting)
 
 
 @require_GET
@@ -119,7 +110,7 @@ def settings_file(request, pk):
 def again(request, pk):
     """Take a result into the library, and begin a new dream of it with the same settings.
 
-    Of a film that is its last frame: the new one goes on from there.
+    Of a film that is its last frame: the new one continues from there.
     """
     dream = _finished(request, pk)
     result = dream.folder / LAST_FRAME if dream.is_film else dream.output

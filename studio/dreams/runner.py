@@ -1,4 +1,4 @@
-"""One dream that a worker has claimed: its child process, its lease, what is told of it."""
+"""One dream that a worker has claimed: its child process, its lease, its events."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from studio.dreams.models import State
 
 log = logging.getLogger("studio.worker")
 
-#: Seconds between two looks at what people want, and that a child is given to leave by itself when
-#: the worker ends.
+#: Seconds between two looks at requests, and that a child is given to leave its dream when the
+#: worker ends.
 TICK, FAREWELL = 1.0, 8.0
 
-#: Seconds that a database may be away.
+#: Seconds that the database may not answer.
 PATIENCE = 600
 
-#: A growth of the share that counts as getting on.
+#: A growth of the share that counts as progress.
 STEP = 0.001
 
 #: Seconds between previews, and megapixels that take one second more.
@@ -30,7 +30,7 @@ PREVIEW, PREVIEW_MEGAPIXELS = 4, 2
 
 
 def order_of(dream):
-    """Return what a child is told of a dream: see `studio.child.dreams.dream`.
+    """Return the order for a child that dreams a dream: see `studio.child.dreams.dream`.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def order_of(dream):
 
 
 class Runner:
-    """Has a child dream what was claimed, and writes down how it goes.
+    """Has a child dream a claimed dream, and records its progress.
 
     Parameters
     ----------
@@ -100,14 +100,14 @@ class Runner:
         while True:
             try:
                 said = child.hear(TICK)
-            except ChildCrashed as death:
-                self._crashed(death.args[0])
+            except ChildCrashed as crash:
+                self._crashed(crash.args[0])
                 return
             if said.get("done") or "refused" in said or "failed" in said:
                 child.process.wait()
                 self._ended(said)
                 return
-            changes = self._taken_in(said)
+            changes = self._changes(said)
             if changes or time.monotonic() - self._renewed > settings.HEARTBEAT:
                 changes["seconds"] = self._seconds + time.monotonic() - self._begin
                 if not patiently(queue.renew_lease, dream, **changes):
@@ -116,11 +116,11 @@ class Runner:
                 self._renewed = time.monotonic()
                 if len(changes) > 1:
                     patiently(queue.publish, dream)
-            if not self._heeds(child):
+            if not self._obeys(child):
                 return
 
-    def _taken_in(self, said):
-        """Turn what the child said, and its preview, into changes of the dream."""
+    def _changes(self, said):
+        """Turn a message of the child, and a new preview, into changes of the dream."""
         changes = {
             name: said[name]
             for name in ("share", "phase", "octave", "octaves", "seconds_left")
@@ -139,8 +139,8 @@ class Runner:
             changes["previews"] = self._dream.previews + 1
         return changes
 
-    def _heeds(self, child):
-        """Do what people and the worker want; return False where the dream has been given up."""
+    def _obeys(self, child):
+        """Do what people or the worker's end demand; return False where the dream is cancelled."""
         if self._leaving:
             since, state = self._leaving
             if state == State.QUEUED and time.monotonic() - since > FAREWELL:
@@ -181,7 +181,7 @@ class Runner:
             patiently(queue.release, dream, State.FAILED, seconds=spent, message=message)
 
     def _crashed(self, code):
-        """Queue a dream again whose child ended without a word, unless it keeps doing so."""
+        """Queue a dream again whose child has crashed, unless it keeps doing so."""
         if self._leaving:
             patiently(queue.release, self._dream, self._leaving[1])
             return
@@ -203,7 +203,19 @@ def _number(device):
 
 
 def patiently(action, *arguments, **named):
-    """Do something with a database that may be away for a while."""
+    """Call a function that needs the database, again and again while that does not answer.
+
+    Parameters
+    ----------
+    action : callable
+    *arguments, **named
+        Its own.
+
+    Returns
+    -------
+    object
+        What it returns.
+    """
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

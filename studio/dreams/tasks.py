@@ -1,4 +1,4 @@
-"""Celery's one task, and what a worker does beside it."""
+"""Celery's one task, and a worker's second thread, which looks after the queue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from studio.dreams.runner import Runner
 
 log = logging.getLogger("studio.worker")
 
-#: Set where the worker is to end: the dream in hand is left, and queued again.
+#: Set where the worker is to end: the current dream is left, and queued again.
 stopping = threading.Event()
 
 _at_work = threading.Lock()
@@ -32,7 +32,7 @@ def own_device():
 
 @shared_task(name=queue.LOOK)
 def look():
-    """Dream what waits for this worker's device until nothing does.
+    """Dream what waits for this worker's device, until nothing waits any more.
 
     It does not matter how often it is called: a dream has one claim, and a worker one dream.
     """
@@ -56,12 +56,12 @@ def begin_to_watch(**kwargs):
 
 @signals.worker_shutting_down.connect
 def leave_off(**kwargs):
-    """Let go of the dream in hand."""
+    """Release the current dream."""
     stopping.set()
 
 
 def watch():
-    """Until the worker ends: say that it lives, take up what others lost, look for work."""
+    """Until the worker ends: report its device, requeue what others lost, look for work."""
     worker = f"{socket.gethostname()}, process {os.getpid()}"
     while not stopping.is_set():
         try:

@@ -1,4 +1,7 @@
-"""The queue, and what can be done to a dream in it."""
+"""The queue, and the buttons of its dreams.
+
+Views of Django: each takes the request, and the parts of the address that `studio.urls` names.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,10 @@ from studio.dreams.models import ENDED, Dream, Event, State
 
 PAGE = 500
 
-#: Order of the list: what moves first, then what waits, then what is over.
+#: Order of the list: running, waiting, paused; then those that are over.
 RANKS = {State.RUNNING: 0, State.QUEUED: 1, State.PAUSED: 2}
 
-#: What can be asked of a dream in a state, in the order of its buttons: (action, label).
+#: Buttons of a dream in a state: (action, label).
 ACTIONS = {
     State.RUNNING: (("pause", "Pause"), ("cancel", "Cancel")),
     State.QUEUED: (("sooner", "Sooner"), ("later", "Later"), ("pause", "Pause"),
@@ -34,7 +37,7 @@ ACTIONS = {
 
 
 def last_event():
-    """Return the number of the last event: from where a page that is made now is to be told."""
+    """Return the number of the last event: a page that is made now listens from there."""
     return Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
@@ -63,7 +66,22 @@ def queue(request):
 
 
 def own(request, pk):
-    """Return a dream of whoever asks; 404 where it is another's."""
+    """Return a dream of the one who asks.
+
+    Parameters
+    ----------
+    request : HttpRequest
+    pk : UUID
+
+    Returns
+    -------
+    Dream
+
+    Raises
+    ------
+    Http404
+        There is none, or it is somebody else's.
+    """
     dream = get_object_or_404(Dream.objects.select_related("picture"), pk=pk)
     if dream.owner_id != request.user.pk:
         raise Http404
@@ -72,7 +90,7 @@ def own(request, pk):
 
 @require_POST
 def act(request, pk, action):
-    """Do what a button says, and go back to the page that it was on."""
+    """Do the action of a button, and go back to the page that it was on."""
     dream = get_object_or_404(Dream, pk=pk)
     may = {"pause", "cancel"} if request.user.is_staff else set()
     if dream.owner_id != request.user.pk and action not in may:

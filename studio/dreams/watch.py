@@ -1,4 +1,7 @@
-"""Live: events as they come, or the state of things for those who ask now and then."""
+"""Live: a stream of events, or the state of dreams for those who ask now and then.
+
+Views of Django: each takes the request.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +39,11 @@ def events(request):
 
 @require_GET
 def state(request):
-    """Tell how one's dreams are that are not over, or have changed since an event."""
+    """Return the state of one's dreams, or of those that have changed since an event."""
     last = request.GET.get("last", "")
     now = last_event()
     dreams = Dream.objects.all() if request.user.is_staff else request.user.dreams.all()
     if last.isdigit():
         dreams = dreams.filter(event__pk__gt=int(last)).distinct()
-    told = [dream.as_event() for dream in dreams.defer("settings").order_by("-created")[:MOST]]
-    return JsonResponse({"last": now, "dreams": told})
+    changed = [dream.as_event() for dream in dreams.defer("settings").order_by("-created")[:MOST]]
+    return JsonResponse({"last": now, "dreams": changed})

@@ -1,11 +1,11 @@
-"""Headers that keep a browser from doing for a page what the studio never asks it to."""
+"""Headers that forbid a browser all that the studio's pages do not need."""
 
 from __future__ import annotations
 
-#: Of an inline style that says nothing: OpenSeadragon adds its own unless it finds such a one.
+#: Hash of an empty inline style: OpenSeadragon adds its own unless it finds such a one.
 NOTHING = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 
-#: Everything comes from here; the one thing beside is a blob, which a tried region is shown from.
+#: Everything comes from here, but for a blob: the picture of a trial.
 POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; media-src 'self'; script-src 'self'; "
     f"style-src 'self' {NOTHING}; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -14,7 +14,13 @@ POLICY = (
 
 
 class SecurityHeaders:
-    """Middleware that adds them to every answer."""
+    """Middleware that adds them to every answer.
+
+    Parameters
+    ----------
+    get_response : callable
+        Django's.
+    """
 
     def __init__(self, get_response):
         self._get_response = get_response

@@ -1,4 +1,7 @@
-"""Coming in, one's password, and what an administrator sees of the machines."""
+"""Logging in, passwords, and the administrator's view of the machines.
+
+Views of Django: each takes the request.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ TRIES, WAIT = 10, 300
 
 
 class LoginForm(AuthenticationForm):
-    """Django's, for those who do not guess."""
+    """Django's, with a limit on guesses."""
 
     def clean(self):
         """Refuse a name for a while whose password was wrong too often."""
@@ -38,7 +41,7 @@ class LoginForm(AuthenticationForm):
 
 
 class Login(auth.LoginView):
-    """Come in."""
+    """Log in."""
 
     template_name, authentication_form = "login.html", LoginForm
     redirect_authenticated_user = True

@@ -17,14 +17,24 @@ PATIENCE = 1800
 
 
 def display_name(name):
-    """Return what a file is called, fit to be shown: no folders, nothing that cannot be printed."""
+    """Return the name of an uploaded file as it is shown.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+        Without folders and signs that cannot be printed; at most 120 signs.
+    """
     name = name.replace("\\", "/").rpartition("/")[2]
     name = "".join(letter for letter in name if letter.isprintable()).strip()
     return name[:120] or "picture"
 
 
 def take_in(owner, name, path):
-    """Make a picture of the library from a file, which is moved there; or refuse it.
+    """Move a file into the library, as a picture; or refuse it.
 
     Parameters
     ----------

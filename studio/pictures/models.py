@@ -16,7 +16,7 @@ class Picture(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="pictures", db_index=True
     )
     name = models.CharField(max_length=120)
-    suffix = models.CharField(max_length=5)  #: by what is in the file, never by its name
+    suffix = models.CharField(max_length=5)  #: of its format, never of its name
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     bits = models.PositiveSmallIntegerField(default=8)  #: of a channel
@@ -46,7 +46,7 @@ class Picture(models.Model):
 
 
 class Upload(models.Model):
-    """A file of which a part may have arrived: how much is told by the part itself."""
+    """A file of which a part may have arrived: the size of the part tells how much."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)

@@ -1,7 +1,7 @@
 """Uploads that survive a lost connection: tus 1.0.0, the server's side.
 
-Of the protocol: core, creation, termination. A file's bytes go to the disk as they arrive; how many
-there are is what the part file says, so that a browser that comes back goes on from there.
+Of the protocol: core, creation, termination. A file's bytes go to the disk as they arrive; a
+browser that comes back resumes behind them. Views of Django: each takes the request.
 Specification: tus.io/protocols/resumable-upload.
 """
 
@@ -28,7 +28,7 @@ from studio.pictures.models import Upload
 VERSION = "1.0.0"
 BLOCK = 1 << 20
 
-#: How long a part that nobody goes on with is kept.
+#: How long a part is kept that nobody resumes.
 KEPT = timedelta(days=3)
 
 
@@ -47,7 +47,7 @@ def _refused(status, error):
 
 @require_http_methods(["POST", "OPTIONS"])
 def create(request):
-    """Begin an upload: its length and name are told, its address is answered."""
+    """Begin an upload: the headers give its length and name, the answer its address."""
     if request.method == "OPTIONS":
         return _answer(
             204, Tus_Version=VERSION, Tus_Extension="creation,termination",
@@ -55,14 +55,14 @@ def create(request):
         )  # fmt: skip
     length = request.headers.get("Upload-Length", "")
     if not length.isdigit() or int(length) == 0:
-        return _refused(400, "the file is empty, or its length was not told")
+        return _refused(400, "the file is empty, or its length was not given")
     if int(length) > settings.MAX_UPLOAD:
         return _refused(413, f"at most {settings.MAX_UPLOAD / 1e9:.1f} GB are taken")
     folder = settings.DATA / "uploads"
     folder.mkdir(parents=True, exist_ok=True)
     _clear_away()
     if int(length) > shutil.disk_usage(folder).free:
-        return _refused(507, "there is not so much room on the server's disk")
+        return _refused(507, "the server's disk has no room for it")
     name = _metadata(request.headers.get("Upload-Metadata", "")).get("filename", "")
     upload = Upload.objects.create(owner=request.user, name=display_name(name), bytes=int(length))
     upload.part.touch()
@@ -71,7 +71,7 @@ def create(request):
 
 @require_http_methods(["HEAD", "PATCH", "DELETE"])
 def upload(request, pk):
-    """Tell how much has arrived, take more, or give it up."""
+    """Tell the number of bytes that have arrived, append more, or give the upload up."""
     upload = get_object_or_404(Upload, pk=pk, owner=request.user)
     if request.method == "HEAD":
         size = upload.part.stat().st_size
@@ -84,7 +84,7 @@ def upload(request, pk):
 
 
 def _append(request, upload):
-    """Write the request's body behind what there is."""
+    """Append the request's body to the part."""
     if request.headers.get("Content-Type") != "application/offset+octet-stream":
         return _refused(415, "expected application/offset+octet-stream")
     with open(upload.part, "r+b") as part:
@@ -94,7 +94,7 @@ def _append(request, upload):
             return _refused(423, "this upload is being written to already")
         size = part.seek(0, os.SEEK_END)
         if request.headers.get("Upload-Offset") != str(size):
-            return _refused(409, f"{size} bytes have arrived; go on from there")
+            return _refused(409, f"{size} bytes have arrived; resume from there")
         while size < upload.bytes:
             block = request.read(min(BLOCK, upload.bytes - size))
             if not block:
@@ -108,7 +108,7 @@ def _append(request, upload):
 
 
 def _complete(request, upload):
-    """Make a picture of a file that has arrived; say why where it is none."""
+    """Make a picture of a file that has arrived; or answer why it is refused."""
     try:
         picture = take_in(request.user, upload.name, upload.part)
     except DreamError as error:
@@ -120,7 +120,7 @@ def _complete(request, upload):
 
 
 def _metadata(text):
-    """Read ``key base64,key base64``; what is no such thing is left out."""
+    """Read ``key base64,key base64``; anything else is left out."""
     found = {}
     for pair in text.split(","):
         key, _, value = pair.strip().partition(" ")

@@ -1,4 +1,7 @@
-"""The library."""
+"""The library.
+
+Views of Django: each takes the request, and the parts of the address that `studio.urls` names.
+"""
 
 from __future__ import annotations
 

@@ -245,7 +245,7 @@ def test_a_part_of_the_picture_is_tried_where_somebody_points(desk, picture):
 
 def test_the_plan_is_told_before_anything_begins(desk, picture):
     desk.visit(f"/dreams/new/?picture={picture}")
-    desk.press("Tell what it takes")
+    desk.press("Time, memory and disk")
     until(lambda: desk.find("#planned").is_displayed(), 30)
     assert "pixel-steps" in desk.text("#planned")
 
@@ -256,7 +256,7 @@ def test_the_percentage_rises_while_it_is_dreamt(dream):
     assert dream["rising"] == sorted(dream["rising"])
 
 
-def test_a_killed_workers_dream_goes_on_where_it_was_and_is_done(desk, dream):
+def test_a_killed_workers_dream_resumes_where_it_was_and_is_done(desk, dream):
     assert len(dream["killed"]) >= 2  # the worker and the dream's own process
     assert dream["after"], "nothing was seen after the worker was killed"
     assert min(dream["after"]) > dream["reached"] / 2  # the journal, not the beginning

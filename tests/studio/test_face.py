@@ -33,6 +33,9 @@ def imports_of(path):
     return found
 
 
+MODULES = {module_of(path): path for path in FILES}
+
+
 @pytest.mark.parametrize("path", FILES, ids=module_of)
 def test_the_studio_uses_the_front_page_of_dreamlib_alone(path):
     ours = [one for one in imports_of(path) if one[0].partition(".")[0] == "dreamlib"]
@@ -48,21 +51,37 @@ def test_the_studio_uses_the_front_page_of_dreamlib_alone(path):
     assert used <= set(dreamlib.__all__)
 
 
-def test_no_module_of_the_studio_imports_itself_in_a_circle():
-    modules = {module_of(path): path for path in FILES}
-    arrows = {
-        name: {
-            whole
-            for module, attribute in imports_of(path)
-            for whole in (f"{module}.{attribute}", module)
-            if whole in modules and whole != name
-        }
-        for name, path in modules.items()
-    }
-    while leaves := [name for name, needed in arrows.items() if not needed & arrows.keys()]:
+def arrows(key):
+    """Return the imports among the studio's modules, or groups of them: {from: {to}}."""
+    found = {}
+    for path in FILES:
+        here = key(module_of(path))
+        for module, name in imports_of(path):
+            whole = f"{module}.{name}"
+            there = key(whole if whole in MODULES else module if module in MODULES else here)
+            found.setdefault(here, set()).update({there} - {here})
+    return found
+
+
+@pytest.mark.parametrize(
+    "key", [str, lambda name: ".".join(name.split(".")[:2])], ids=["modules", "packages"]
+)
+def test_nothing_in_the_studio_imports_itself_in_a_circle(key):
+    left = arrows(key)
+    while leaves := [name for name, needed in left.items() if not needed & left.keys()]:
         for name in leaves:
-            del arrows[name]
-    assert not arrows, f"circles among {sorted(arrows)}"
+            del left[name]
+    assert not left, f"circles among {sorted(left)}"
+
+
+def test_the_process_that_dreams_knows_nothing_of_django():
+    reached, new = set(), {"studio.child.__main__", *(n for n in MODULES if "studio.child" in n)}
+    graph = arrows(str)
+    while new:
+        reached |= new
+        new = set().union(*(graph.get(name, set()) for name in new)) - reached
+    outside = {module.split(".")[0] for name in reached for module, _ in imports_of(MODULES[name])}
+    assert not outside & {"django", "celery", "kombu"}
 
 
 @pytest.mark.parametrize("name", dreamlib.__all__)

@@ -131,7 +131,7 @@ def film_of(owner, suffix):
     return dream
 
 
-def test_dreaming_again_goes_on_from_the_last_frame(ann):
+def test_dreaming_again_continues_from_the_last_frame(ann):
     dream = film_of(ann.user, ".gif")
     Image.fromarray(clouds(96, 64)).save(dream.folder / "last.png")
     answer = ann.post(f"/dreams/{dream.pk}/again/")

@@ -115,7 +115,7 @@ def test_an_mp4_of_a_picture_has_its_frames_and_its_rate(picture, tmp_path):
     assert (clip.frames, clip.fps, clip.size) == (3, 5, (picture.height, picture.width))
 
 
-def test_a_film_that_was_left_goes_on_to_the_same_frames_as_one_that_was_not(tmp_path, monkeypatch):
+def test_a_film_that_was_left_resumes_to_the_same_frames_as_one_that_was_not(tmp_path, monkeypatch):
     monkeypatch.setattr("dreamlib.util.progress.REPORT_INTERVAL", 0)
     leave, shares = threading.Event(), []
 

@@ -72,6 +72,19 @@ def dreaming(said):
 
 
 @pytest.fixture
+def eager(monkeypatch):
+    """Children that report every step, and so may be left at every step."""
+    script = (
+        "import os\n"
+        "from dreamlib.util import progress\n"
+        "from studio.child.__main__ import main\n"
+        "progress.REPORT_INTERVAL = 0\n"
+        "os._exit(main())\n"
+    )
+    monkeypatch.setattr(children, "PROGRAM", (sys.executable, "-c", script))
+
+
+@pytest.fixture
 def stub(monkeypatch):
     """Children that dream nothing, for ever."""
     monkeypatch.setattr(children, "PROGRAM", (sys.executable, "-m", "tests.studio.stub"))
@@ -131,7 +144,7 @@ def test_a_picture_that_is_gone_fails_its_dream(ann):
     assert (dream.state, dream.message) == (State.FAILED, "the picture is not there any more")
 
 
-def test_a_paused_dream_resumes_to_the_same_picture_as_one_that_was_left_alone(ann, picture):
+def test_a_paused_dream_resumes_to_the_same_picture_as_one_that_was_left_alone(ann, picture, eager):
     values = {**SETTINGS, "schedule": "whole", "iterations": 40}
     alone = Dream(owner=ann.user, picture=picture, settings=values)
     dream_here(alone)

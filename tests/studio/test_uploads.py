@@ -63,7 +63,7 @@ def bomb(width, height):
 GIF_FRAME = b"," + bytes(4) + b"\xff\xff" * 2 + b"\0\2\2D\1\0;"
 
 
-def test_an_upload_that_was_cut_goes_on_where_it_was(ann):
+def test_an_upload_that_was_cut_resumes_where_it_was(ann):
     data = encoded()
     address = begin(ann, len(data)).headers["Location"]
     assert patch(ann, address, data[:700], 0).headers["Upload-Offset"] == "700"

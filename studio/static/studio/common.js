@@ -1,4 +1,4 @@
-// What all pages share: sure questions, times in words, and hearing of dreams as they go on.
+// Shared by all pages: questions before deletions, times in words, live events of dreams.
 "use strict";
 
 const studio = {
@@ -11,16 +11,16 @@ const studio = {
     return `about ${(seconds / 3600).toFixed(1)} h left`;
   },
 
-  // Calls `hear` with each thing told of a dream after event `last`: by a stream of events, or,
-  // where there is none to be had, by asking every few seconds.
+  // Calls `hear` with each event after number `last`: from a stream of events, or, where there is
+  // none to be had, by asking for the state every few seconds.
   watch(place, hear) {
     let last = place.dataset.last, polling = null;
     const poll = async () => {
       const response = await fetch(`${place.dataset.state}?last=${last}`);
       if (!response.ok) return;
-      const told = await response.json();
-      last = told.last;
-      told.dreams.forEach(hear);
+      const state = await response.json();
+      last = state.last;
+      state.dreams.forEach(hear);
     };
     const fallBack = () => { polling = polling || setInterval(() => poll().catch(() => {}), 3000); };
     if (!window.EventSource) return fallBack();
@@ -33,24 +33,24 @@ const studio = {
     addEventListener("pagehide", () => source.close());
   },
 
-  // Shows in `place` what was told of its dream.
-  show(place, told) {
+  // Shows an event in the `place` of its dream.
+  show(place, dream) {
     const set = (selector, text) => {
       const element = place.querySelector(selector);
       if (element && element.textContent !== text) element.textContent = text;
     };
     const progress = place.querySelector("progress");
-    if (progress) progress.value = told.percent;
-    set("[data-percent]", `${told.percent} %`);
-    set("[data-left]", studio.duration(told.seconds_left));
-    set("[data-says]", [told.phase, told.octaves ? `octave ${told.octave} of ${told.octaves}` : "", told.message]
+    if (progress) progress.value = dream.percent;
+    set("[data-percent]", `${dream.percent} %`);
+    set("[data-left]", studio.duration(dream.seconds_left));
+    set("[data-says]", [dream.phase, dream.octaves ? `octave ${dream.octave} of ${dream.octaves}` : "", dream.message]
       .filter(Boolean).join(", "));
     const preview = place.querySelector("[data-preview]");
-    if (preview && told.previews && preview.dataset.address) {
-      preview.src = `${preview.dataset.address}?${told.previews}`;
+    if (preview && dream.previews && preview.dataset.address) {
+      preview.src = `${preview.dataset.address}?${dream.previews}`;
       preview.hidden = false;
-    } else if (preview && told.previews) {
-      preview.src = preview.src.replace(/\?.*/, `?${told.previews}`);
+    } else if (preview && dream.previews) {
+      preview.src = preview.src.replace(/\?.*/, `?${dream.previews}`);
     }
   },
 };

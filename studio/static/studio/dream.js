@@ -3,10 +3,10 @@
 
 addEventListener("DOMContentLoaded", () => {
   const live = document.getElementById("live");
-  studio.watch(live, (told) => {
-    if (told.id !== live.dataset.dream) return;
-    if (told.state !== live.dataset.is) location.reload();
-    else studio.show(live, told);
+  studio.watch(live, (event) => {
+    if (event.id !== live.dataset.dream) return;
+    if (event.state !== live.dataset.is) location.reload();
+    else studio.show(live, event);
   });
   const result = document.getElementById("result");
   if (result) look(result);

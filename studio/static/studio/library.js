@@ -43,7 +43,7 @@ addEventListener("DOMContentLoaded", () => {
       },
       onSuccess: () => { taken += 1; say(line, "is in the library"); end(); },
       onError: (error) => {
-        let text = "the connection was lost; choose the file again to go on";
+        let text = "the connection was lost; choose the file again to resume";
         try { text = JSON.parse(error.originalResponse.getBody()).error; } catch { /* no answer */ }
         say(line, text, true);
         bar.remove();

@@ -15,10 +15,10 @@ addEventListener("DOMContentLoaded", () => {
     planned.hidden = true;
     event.target.disabled = true;
     const answer = await post(form, form.dataset.plan).finally(() => { event.target.disabled = false; });
-    const told = await answer.json().catch(() => ({ error: "The server did not answer." }));
-    says.textContent = told.error || "";
-    planned.textContent = told.plan || "";
-    planned.hidden = !told.plan;
+    const reply = await answer.json().catch(() => ({ error: "The server did not answer." }));
+    says.textContent = reply.error || "";
+    planned.textContent = reply.plan || "";
+    planned.hidden = !reply.plan;
   });
 });
 
@@ -26,7 +26,7 @@ function post(form, address) {
   return fetch(address, { method: "POST", body: new FormData(form), headers: { "X-CSRFToken": studio.token() } });
 }
 
-// Who chooses a film's format sees what there is to say of films; who gives frames gets a film.
+// Choosing a film's format opens the settings of films; giving frames chooses such a format.
 function films(form) {
   const { suffix, frames } = form.elements;
   const isFilm = () => suffix.selectedOptions[0].parentElement.label === "A film";
@@ -144,7 +144,7 @@ function trial(form) {
     top.value = within((known[1] - side.value) / 2, 0, known[1]);
     draw();
   };
-  // What cannot be tried must not keep the form, which it is no part of, from being sent.
+  // A wrong value of the trial must not keep the form, which it is no part of, from being sent.
   const mend = () => {
     side.value = within(side.value, form.dataset.least, form.dataset.most);
     [left, top].forEach((input) => { input.value = within(input.value, 0, input.max || 0); });

@@ -1,4 +1,4 @@
-// The queue, live: what moves is shown in its row; a row that changes its kind is fetched anew.
+// The queue, live: progress is shown in its row; where a state changes, the list is fetched anew.
 "use strict";
 
 addEventListener("DOMContentLoaded", () => {
@@ -15,9 +15,9 @@ addEventListener("DOMContentLoaded", () => {
     if (focused && document.getElementById(focused)) document.getElementById(focused).focus();
   };
 
-  studio.watch(list, (told) => {
-    const row = list.querySelector(`[data-dream="${told.id}"]`);
-    if (row && row.dataset.is === told.state && !told.moved) studio.show(row, told);
-    else if (row || told.state === "queued") timer = timer || setTimeout(() => renew().catch(() => {}), 300);
+  studio.watch(list, (event) => {
+    const row = list.querySelector(`[data-dream="${event.id}"]`);
+    if (row && row.dataset.is === event.state && !event.moved) studio.show(row, event);
+    else if (row || event.state === "queued") timer = timer || setTimeout(() => renew().catch(() => {}), 300);
   });
 });

@@ -1,4 +1,4 @@
-"""Make ready what the web server and the workers need, in one process."""
+"""Prepare the data folder for the web server and the workers, in one process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dream what is queued for a device."""
+"""Dream the queue of a device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 class Command(BaseCommand):
     """One worker is one device and one dream at a time; its queue, and the one of all."""
 
-    help = "Dream what is queued for a device, until ended by a signal"
+    help = "Dream the queue of a device, until ended by a signal"
 
     def add_arguments(self, parser):
         """Add the flags."""

@@ -1,0 +1,227 @@
+"""Films of frames: GIF, WebP, MP4 and WebM by ffmpeg, in memory that does not grow with them."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import subprocess
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dreamlib.errors import DreamError
+from dreamlib.util.atomic_write import written_whole
+from dreamlib.video import ffmpeg
+from dreamlib.video.frame_folder import check_sizes, read_frame
+
+#: The colours' meaning, said in the file: players assume this one for large pictures, another one
+#: for small ones.
+TAGS = "-color_range tv -colorspace bt709 -color_primaries bt709 -color_trc bt709"
+COLOURS = "scale=in_range=pc:out_range=tv:out_color_matrix=bt709"
+
+
+class Format(NamedTuple):
+    """How a kind of film is written."""
+
+    most_fps: int
+    coarsest: int  #: what quality 1 is in the encoder's own scale
+    finest: int  #: what quality 100 is
+    options: str  #: of ffmpeg, with {quality} and {loop}
+    video: bool  #: has sound and even sides; else it plays in a picture's place
+
+
+#: By suffix. Viewers give GIF and WebP delays of less than 20 ms a tenth of a second instead.
+FORMATS = {
+    ".gif": Format(50, 0, 0, "-loop {loop}", False),
+    ".webp": Format(50, 1, 100, "-c:v libwebp_anim -pix_fmt bgra -quality {quality} -loop {loop}",
+                    False),
+    # yuv420p is what every player shows; the index at the beginning lets a browser start at once.
+    ".mp4": Format(240, 40, 12, "-c:v libx264 -preset medium -crf {quality} -pix_fmt yuv420p "
+                   "-movflags +faststart " + TAGS, True),
+    ".webm": Format(240, 55, 18, "-c:v libvpx-vp9 -b:v 0 -crf {quality} -pix_fmt yuv420p "
+                    "-row-mt 1 -deadline good -cpu-used 4 " + TAGS, True),
+}  # fmt: skip
+
+#: Films with sound and controls in a browser.
+VIDEO = tuple(suffix for suffix, kind in FORMATS.items() if kind.video)
+
+ORDERS = ("forward", "reverse", "boomerang")
+
+LEAST_FPS = 0.01
+
+#: Sides of a GIF in pixels are 16-bit numbers; those of a WebP have 14 bits.
+MOST_SIDE = {".gif": 65535, ".webp": 16383}
+
+#: Number of frames, spread over the film, that the one palette of a GIF is made of. A palette for
+#: each frame makes colours jump.
+PALETTE_FRAMES = 8
+
+#: A dither whose pattern is fixed to the screen: error diffusion makes the grain boil, since one
+#: changed pixel changes the dots of everything below it.
+DITHER = "paletteuse=dither=bayer:bayer_scale=4:diff_mode=rectangle"
+
+
+def check_film(out, fps):
+    """Refuse a film that could not be written, before its frames are dreamt.
+
+    Parameters
+    ----------
+    out : str or Path
+    fps : float or Fraction
+        Frames in a second.
+
+    Raises
+    ------
+    DreamError
+        The suffix or the rate is none of the format's, the folder is not there, or no ffmpeg.
+    """
+    out = Path(out)
+    suffix = out.suffix.lower()
+    if suffix not in FORMATS:
+        raise DreamError(f"{out}: films are written as {', '.join(FORMATS)}; name one of these")
+    most = FORMATS[suffix].most_fps
+    if not (math.isfinite(fps) and LEAST_FPS <= fps <= most):
+        raise DreamError(
+            f"{out}: {float(fps):g} frames per second; a {suffix} has from {LEAST_FPS} to {most}"
+        )
+    if out.is_dir():
+        raise DreamError(f"{out} is a folder; name a file in it")
+    folder = out.absolute().parent
+    if not folder.is_dir():
+        raise DreamError(f"{out}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise DreamError(f"{out}: the folder {folder} is not writable")
+    ffmpeg.find_ffmpeg()
+
+
+def assemble(
+    frames, out, fps=12.5, loop=0, order="forward", quality=90, on_frame=None, sound=(), aspect=1
+):
+    """Make a film of frames, whole or not at all.
+
+    Parameters
+    ----------
+    frames : iterable of path
+        Pictures of one size, in order.
+    out : str or Path
+        Its suffix chooses the format, see `FORMATS`.
+    fps : float or Fraction
+        Frames in a second. Delays of a GIF are whole hundredths of a second: they are rounded so
+        that no frame is off by more than half of one from where it belongs.
+    loop : int
+        Times that a GIF or WebP plays; 0 is for ever. MP4 and WebM leave that to the player.
+    order : {'forward', 'reverse', 'boomerang'}
+        A boomerang goes there and back, without showing the first and the last frame twice.
+    quality : int
+        1 to 100; of WebP (where 100 is lossless), MP4 and WebM.
+    on_frame : callable, optional
+        Called with (frames written, frames to write) after each; a true answer ends it all.
+    sound : list of str
+        ffmpeg's arguments for a second input and its streams.
+    aspect : Fraction
+        Width of a pixel by its height.
+
+    Returns
+    -------
+    bool
+        False if `on_frame` ended it: then nothing is written.
+
+    Raises
+    ------
+    DreamError
+        Frames of unequal size or unreadable, no ffmpeg, disk full...
+    """
+    frames, out = ordered([Path(frame) for frame in frames], order), Path(out)
+    suffix = out.suffix.lower()
+    if not frames:
+        raise DreamError(f"{out}: a film needs at least one frame")
+    if not 1 <= quality <= 100:
+        raise DreamError(f"{out}: quality {quality}; expected 1 to 100")
+    check_film(out, fps)
+    size = check_sizes(frames)
+    if max(size) > MOST_SIDE.get(suffix, max(size)):
+        raise DreamError(
+            f"a {suffix} has sides of up to {MOST_SIDE[suffix]} pixels, not {size[1]} x {size[0]}; "
+            "dream smaller, or name an .mp4"
+        )
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(_Ended):
+        filters = ["-vf", f"setsar={Fraction(aspect).numerator}/{Fraction(aspect).denominator}"]
+        if suffix == ".gif":
+            palette = os.path.join(folder, "palette.png")
+            step = max(1, len(frames) // PALETTE_FRAMES)
+            _pipe(frames[::step], size, 1, ["-vf", "palettegen", "-frames:v", "1", palette])
+            filters = ["-i", palette, "-lavfi", DITHER]
+        elif FORMATS[suffix].video:
+            filters = [*(sound or ["-map", "0:v"]), "-vf", f"{COLOURS},{filters[1]}"]
+        with written_whole(out) as temporary:
+            options = [*filters, *_options(suffix, quality, loop), temporary]
+            even = FORMATS[suffix].video
+            _pipe(frames, size, Fraction(fps).limit_denominator(100_000), options, even, on_frame)
+        return True
+    return False
+
+
+class _Ended(Exception):
+    """Ends a film that is not wanted any more, so that nothing of it stays."""
+
+
+def _options(suffix, quality, loop):
+    """Return ffmpeg's arguments for a format."""
+    kind = FORMATS[suffix]
+    own = round(kind.coarsest + (kind.finest - kind.coarsest) * (quality - 1) / 99)
+    if suffix == ".gif":  # what is counted is repetitions; -1 leaves the count out
+        loop = {0: 0, 1: -1}.get(loop, loop - 1)
+    options = kind.options.format(quality=own, loop=loop).split()
+    if suffix == ".webp" and quality == 100:
+        options += ["-lossless", "1"]
+    return [*options, "-f", suffix[1:]]
+
+
+def _pipe(frames, size, fps, options, even=False, on_frame=None):
+    """Pipe frames into ffmpeg.
+
+    An odd side gets one more row or column, equal to the last, where it must be `even`.
+    """
+    height, width = size
+    padding = ((0, height % 2 * even), (0, width % 2 * even), (0, 0))
+    shape = f"{width + padding[1][1]}x{height + padding[0][1]}"
+    arguments = f"-y -f rawvideo -pix_fmt rgb24 -s {shape} -framerate {fps} -i pipe:0".split()
+    with ffmpeg.process([*arguments, *options], stdin=subprocess.PIPE) as (running, words):
+        try:
+            for number, path in enumerate(frames, 1):
+                pixels = read_frame(path, size)
+                if any(map(any, padding)):
+                    pixels = np.pad(pixels, padding, mode="edge")
+                running.stdin.write(np.ascontiguousarray(pixels).data)
+                if on_frame and on_frame(number, len(frames)):
+                    raise _Ended
+            running.stdin.close()
+        except BrokenPipeError as error:
+            running.wait()
+            raise DreamError(f"ffmpeg could not write the film: {words()}") from error
+        if running.wait():
+            raise DreamError(f"ffmpeg could not write the film: {words()}")
+
+
+def ordered(frames, order):
+    """Return a list of frames in the order in which they are shown.
+
+    Parameters
+    ----------
+    frames : list
+    order : str
+        One of `ORDERS`.
+
+    Raises
+    ------
+    DreamError
+    """
+    if order not in ORDERS:
+        raise DreamError(f"order {order!r}; expected {', '.join(ORDERS)}")
+    if order == "forward":
+        return frames
+    return frames[::-1] if order == "reverse" else frames + frames[-2:0:-1]
