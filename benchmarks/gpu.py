@@ -187,8 +187,8 @@ def equality_tables(engine, step):
     rows = ["| forward and backward against the CPU's float32 | activations | gradient |",
             "| --- | ---: | ---: |"]  # fmt: skip
     rows += [f"| {name} | {one:.1e} | {other:.1e} |" for name, (one, other) in engine.items()]
-    rows += ["", "| a step on a tile, on the device against arrays on the CPU, grey levels | largest "
-             "| mean |\n| --- | ---: | ---: |"]  # fmt: skip
+    rows += ["", "| a step on a tile against the CPU's on arrays, levels | largest | mean |",
+             "| --- | ---: | ---: |"]  # fmt: skip
     rows += [f"| {name} canvas | {most:.3g} | {mean:.2e} |" for name, (most, mean) in step.items()]
     return "\n".join(rows)
 
