@@ -10,7 +10,6 @@ from django.conf import settings
 from dreamlib import (
     BY_NAME,
     FPS,
-    UNUSED,
     WITHOUT_CODE,
     DreamError,
     check_film,
@@ -173,8 +172,8 @@ class DreamForm(forms.Form):
             self.add_error("frames", "Say how many frames the film has.")
         if values.get("reverse") and values.get("boomerang"):
             self.add_error("reverse", "A boomerang runs both ways already.")
-        for name in UNUSED:
-            if name in values:
+        for name in values:
+            if "frames" not in BY_NAME[name].applies_to:
                 self.add_error(name, "This means nothing to a film; leave it out.")
         film = settings.DATA / f"film{suffix}"
         try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dreamlib.settings import BY_NAME, SETTINGS, Setting
+from dreamlib.settings import BY_NAME, SETTINGS
+from dreamlib.util.setting import Setting
 from studio.dreams import dream_settings
 from studio.dreams.forms import DreamForm, initial_of
 from studio.dreams.presets import presets
