@@ -9,9 +9,9 @@ from django.conf import settings
 
 from dreamlib import (
     BY_NAME,
-    FPS,
-    UNUSED,
-    WITHOUT_CODE,
+    DEFAULT_FPS,
+    DISTORTIONS_WITHOUT_CODE,
+    NOT_OF_FILMS,
     DreamError,
     check_film,
     distortion_forms,
@@ -124,7 +124,7 @@ class DreamForm(forms.Form):
     @staticmethod
     def distortions():
         """List the distortions that a chain may have: name, form and help of each."""
-        return distortion_forms(WITHOUT_CODE)
+        return distortion_forms(DISTORTIONS_WITHOUT_CODE)
 
     def clean_noise(self):
         """Take a size that makes sense."""
@@ -173,12 +173,12 @@ class DreamForm(forms.Form):
             self.add_error("frames", "Say how many frames the film has.")
         if values.get("reverse") and values.get("boomerang"):
             self.add_error("reverse", "A boomerang runs both ways already.")
-        for name in UNUSED:
+        for name in NOT_OF_FILMS:
             if name in values:
                 self.add_error(name, "This means nothing to a film; leave it out.")
         film = settings.DATA / f"film{suffix}"
         try:
-            check_film(film, values.get("fps", FPS))
+            check_film(film, values.get("fps", DEFAULT_FPS))
         except DreamError as error:
             self.add_error("fps", str(error).replace(str(film), "This film"))
         try:

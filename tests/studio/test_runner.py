@@ -264,7 +264,7 @@ def test_a_trial_of_a_large_picture_sees_the_regions_surroundings_alone(
         "region": [90, 60, 24, 24], "size": [120, 96], "output": str(tmp_path / "out.png"),
         "gpu": None,
     }  # fmt: skip
-    monkeypatch.setattr(trials, "CONTEXT", 8)
+    monkeypatch.setattr(trials, "REGION_CONTEXT", 8)
     file, region = trials._surroundings(order, tmp_path / "part.tif")
     assert region == "16,16,24,24"
     whole = np.asarray(Image.open(picture.file))
