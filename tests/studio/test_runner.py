@@ -18,7 +18,7 @@ from dreamlib import DreamError, load_config
 from studio import children
 from studio.child import dreams
 from studio.children import Child, ask
-from studio.dreams import queue
+from studio.dreams import actions, queue
 from studio.dreams.models import Dream, Event, State
 from studio.dreams.runner import Runner, order_of
 from tests.studio.conftest import SETTINGS, add_dream
@@ -149,12 +149,12 @@ def test_a_paused_dream_resumes_to_the_same_picture_as_one_that_was_left_alone(a
     alone = Dream(owner=ann.user, picture=picture, settings=values)
     dream_here(alone)
     dream = add_dream(ann.user, picture=picture, noise="", settings=values)
-    with when(dreaming, lambda child: queue.pause(dream)):
+    with when(dreaming, lambda child: actions.pause(dream)):
         run(dream)
     assert dream.state == State.PAUSED
     assert 0 < dream.share < 1
     assert (dream.folder / "work" / "journal.json").exists()
-    queue.resume(dream)
+    actions.resume(dream)
     run(dream)
     assert dream.state == State.DONE, dream.message
     assert np.array_equal(Image.open(dream.output), Image.open(alone.output))
@@ -162,7 +162,7 @@ def test_a_paused_dream_resumes_to_the_same_picture_as_one_that_was_left_alone(a
 
 def test_a_cancelled_dream_ends_at_once_and_leaves_no_work(ann, stub):
     dream = add_dream(ann.user)
-    with when(dreaming, lambda child: queue.cancel(dream)):
+    with when(dreaming, lambda child: actions.cancel(dream)):
         run(dream)
     assert dream.state == State.CANCELLED
     assert dream.folder.exists()
