@@ -24,8 +24,6 @@ from studio.dreams.runner import Runner, order_of
 from tests.studio.conftest import SETTINGS, add_dream
 from tests.studio.waiting import until
 
-LONG = {**SETTINGS, "iterations": 2000}
-
 
 @pytest.fixture(autouse=True)
 def small_model(models, monkeypatch):
@@ -191,15 +189,13 @@ def test_a_dream_that_was_taken_from_a_worker_is_dropped_by_it(ann, stub):
     assert dream.state == State.QUEUED
 
 
-def test_a_child_whose_parent_is_killed_ends_too(models, tmp_path):
-    order = {
-        "kind": "dream", "source": "noise:96x96", "output": str(tmp_path / "dream.png"),
-        "folder": str(tmp_path), "values": LONG, "names": {}, "gpu": None, "preview": 1,
-    }  # fmt: skip
+def test_a_child_whose_parent_is_killed_ends_too(tmp_path):
+    order = {"kind": "dream", "folder": str(tmp_path), "values": {}}
     script = (
         "import sys, time\n"
-        "from studio.children import Child\n"
-        f"child = Child({order!r})\n"
+        "from studio import children\n"
+        "children.PROGRAM = (sys.executable, '-m', 'tests.studio.stub')\n"
+        f"child = children.Child({order!r})\n"
         "print(child.process.pid, flush=True)\n"
         "while child.hear(1).get('phase') != 'dreaming': pass\n"
         "print('dreaming', flush=True)\n"
@@ -221,8 +217,8 @@ def _is_gone(number):
         return True
 
 
-def test_a_child_that_is_killed_is_tried_again_but_not_for_ever(ann, picture, monkeypatch):
-    dream = add_dream(ann.user, picture=picture, noise="", settings=LONG)
+def test_a_child_that_is_killed_is_tried_again_but_not_for_ever(ann, stub, monkeypatch):
+    dream = add_dream(ann.user)
     hear = Child.hear
 
     def hear_and_kill(child, seconds):
