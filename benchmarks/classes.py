@@ -13,16 +13,25 @@ import time
 from pathlib import Path
 
 import numpy as np
-from dreamlib.tiling.deepdraw import deepdraw, grey_noise
 
-from dreamlib.ascent.objectives import class_scores
-from dreamlib.ascent.octave_script import load_script, preset_names
+from dreamlib.ascent.octave_script import preset_names
 from dreamlib.imaging.open_save import save_picture
+from dreamlib.imaging.picture import Noise
+from dreamlib.jobs.prepare import open_network, settle
+from dreamlib.jobs.run import dream_levels, work
+from dreamlib.jobs.script import choose_script
 from dreamlib.models.classify import class_probabilities, classify
-from dreamlib.models.engines import load_net
-from dreamlib.models.zoo import find_model
+from dreamlib.settings import Settings
+from dreamlib.util.progress import Progress
 
 ENOUGH = 0.9
+
+
+def drawing(network, settings, side):
+    """Draw a class on a square of noise; gives uint8 pixels, as a file holds them."""
+    settings, noise = choose_script(settings, Noise(side, side, settings.seed))
+    job = settle(network, noise, settings, "drawing.png")
+    return np.uint8(np.rint(dream_levels(job, Progress(*work(job.dream), quiet=True))))
 
 
 def main():
@@ -34,43 +43,32 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder for the pictures")
     options = parser.parse_args()
-    model = find_model(options.model)
-    net, labels, script = load_net(model), model.read_labels(), load_script(options.preset)
-    np.random.seed(options.seed)
-    chosen = np.random.choice(len(labels), options.classes, replace=False)
+    settings = Settings(model=options.model, target="0", script=options.preset, seed=0)
+    network = open_network(settings)
+    labels = network.model.read_labels()
+    random = np.random.RandomState(options.seed)
+    chosen = random.choice(len(labels), options.classes, replace=False)
     found, seconds = [], []
-    print(f"{model.name}, preset {options.preset}, {options.side} x {options.side}")
+    print(f"{network.model.name}, preset {options.preset}, {options.side} x {options.side}")
     print("| class | probability | seen as | seconds |")
     print("| --- | ---: | --- | ---: |")
     for index in chosen:
         begin = time.perf_counter()
-        picture = deepdraw(
-            net,
-            grey(options.side),
-            script,
-            lambda layer, index=index: class_scores(layer, [(index, 1.0)]),
-            model.class_layer,
-        )
+        seed = int(random.randint(2**31))
+        pixels = drawing(network, settings.replace(target=str(index), seed=seed), options.side)
         seconds.append(time.perf_counter() - begin)
-        shown = np.uint8(np.rint(picture))  # what a file holds
-        found.append(class_probabilities(net, shown)[index])
-        (likeliest, _), *_ = classify(net, shown, labels, top=1)
+        found.append(class_probabilities(network.net, pixels)[index])
+        (likeliest, _), *_ = classify(network.net, pixels, labels, top=1)
         name, seen = (label.split(",")[0] for label in (labels[index], likeliest))
         print(f"| {index} {name} | {found[-1]:.3f} | {seen} | {seconds[-1]:.1f} |", flush=True)
         if options.out:
             options.out.mkdir(parents=True, exist_ok=True)
-            save_picture(str(options.out / f"{index:03}.png"), shown)
+            save_picture(str(options.out / f"{index:03}.png"), pixels)
     enough = sum(probability >= ENOUGH for probability in found)
     print(
         f"{enough} of {len(found)} at {ENOUGH} or more; median probability "
         f"{np.median(found):.3f}; median {np.median(seconds):.1f} s a picture"
     )
-
-
-def grey(side):
-    """Make a square picture of noise."""
-    noise = grey_noise(side, side, seed=np.random.randint(2**31))
-    return np.concatenate([rows for _, rows in noise.strips(side)])
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ PANORAMA = 300
 
 
 def make_picture(path, megapixels):
-    """Write a picture of so many megapixels, three by two; return its width and height."""
+    """Write a picture of a number of megapixels, three by two."""
     import pyvips
 
     from dreamlib.imaging.samples import clouds
@@ -36,7 +36,6 @@ def make_picture(path, megapixels):
     tile = pyvips.Image.new_from_array(clouds(1500, 1000)).copy(interpretation="srgb")
     sky = tile.replicate(-(-width // 1500), -(-height // 1000)).crop(0, 0, width, height)
     sky.tiffsave(str(path), compression="deflate", predictor="horizontal")
-    return width, height
 
 
 def dream(folder, megapixels, flags):

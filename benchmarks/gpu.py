@@ -21,17 +21,16 @@ sys.path.insert(0, str(PROJECT))
 import numpy as np  # noqa: E402
 import random_googlenet  # noqa: E402
 import torch  # noqa: E402
-from dreamlib.tiling.device_stepper import DevicePainter  # noqa: E402
+from dreaming import load as load_network  # noqa: E402
 from pages import write_between  # noqa: E402
 from random_googlenet import END, FLOP_PER_PIXEL  # noqa: E402
 from scaling import rates  # noqa: E402
-from tile_step import MEAN_GRADIENT, tiles  # noqa: E402
+from tile_step import FIRST, SCALE, stepper, tiles  # noqa: E402
 
 from dreamlib import pycaffe  # noqa: E402
-from dreamlib.models.engines import load_net  # noqa: E402
-from dreamlib.models.zoo import find_model  # noqa: E402
 from dreamlib.tiling.canvas import Canvas  # noqa: E402
-from dreamlib.tiling.stepper import Painter  # noqa: E402
+from dreamlib.tiling.gradient_scale import OWN_SCALE  # noqa: E402
+from dreamlib.tiling.network import ArrayNetwork, TensorNetwork  # noqa: E402
 
 MARKER = "gpu figures"
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
@@ -45,14 +44,14 @@ COLUMNS = {
 
 
 class Speed(NamedTuple):
-    """A tile's turn."""
+    """A step on a tile."""
 
     pixels: float  #: per second
     memory: int | None  #: most that PyTorch allocated on the GPU, in bytes; None on the CPU
 
 
 def gpu_of(device):
-    """Return what `load_net` calls a device: a number, or None for the CPU."""
+    """Return the number of a device in the settings; None is the CPU."""
     return None if device == "cpu" else torch.device(device).index or 0
 
 
@@ -68,12 +67,13 @@ def set_tf32(allowed):
     torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
-def load(model, device, column):
-    """Load the model onto a device, computing as a column says."""
+def load(device, column):
+    """Load the network onto a device, computing as a column says."""
     precision, tf32, _ = COLUMNS[column]
-    net = load_net(model, "torch", gpu_of(device), precision)
+    folder = str(random_googlenet.FOLDER)
+    network = load_network(folder, gpu=gpu_of(device), precision=precision)
     set_tf32(tf32)  # after GPU mode, which forbids it
-    return net
+    return network
 
 
 def passes(net, size):
@@ -93,7 +93,7 @@ def relative(found, expected):
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 
-def engine_equality(model, device, size=224):
+def engine_equality(device, size=224):
     """Compare a forward and a backward pass with the CPU's in float32.
 
     Returns
@@ -101,43 +101,38 @@ def engine_equality(model, device, size=224):
     dict of str -> (float, float)
         Column -> relative L2 distance of activations, of gradients.
     """
-    expected = passes(load(model, "cpu", "float32"), size)
+    expected = passes(load("cpu", "float32").net, size)
     return {
-        column: tuple(map(relative, passes(load(model, device, column), size), expected))
+        column: tuple(map(relative, passes(load(device, column).net, size), expected))
         for column in COLUMNS
     }
 
 
-def step_equality(model, device, size=256, dtypes=("uint8", "uint16", "float32")):
-    """Compare a tile's turn, pixels staying on the device, with numpy's turn on the CPU.
+def step_equality(device, size=256, storages=("uint8", "uint16", "float32")):
+    """Compare steps on tiles, tensors on the device, with those on arrays on the CPU.
 
     Returns
     -------
     dict of str -> (float, float)
-        Type of canvas -> largest and mean difference; in grey levels.
+        Storage of the canvas -> largest and mean difference; in grey levels.
     """
     found = {}
-    for dtype in dtypes:
-        canvas, visits = tiles(size, 2)
-        pixels = canvas.array()
-        if dtype == "uint16":
-            pixels = pixels.astype(np.uint16) * np.uint16(257)
-        canvas = Canvas.of(np.ascontiguousarray(pixels.astype(dtype)))
+    for storage in storages:
+        pixels, made = tiles(size, 2)
+        levels = 257 if storage == "uint16" else 1
+        canvas = Canvas.of(pixels.array().astype(storage) * np.dtype(storage).type(levels))
         results = []
-        for where, painter in (("cpu", Painter), (device, DevicePainter)):
-            net = load(model, where, "float32")
-            target = Canvas(*canvas.shape[:2], np.dtype(dtype))
-            target.array()[...] = canvas.array()
-            turn = painter(net, np.dtype(dtype), END)
-            for visit in visits:
-                turn.paint(visit, canvas, target, None, 0)  # steps of 1.5 levels
+        for where, kind in (("cpu", ArrayNetwork), (device, TensorNetwork)):
+            target = Canvas.of(canvas.array().copy())
+            stepping = stepper(load(where, "float32"), kind, storage)
+            list(stepping.steps(FIRST, OWN_SCALE, made, canvas, target))
             results.append(np.float64(target.array()))
-        difference = np.abs(results[1] - results[0]) / (257 if dtype == "uint16" else 1)
-        found[dtype] = float(difference.max()), float(difference.mean())
+        difference = np.abs(results[1] - results[0]) / levels
+        found[storage] = float(difference.max()), float(difference.mean())
     return found
 
 
-def speed(model, device, size, column, count=16, turns=5):
+def speed(device, size, column, count=16, turns=5):
     """Time tiles of one size: a phase of `count` of them, the median of some turns.
 
     Returns
@@ -145,20 +140,18 @@ def speed(model, device, size, column, count=16, turns=5):
     Speed
         Pixels are those of the windows.
     """
-    net = load(model, device, column)
-    canvas, visits = tiles(size, count)
+    canvas, made = tiles(size, count)
     target = Canvas(*canvas.shape[:2], np.uint8)
-    painter = DevicePainter(net, np.uint8, END)
+    stepping = stepper(load(device, column), TensorNetwork)
     on_gpu = device != "cpu"
     if on_gpu:
         torch.cuda.init()  # there are no statistics before
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     taken = []
-    for turn in range(turns + 1):  # the first allocates, and lets cuDNN choose
+    for _ in range(turns + 1):  # the first allocates, and lets cuDNN choose
         begin = time.perf_counter()
-        for _ in painter.paint_many(visits, canvas, target, MEAN_GRADIENT, turn):
-            pass
+        list(stepping.steps(FIRST, SCALE, made, canvas, target))
         synchronise(device)
         taken.append(time.perf_counter() - begin)
     memory = torch.cuda.max_memory_allocated(device) if on_gpu else None
@@ -180,10 +173,10 @@ def matmul_peak(device, column, side=8192, turns=10):
     return 2 * side**3 / statistics.median(taken[2:])
 
 
-def crews_on(devices):
-    """Return the crews to compare: one worker, two on the first device, one on each of them."""
-    crews = [devices[0], f"{devices[0]},{devices[0]}"]
-    return crews + [",".join(devices[:count]) for count in range(2, len(devices) + 1)]
+def groups_on(devices):
+    """Return the workers to compare: one, two on the first device, one on each of them."""
+    groups = [devices[0], f"{devices[0]},{devices[0]}"]
+    return groups + [",".join(devices[:count]) for count in range(2, len(devices) + 1)]
 
 
 # -- tables ---------------------------------------------------------------------------------------
@@ -194,7 +187,7 @@ def equality_tables(engine, step):
     rows = ["| forward and backward against the CPU's float32 | activations | gradient |",
             "| --- | ---: | ---: |"]  # fmt: skip
     rows += [f"| {name} | {one:.1e} | {other:.1e} |" for name, (one, other) in engine.items()]
-    rows += ["", "| a tile's turn on the device against numpy's, grey levels | largest | mean |",
+    rows += ["", "| a step on a tile against the CPU's on arrays, levels | largest | mean |",
              "| --- | ---: | ---: |"]  # fmt: skip
     rows += [f"| {name} canvas | {most:.3g} | {mean:.2e} |" for name, (most, mean) in step.items()]
     return "\n".join(rows)
@@ -241,12 +234,12 @@ def speed_tables(peaks, speeds):
 
 def scaling_table(found):
     """Write what `rates` found."""
-    medians = {crew: statistics.median(speeds) for crew, speeds in found.items()}
+    medians = {group: statistics.median(speeds) for group, speeds in found.items()}
     first = next(iter(medians.values()))
     rows = ["| one picture on | million pixel-steps per second | over the first |",
             "| --- | ---: | ---: |"]  # fmt: skip
-    for crew, value in medians.items():
-        rows.append(f"| `{crew}` | {value / 1e6:.3g} | {value / first:.2f} |")
+    for group, value in medians.items():
+        rows.append(f"| `{group}` | {value / 1e6:.3g} | {value / first:.2f} |")
     return "\n".join(rows)
 
 
@@ -270,14 +263,11 @@ def report(device, devices, sizes=SIZES, picture=(6144, 8192), equality=224, sid
     """
     torch.manual_seed(0)
     random_googlenet.write(pycaffe)
-    model = find_model(str(random_googlenet.FOLDER))
     name = torch.cuda.get_device_name(device) if device != "cpu" else "CPU"
     build = f"PyTorch {torch.__version__}, CUDA {torch.version.cuda}"
     parts = [f"{name}, {build}, {len(devices)} device(s)."]
     parts.append(
-        equality_tables(
-            engine_equality(model, device, equality), step_equality(model, device, equality)
-        )
+        equality_tables(engine_equality(device, equality), step_equality(device, equality))
     )
     print(parts[-1], flush=True)
     peaks = {column: matmul_peak(device, column, side) for column in COLUMNS}
@@ -285,7 +275,7 @@ def report(device, devices, sizes=SIZES, picture=(6144, 8192), equality=224, sid
     for size in sizes:
         for column in COLUMNS:
             try:
-                speeds[size, column] = speed(model, device, size, column, **timing)
+                speeds[size, column] = speed(device, size, column, **timing)
             except torch.cuda.OutOfMemoryError:
                 speeds[size, column] = None
     parts.append(speed_tables(peaks, speeds))
@@ -294,7 +284,8 @@ def report(device, devices, sizes=SIZES, picture=(6144, 8192), equality=224, sid
     if device != "cpu":
         torch.cuda.empty_cache()  # for the workers
     tile, turns = min(1024, *picture), timing.get("turns", 3)
-    found, _ = rates(model, picture, tile, 4, crews_on(devices), turns)
+    network = load_network(str(random_googlenet.FOLDER))
+    found, _ = rates(network, picture, tile, 4, groups_on(devices), turns)
     parts.append(scaling_table(found))
     print(parts[-1], flush=True)
     return "\n\n".join(parts)

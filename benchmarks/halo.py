@@ -12,13 +12,12 @@ import argparse
 import time
 
 import numpy as np
+from dreaming import load
 
 from dreamlib.ascent.objectives import objective_L2
-from dreamlib.dream import deepdream
+from dreamlib.dream import climb, deepdream
 from dreamlib.imaging.samples import clouds
-from dreamlib.models.engines import load_net
 from dreamlib.models.preprocessing import preprocess
-from dreamlib.models.zoo import find_model
 
 STRIDE = 32
 
@@ -28,9 +27,7 @@ def gradient(net, end, image):
     blob = net.blobs["data"]
     blob.reshape(1, *image.shape)
     blob.data[0] = image
-    net.forward(end=end)
-    objective_L2(net.blobs[end])
-    net.backward(start=end)
+    climb(net, end, objective_L2)
     return blob.diff[0].copy()
 
 
@@ -41,17 +38,16 @@ def main():
     parser.add_argument("--tile", type=int, default=384)
     parser.add_argument("--side", type=int, default=1024)
     options = parser.parse_args()
-    model = find_model(options.model)
-    end = options.end or model.end
-    net = load_net(model)
+    network = load(options.model)
+    net, end = network.net, options.end or network.model.end
     np.random.seed(0)
     dreamt = deepdream(net, clouds(options.side, options.side), iter_n=5, octave_n=2, end=end)
     image = preprocess(net, dreamt)
     whole = gradient(net, end, image)
     tile = options.tile
     start = (options.side - tile) // 2 // STRIDE * STRIDE
-    core = whole[:, start : start + tile, start : start + tile]
-    print(f"{model.name}, {end}, tile {tile}; against the whole picture of {options.side}")
+    interior = whole[:, start : start + tile, start : start + tile]
+    print(f"{network.model.name}, {end}, tile {tile}; against the whole picture of {options.side}")
     print("| halo | correlation | relative error | pixels computed | seconds |")
     print("| ---: | ---: | ---: | ---: | ---: |")
     for halo in range(0, start + 1, STRIDE):
@@ -61,8 +57,8 @@ def main():
         begin = time.perf_counter()
         found = gradient(net, end, seen)[:, halo : halo + tile, halo : halo + tile]
         seconds = time.perf_counter() - begin
-        correlation = np.corrcoef(found.ravel(), core.ravel())[0, 1]
-        error = np.linalg.norm(found - core) / np.linalg.norm(core)
+        correlation = np.corrcoef(found.ravel(), interior.ravel())[0, 1]
+        error = np.linalg.norm(found - interior) / np.linalg.norm(interior)
         cost = (tile + 2 * halo) ** 2 / tile**2
         print(f"| {halo} | {correlation:.4f} | {error:.4f} | {cost:.2f} | {seconds:.3f} |")
 

@@ -15,50 +15,27 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
+from dreaming import dream_of, levels, load
 
-from dreamlib.imaging.resample import Stored, octave_sizes
 from dreamlib.imaging.samples import clouds
 from dreamlib.imaging.window import Window
-from dreamlib.models.engines import load_net
-from dreamlib.models.zoo import find_model
-from dreamlib.settings import Settings
-from dreamlib.tiling.canvas import Canvas
-from dreamlib.tiling.octave_loop import Dreamer, whole_frames
-from dreamlib.tiling.quantize import Encoding
-from dreamlib.tiling.schedule import Visit
-from dreamlib.tiling.stepper import make_painter
-from dreamlib.tiling.work_folder import InMemory
-from dreamlib.tiling.workers import Alone
-from dreamlib.util.progress import Progress
+from dreamlib.tiling.schedule import Tile
+from dreamlib.tiling.workers import InProcess
 
 
-class Watcher(Alone):
-    """Paints, and compares the mean it is told with the exact one."""
+class Watcher(InProcess):
+    """Steps, and notes each phase's estimate of the mean over the exact one."""
 
-    def __init__(self, painter):
-        super().__init__(painter)
-        self._measure, self.ratios = painter.measure, []
+    def __init__(self, stepper):
+        super().__init__(stepper)
+        self.ratios = []
 
-    def paint(self, place, visits, indices, canvas, target, mean, *rest):
-        if mean is not None:
-            height, width = canvas.shape[:2]
-            window = Window(0, 0, height, width)
-            exact = self._measure(Visit(window, window, 0), canvas)[0] / canvas.array().size
-            self.ratios.append(mean / exact)
-        return super().paint(place, visits, indices, canvas, target, mean, *rest)
-
-
-def dream(net, pixels, settings, kind=Alone):
-    """Dream pixels; return the canvas and the crew."""
-    painter = make_painter(net, settings.storage, settings.end, settings.step_size)
-    sizes = octave_sizes(*pixels.shape[:2], settings.octaves, settings.octave_scale)
-    source = Stored(Canvas.of(pixels), Encoding(painter.encoding.rule, np.uint8))
-    crew = kind(painter)
-    canvas = Dreamer(
-        source, sizes, whole_frames(sizes), (False, False), settings, painter.encoding, crew,
-        InMemory(settings.storage, settings.wrap), Progress(sizes, settings.iterations, True),
-    ).run()  # fmt: skip
-    return painter.encoding.as_levels(canvas.array()), crew
+    def steps(self, place, scale, tiles, indices, canvas, *others):
+        if scale.mean is not None:
+            everything = Window(0, 0, *canvas.shape[:2])
+            sums = self._stepper.measure(place.octave, Tile(everything, everything, 0), canvas)
+            self.ratios.append(scale.mean / (sums[0] / canvas.array().size))
+        return super().steps(place, scale, tiles, indices, canvas, *others)
 
 
 def main():
@@ -66,29 +43,30 @@ def main():
     parser.add_argument("--size", default="1024x768", metavar="WIDTHxHEIGHT")
     parser.add_argument("--tile", type=int, default=256)
     options = parser.parse_args()
-    width, height = map(int, options.size.split("x"))
-    model = find_model("efficientnet_lite0")
-    net = load_net(model)
-    sky = clouds(width, height)
-    tiled = Settings(
-        schedule="shift", wrap="none", tile_size=options.tile, overlap=32, storage="float32",
-        seed=1, end=model.end, octaves=3,
-    )  # fmt: skip
+    sky, network = clouds(*map(int, options.size.split("x"))), load()
+    tiled = {"schedule": "shift", "tile_size": options.tile, "storage": "float32", "seed": 1}
+    watchers = []
 
-    ratios = np.array(dream(net, sky, tiled, Watcher)[1].ratios)
+    def watched(stepper):
+        watchers.append(Watcher(stepper))
+        return watchers[0]
+
+    dreamt = levels(network, sky, dream_of(network, sky, octaves=3, **tiled), watched)
+    ratios = np.array(watchers[0].ratios)
+    later = np.delete(ratios.reshape(3, 10, -1), 0, axis=1)
     print(f"estimate over exact mean, {len(ratios)} phases of 3 octaves x 10 passes:")
     print(
         f"  mean {ratios.mean():.3f}, deviation {ratios.std():.3f}, from {ratios.min():.3f} to "
-        f"{ratios.max():.3f}; after each octave's first pass from "
-        f"{np.delete(ratios.reshape(3, 10, -1), 0, 1).min():.3f} to "
-        f"{np.delete(ratios.reshape(3, 10, -1), 0, 1).max():.3f}"
+        f"{ratios.max():.3f}; after each octave's first pass from {later.min():.3f} to "
+        f"{later.max():.3f}"
     )
 
-    begun = dream(net, sky, tiled)[0].clip(0, 255).astype(np.uint8)
-    one = tiled.replace(octaves=1, iterations=1)
-    whole = one.replace(schedule="whole", wrap="both")
+    begun = dreamt.clip(0, 255).astype(np.uint8)
+    one = {"octaves": 1, "iterations": 1}
+    whole = {**one, "schedule": "whole"}
     changes = [
-        dream(net, begun, settings)[0] - begun for settings in (one, whole, whole.replace(seed=2))
+        levels(network, begun, dream_of(network, begun, **settings)) - begun
+        for settings in ({**tiled, **one}, {**whole, "seed": 1}, {**whole, "seed": 2})
     ]
     for name, first, second in (
         ("pass of tiles, whole step", changes[0], changes[1]),

@@ -12,39 +12,15 @@ dream, nothing rounded.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 import numpy as np
+from dreaming import dream_of, levels, load
 
-from dreamlib.imaging.resample import Stored, octave_sizes
 from dreamlib.imaging.samples import clouds
-from dreamlib.imaging.window import WRAPS
-from dreamlib.models.engines import load_net
-from dreamlib.models.zoo import find_model
-from dreamlib.settings import Settings
-from dreamlib.tiling.canvas import Canvas
-from dreamlib.tiling.octave_loop import Dreamer, octave_schedule, whole_frames
-from dreamlib.tiling.quantize import Encoding
-from dreamlib.tiling.stepper import Painter
-from dreamlib.tiling.work_folder import InMemory
-from dreamlib.tiling.workers import Alone
-from dreamlib.util.progress import Progress
 
 #: Columns on either side of the closing seam with which it is compared.
 NEAR = 8
-
-
-def dream(net, pixels, settings):
-    """Dream pixels (H, W, 3) uint8; gives float32 levels."""
-    painter = Painter(net, settings.storage, settings.end, settings.step_size)
-    sizes = octave_sizes(*pixels.shape[:2], settings.octaves, settings.octave_scale)
-    source = Stored(Canvas.of(pixels, settings.wrap), Encoding(painter.encoding.rule, np.uint8))
-    store = InMemory(settings.storage, settings.wrap)
-    progress = Progress(sizes, settings.iterations, quiet=True)
-    canvas = Dreamer(
-        source, sizes, whole_frames(sizes), WRAPS[settings.wrap], settings, painter.encoding,
-        Alone(painter), store, progress,
-    ).run()  # fmt: skip
-    return painter.encoding.as_levels(canvas.array())
 
 
 def border_ratio(detail, edges, axis):
@@ -58,6 +34,17 @@ def border_ratio(detail, edges, axis):
     return change[at_border].mean() / change[inside].mean()
 
 
+def tile_borders(dream):
+    """Return where tiles of the last pass begin and end: sets of rows and of columns."""
+    last = len(dream.octaves) - 1
+    phases = dream.schedule(last).phases(dream.passes(last) - 1)
+    interiors = [tile.interior for phase in phases for tile in phase]
+    height, width = dream.octaves[last].size
+    rows = {edge % height for area in interiors for edge in (area.top, area.top + area.height)}
+    columns = {edge % width for area in interiors for edge in (area.left, area.left + area.width)}
+    return rows - {0}, columns - {0}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="1536x1024", metavar="WIDTHxHEIGHT")
@@ -65,37 +52,23 @@ def main():
     parser.add_argument("--octaves", type=int, default=3)
     parser.add_argument("--schedule", nargs="*", default=["shift", "spiral", "random"])
     options = parser.parse_args()
-    width, height = map(int, options.size.split("x"))
-    sky = clouds(width, height)
-    model = find_model("efficientnet_lite0")
-    net = load_net(model)
+    sky, network = clouds(*map(int, options.size.split("x"))), load()
     print("| schedule | wrap | borders | closing seam | PSNR against float32, dB |")
     print("| --- | --- | ---: | ---: | ---: |")
     for schedule in options.schedule:
         for wrap in ("none", "horizontal"):
-            settings = Settings(
-                schedule=schedule, wrap=wrap, tile_size=options.tile, seed=1, end=model.end,
-                overlap=32 if schedule == "shift" else 64, octaves=options.octaves,
-                storage="uint8",
+            dream = dream_of(
+                network, sky, schedule=schedule, wrap=wrap, tile_size=options.tile, seed=1,
+                octaves=options.octaves, storage="uint8",
             )  # fmt: skip
-            dreamt = dream(net, sky, settings)
+            dreamt = levels(network, sky, dream)
             detail = dreamt - sky
-            last = settings.octaves - 1
-            phases = octave_schedule(settings, (height, width), last).phases(
-                settings.iterations - 1
-            )
-            cores = [visit.core for phase in phases for visit in phase]
-            rows = {edge % height for core in cores for edge in (core.top, core.top + core.height)}
-            columns = {
-                edge % width for core in cores for edge in (core.left, core.left + core.width)
-            }
             ratios = [
-                border_ratio(detail, edges - {0}, axis)
-                for axis, edges in enumerate((rows, columns))
+                border_ratio(detail, edges, axis) for axis, edges in enumerate(tile_borders(dream))
             ]
             around = np.roll(detail, NEAR, axis=1)[:, : 2 * NEAR]
             closing = border_ratio(around, {NEAR}, 1)
-            exact = dream(net, sky, settings.replace(storage="float32"))
+            exact = levels(network, sky, replace(dream, storage="float32"))
             psnr = 10 * np.log10(255**2 / np.square(dreamt - exact).mean())
             print(
                 f"| {schedule} | {wrap} | {np.mean(ratios):.3f} | {closing:.3f} | {psnr:.1f} |",

@@ -1,12 +1,12 @@
-"""Seconds of a tile's turn, side by side: the network alone, Painter, DevicePainter.
+"""Seconds of a step on a tile, side by side: the network alone, a Stepper on arrays and on tensors.
 
     python benchmarks/tile_step.py [--device cpu|cuda] [--sizes 256 576 1024] [--model NAME]
 
-One step on square windows of a uint8 canvas in RAM, with 32 pixels of context around the core. The
-network alone is its forward and backward on tensors that are on the device already. The variants
-take turns, so that a machine that slows down slows all of them; figures are medians over all turns
-and, in brackets, the least.
-DevicePainter's is the time per tile of a phase of several, which is how a dream goes.
+One step on square windows of a uint8 canvas in RAM, with 32 pixels of context around the interior.
+The network alone is its forward and backward on tensors that are on the device already. The
+variants take turns, so that a machine that slows down slows all of them; figures are medians and,
+in brackets, the least. A Stepper's is the time per tile of a phase of several, which is how a dream
+goes.
 """
 
 from __future__ import annotations
@@ -18,35 +18,44 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from dreamlib.tiling.device_stepper import DevicePainter
+from dreaming import dream_of, load
 
 from dreamlib.imaging.samples import clouds
 from dreamlib.imaging.window import Window
-from dreamlib.models.engines import load_net
-from dreamlib.models.zoo import find_model
 from dreamlib.pycaffe.device import current_device
 from dreamlib.tiling.canvas import Canvas
-from dreamlib.tiling.schedule import Visit
-from dreamlib.tiling.stepper import Painter
+from dreamlib.tiling.gradient_scale import Scale
+from dreamlib.tiling.network import ArrayNetwork, TensorNetwork
+from dreamlib.tiling.octaves import Place
+from dreamlib.tiling.schedule import Tile
+from dreamlib.tiling.stepper import Stepper
 
 CONTEXT = 32
-MEAN_GRADIENT = 0.01
+FIRST, SCALE = Place(0, 0, 0), Scale(0.01, None)
 
 
 def tiles(size, count):
-    """Return a canvas of `count` windows in a row, and their visits."""
-    core = size - 2 * CONTEXT
-    sky = np.uint8(clouds(size, size))
-    canvas = Canvas.of(np.tile(sky, (1, count, 1)))
-    visits = [
-        Visit(
+    """Return a canvas of `count` windows in a row, and their tiles."""
+    side = size - 2 * CONTEXT
+    canvas = Canvas.of(np.tile(np.uint8(clouds(size, size)), (1, count, 1)))
+    made = [
+        Tile(
             Window(0, size * number, size, size),
-            Window(CONTEXT, size * number + CONTEXT, core, core),
-            core * core,
+            Window(CONTEXT, size * number + CONTEXT, side, side),
+            side * side,
         )
         for number in range(count)
     ]
-    return canvas, visits
+    return canvas, made
+
+
+def stepper(network, kind, storage="uint8", **settings):
+    """Make a stepper of the notebook's steps on a network of a kind."""
+    sky = np.uint8(clouds(256, 256))
+    dream = dream_of(network, sky, octaves=1, schedule="whole", storage=storage, **settings)
+    made = Stepper(network.net, dream)
+    made._network = kind(network.net)
+    return made
 
 
 def network_alone(net, end, size):
@@ -73,21 +82,20 @@ def seconds(work, count):
     return (time.perf_counter() - begin) / count
 
 
-def variants(net, end, size, count):
-    """Return the works to compare, by name; each makes `count` tiles."""
-    canvas, visits = tiles(size, count)
+def works_of(load_one, end, size, count):
+    """Return the works to compare, the network alone first; each makes `count` tiles.
+
+    Each has a net of its own: arrays that one asks for would be copied to in the others' passes.
+    """
+    canvas, made = tiles(size, count)
     target = Canvas(*canvas.shape[:2], np.uint8)
-    painter, on_device = Painter(net, np.uint8, end), DevicePainter(net, np.uint8, end)
-    alone = network_alone(net, end, size)
-    return {
-        "network": lambda: [alone() for _ in visits],
-        "Painter": lambda: [
-            painter.paint(visit, canvas, target, MEAN_GRADIENT, 0) for visit in visits
-        ],
-        "DevicePainter": lambda: list(
-            on_device.paint_many(visits, canvas, target, MEAN_GRADIENT, 0)
-        ),
-    }
+    alone = network_alone(load_one().net, end, size)
+
+    def steps(kind):
+        stepping = stepper(load_one(), kind, end=end)
+        return lambda: list(stepping.steps(FIRST, SCALE, made, canvas, target))
+
+    return [lambda: [alone() for _ in made], steps(ArrayNetwork), steps(TensorNetwork)]
 
 
 class _Figures(NamedTuple):
@@ -113,30 +121,28 @@ def main():
     options = parser.parse_args()
     on_gpu = options.device == "cuda"
     count = options.tiles or (16 if on_gpu else 3)
-    model = find_model(options.model)
+
+    def load_one():
+        return load(options.model, gpu=0 if on_gpu else None, precision=options.precision)
+
+    model = load_one().model
     end = options.end or model.end
-    # Nets of their own: an array that Painter asks for is copied to in the others' passes too.
     print(f"{model.name}, {end}, {options.precision}, {options.device}, {count} tiles a phase")
     print(
-        "| window | network alone | Painter | DevicePainter "
-        "| network/Painter | network/DevicePainter | Painter/DevicePainter |\n"
+        "| window | network alone | on arrays | on tensors "
+        "| network/arrays | network/tensors | arrays/tensors |\n"
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     )
     for size in options.sizes:
-        works = {}
-        for name in ("network", "Painter", "DevicePainter"):
-            net = load_net(model, "torch", 0 if on_gpu else None, options.precision)
-            works[name] = variants(net, end, size, count)[name]
-        for work in works.values():  # allocates, and lets cuDNN choose
+        works = works_of(load_one, end, size, count)
+        for work in works:  # allocates, and lets cuDNN choose
             work()
-        found = {name: [] for name in works}
+        found = [[] for _ in works]
         for _ in range(options.turns):
-            for name, work in works.items():
-                found[name].append(seconds(work, count))
-        alone, numpys, devices = (
-            _Figures(statistics.median(times), min(times)) for times in found.values()
-        )
-        cells = [alone, numpys, devices, alone / numpys, alone / devices, numpys / devices]
+            for times, work in zip(found, works):
+                times.append(seconds(work, count))
+        alone, arrays, tensors = (_Figures(statistics.median(times), min(times)) for times in found)
+        cells = [alone, arrays, tensors, alone / arrays, alone / tensors, arrays / tensors]
         print(f"| {size} | {' | '.join(map(str, cells))} |", flush=True)
 
 

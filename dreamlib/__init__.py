@@ -29,7 +29,6 @@ _PLACES = {
     "Left": "util.progress:Left",  # raised where a listener wanted the dream to be left
     # A film
     "run_frames": "jobs.frames:run_frames",  # dreams its frames into a folder
-    "NOT_OF_FILMS": "jobs.frames:UNUSED",  # settings that mean nothing to a film
     "parse_variations": "jobs.keyframes:parse_variations",  # of the setting `vary`
     "settings_at": "jobs.keyframes:settings_at",  # those of one frame
     "parse_distortions": "video.distort:parse_chain",  # of the setting `distort`
@@ -103,12 +102,11 @@ def run(source, output=None, **settings):
     DreamError
         A setting, the picture, the network, memory or the output cannot do.
     """
-    from dreamlib.jobs.clip import film_of
-    from dreamlib.jobs.run import run_dream
+    from dreamlib.jobs.kinds import kind_of, runner_of
     from dreamlib.settings import Settings
 
     source, settings = str(source), Settings(**settings)
-    return (film_of(source, settings) or run_dream)(source, output, settings)
+    return runner_of(kind_of(source, settings.frames))(source, output, settings)
 
 
 def unfinished(folder):

@@ -8,12 +8,14 @@ import difflib
 import os
 import signal
 import sys
+from pathlib import Path
 
 from dreamlib import __version__, commands
 from dreamlib.commands import EXIT_INTERRUPTED, EXIT_REFUSED
-from dreamlib.config import load_config
+from dreamlib.config import WRITTEN, load_config
 from dreamlib.errors import DreamError
-from dreamlib.settings import SETTINGS, Settings
+from dreamlib.jobs.kinds import kind_of
+from dreamlib.settings import BY_NAME, SETTINGS, Settings
 from dreamlib.util import profiling as phases
 
 EXIT_UNREAD = 141  # as a shell reports a command whose reader went away
@@ -58,8 +60,8 @@ def build_parser():
         "output", nargs="?", help="where to write; the suffix chooses the format [INPUT_dream.png]"
     )
     groups = {name: parser.add_argument_group(name) for name in HEADINGS}
-    for knob in SETTINGS:
-        _add_flag(groups[knob.group], knob)
+    for setting in SETTINGS:
+        _add_flag(groups[setting.group], setting)
     files = parser.add_argument_group("settings in files")
     files.add_argument(
         "--config", metavar="FILE", help="read them: .toml, .json or a dreamt picture"
@@ -67,10 +69,10 @@ def build_parser():
     files.add_argument("--save-config", metavar="FILE", help="write them: .toml or .json")
     about = parser.add_argument_group("about")
     about.add_argument(
-        "--plan", action="store_true", help="tell sizes, tiles, memory and time; dream nothing"
+        "--plan", action="store_true", help="print sizes, tiles, memory and time; dream nothing"
     )
     about.add_argument(
-        "--profile", action="store_true", help="tell time and peak memory of each phase"
+        "--profile", action="store_true", help="print time and peak memory of each phase"
     )
     about.add_argument(
         "--contact-sheet", nargs="?", const="", metavar="LAYER", help="a sheet of small dreams of "
@@ -86,22 +88,43 @@ def build_parser():
     return parser
 
 
-def _add_flag(group, knob):
-    default = "" if knob.default is None or knob.kind is bool else f" [{knob.default}]"
-    options = {"dest": knob.name, "default": argparse.SUPPRESS, "help": knob.help + default}
-    if knob.kind is bool:
+def _add_flag(group, setting):
+    shown = setting.default is not None and setting.kind is not bool
+    options = {"dest": setting.name, "default": argparse.SUPPRESS, "help": setting.help}
+    options["help"] += f" [{setting.default}]" * shown
+    if setting.kind is bool:
         # Only the spelling that changes something is shown.
-        shown, hidden = (knob.flag, "--no-" + knob.flag[2:])[:: -1 if knob.default else 1]
-        if knob.default:
-            options["help"] = "do not " + knob.help
-        group.add_argument(shown, action="store_const", const=not knob.default, **options)
+        spellings = (setting.flag, "--no-" + setting.flag[2:])
+        changing, other = spellings[:: -1 if setting.default else 1]
+        if setting.default:
+            options["help"] = "do not " + setting.help
+        group.add_argument(changing, action="store_const", const=not setting.default, **options)
         options["help"] = argparse.SUPPRESS
-        group.add_argument(hidden, action="store_const", const=knob.default, **options)
+        group.add_argument(other, action="store_const", const=setting.default, **options)
         return
-    if knob.bare is not None:
-        options.update(nargs="?", const=knob.bare)
-    metavar = knob.metavar or "{" + ",".join(knob.choices) + "}"
-    group.add_argument(knob.flag, metavar=metavar, **options)
+    if setting.bare is not None:
+        options.update(nargs="?", const=setting.bare)
+    options["metavar"] = setting.metavar or "{" + ",".join(setting.choices) + "}"
+    group.add_argument(setting.flag, **options)
+    if setting.old_name:
+        options["help"] = argparse.SUPPRESS
+        group.add_argument("--" + setting.old_name.replace("_", "-"), **options)
+
+
+def job_of(arguments, frames):
+    """Return the kind of job that is asked for: see `dreamlib.settings.JOBS`.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    frames : int or None
+        The setting.
+    """
+    if arguments.assemble is not None:
+        return "assembly"
+    if arguments.contact_sheet is not None:
+        return "sheet"
+    return kind_of(arguments.input or "", frames)
 
 
 def settings_from(arguments):
@@ -114,12 +137,19 @@ def settings_from(arguments):
     Returns
     -------
     Settings
+        A picture's record may be of another kind of job; what means nothing to this one is left
+        out.
     """
-    values = load_config(arguments.config) if arguments.config else {}
-    for knob in SETTINGS:
-        if hasattr(arguments, knob.name):
-            values[knob.name] = knob.check(getattr(arguments, knob.name), knob.flag)
-    return Settings(**values)
+    read = load_config(arguments.config) if arguments.config else {}
+    flags = {
+        setting.name: setting.check(getattr(arguments, setting.name), setting.flag)
+        for setting in SETTINGS
+        if hasattr(arguments, setting.name)
+    }
+    if arguments.config and Path(arguments.config).suffix not in WRITTEN:
+        job = job_of(arguments, {**read, **flags}.get("frames"))
+        read = {name: read[name] for name in read if job in BY_NAME[name].applies_to}
+    return Settings(**{**read, **flags})
 
 
 def main(argv=None):
@@ -149,7 +179,7 @@ def main(argv=None):
             raise
         _discard(sys.stdout)
         with contextlib.suppress(OSError):
-            print(f"dream.py: what it has to say cannot be written: {error.strerror}; expected a "
+            print(f"dream.py: its messages cannot be written: {error.strerror}; expected a "
                   "place with room for it", file=sys.stderr)  # fmt: skip
         return EXIT_REFUSED
 
@@ -189,14 +219,15 @@ def _run(parser, arguments):
         return commands.show_layers(settings)
     if arguments.find_class is not None:
         return commands.show_classes(settings, arguments.find_class)
-    if arguments.assemble is not None:
+    job = job_of(arguments, settings.frames)
+    if job == "assembly":
         return commands.assemble(parser, arguments, settings)
-    if arguments.contact_sheet is not None:
+    if job == "sheet":
         return commands.contact_sheet(parser, arguments, settings)
-    if arguments.input and commands.is_film(arguments.input, settings):
-        return commands.film(parser, arguments, settings)
     if arguments.input:
-        return commands.dream(arguments, settings)
+        if job == "picture":
+            return commands.dream(arguments, settings)
+        return commands.film(parser, arguments, settings)
     if not arguments.save_config:
         parser.error("an INPUT picture is missing (dream.py --help shows examples)")
     commands.write_config(arguments.save_config, settings)

@@ -9,7 +9,6 @@ import sys
 
 from dreamlib.config import save_config
 from dreamlib.errors import DreamError
-from dreamlib.settings import SETTINGS
 
 EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
 
@@ -30,25 +29,11 @@ def _say(settings, text):
         print(text, file=sys.stderr)
 
 
-#: Settings of the films that are made of frames.
-FILMS = ("gif", "webp", "mp4", "fps", "loop", "reverse", "boomerang")
-
-
-def _refuse_flags(arguments, names, what, more=()):
-    """Refuse flags that were given and mean nothing to what is asked for: of settings, and more."""
-    flags = [knob.flag for knob in SETTINGS if knob.name in names and hasattr(arguments, knob.name)]
-    flags += more
+def _refuse_options(arguments, what):
+    """Refuse options of one dream that are no settings."""
+    flags = ["--plan"] * arguments.plan + ["--save-config"] * bool(arguments.save_config)
     if flags:
-        raise DreamError(f"{what}, for which {', '.join(flags)} mean nothing; leave them out")
-
-
-def _of_one_dream(arguments):
-    """List those flags that were given which are no settings and mean one dream."""
-    return ["--plan"] * arguments.plan + ["--save-config"] * bool(arguments.save_config)
-
-
-def _in_groups(*groups):
-    return {knob.name for knob in SETTINGS if knob.group in groups}
+        raise DreamError(f"{', '.join(flags)} mean nothing to {what}; leave them out")
 
 
 def dream(arguments, settings):
@@ -60,7 +45,6 @@ def dream(arguments, settings):
     from dreamlib.jobs.run import run
     from dreamlib.models.classify import seen_as
 
-    _refuse_flags(arguments, _in_groups("films"), "one picture is dreamt (--frames N makes a film)")
     job = prepare(arguments.input, arguments.output, settings, planning=arguments.plan)
     if settings.model is None:
         _say(settings, _announce_model())
@@ -106,15 +90,9 @@ def dream(arguments, settings):
     return 0
 
 
-def is_film(source, settings):
-    """Tell whether a film is asked for."""
-    from dreamlib.jobs.clip import film_of
-
-    return film_of(source, settings) is not None
-
-
 def film(parser, arguments, settings):
     """Dream a film: frames from a picture, or a clip."""
+    from dreamlib.jobs.kinds import kind_of, runner_of
     from dreamlib.video.clip import is_clip
 
     if settings.frames is not None and is_clip(arguments.input):
@@ -128,9 +106,7 @@ def film(parser, arguments, settings):
         _say(settings, _announce_model())
     if arguments.save_config:
         write_config(arguments.save_config, settings)
-    from dreamlib.jobs.clip import film_of
-
-    run = film_of(arguments.input, settings)
+    run = runner_of(kind_of(arguments.input, settings.frames))
     result = run(arguments.input, arguments.output, settings)
     used = result.settings
     if not settings.quiet:
@@ -138,7 +114,7 @@ def film(parser, arguments, settings):
         print(f"{result.path}: {result.frames} frames of {used.model}, {used.engine} on "
               f"{result.device}, seed {used.seed}, {result.seconds:.1f} s{made}")  # fmt: skip
     if result.interrupted:
-        _say(settings, "stopped early; the whole frames are kept: go on with --resume")
+        _say(settings, "stopped early; the whole frames are kept: resume with --resume")
         return EXIT_INTERRUPTED
     return 0
 
@@ -149,10 +125,7 @@ def assemble(parser, arguments, settings):
         parser.error("--assemble takes a folder and no INPUT; leave one of them out")
     from dreamlib.jobs.film_output import assemble_folder
 
-    unused = _in_groups("network", "dream", "looks", "large pictures", "films").difference(FILMS)
-    unused |= {"tiff", "classify"}
-    what = "--assemble takes frames as they are"
-    _refuse_flags(arguments, unused, what, _of_one_dream(arguments))
+    _refuse_options(arguments, "--assemble")
     films = assemble_folder(arguments.assemble, settings)
     if films is None:
         _say(settings, "stopped; nothing was written")
@@ -163,16 +136,13 @@ def assemble(parser, arguments, settings):
 
 
 def _way_on(work_folder):
-    """Say how an interrupted dream is gone on with."""
-    return f"go on with --resume --work-dir {work_folder}"
+    """Say how an interrupted dream is resumed."""
+    return f"resume it with --resume --work-dir {work_folder}"
 
 
 def contact_sheet(parser, arguments, settings):
     """Make a sheet of small dreams."""
-    unused = {"end", "layers", "target", "script", "guide", "guide_layer", "guide_mode", "classify"}
-    unused |= _in_groups("looks", "large pictures", "films")
-    what = "--contact-sheet makes small dreams"
-    _refuse_flags(arguments, unused, what, _of_one_dream(arguments))
+    _refuse_options(arguments, "--contact-sheet")
     if not arguments.input:
         parser.error("an INPUT picture is missing; write it before --contact-sheet")
     from dreamlib.jobs.contact_sheet import run

@@ -6,14 +6,27 @@ import json
 from pathlib import Path
 
 from dreamlib.errors import DreamError
-from dreamlib.settings import BY_NAME, meant
+from dreamlib.settings import BY_NAME, NEW_NAMES, meant
 from dreamlib.util.atomic_write import written_whole
+from dreamlib.util.tables import parse_table
+
+#: Suffixes of configurations that are written by hand.
+WRITTEN = (".toml", ".json")
 
 CONFIGURATIONS = "a .toml file, a .json file or a dreamt picture"
 
 
 def to_toml(settings):
-    """Write settings as TOML, each with its help."""
+    """Write settings as TOML, each with its help.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    str
+    """
     import tomlkit
 
     document = tomlkit.document()
@@ -29,13 +42,18 @@ def to_toml(settings):
 def save_config(path, settings):
     """Write a configuration file, TOML or JSON by its suffix.
 
+    Parameters
+    ----------
+    path : str or Path
+    settings : Settings
+
     Raises
     ------
     DreamError
         Another suffix, or a place that cannot be written.
     """
     path = Path(path)
-    if path.suffix not in (".toml", ".json"):
+    if path.suffix not in WRITTEN:
         raise DreamError(f"a configuration is saved as .toml or .json, not as {path.name!r}")
     if path.suffix == ".toml":
         text = to_toml(settings)
@@ -62,18 +80,12 @@ def load_config(path):
     DreamError
         Names the file and the key.
     """
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
     path = Path(path)
     if path.is_dir():
         raise DreamError(f"configuration {path} is a folder; expected {CONFIGURATIONS}")
     try:
-        if path.suffix == ".json":
-            text = path.read_text(encoding="utf-8")
-            values = json.loads(text, object_pairs_hook=without_duplicates)
-        elif path.suffix == ".toml":
-            values = _plain(tomlkit.parse(path.read_text(encoding="utf-8")))
+        if path.suffix in WRITTEN:
+            values = parse_table(path.read_text(encoding="utf-8"), path.suffix)
         else:
             from dreamlib.imaging.formats import format_of
             from dreamlib.imaging.metadata import read_settings_text
@@ -82,10 +94,10 @@ def load_config(path):
                 raise DreamError(
                     f"configuration {path} is of no known kind; expected {CONFIGURATIONS}"
                 )
-            values = _plain(tomlkit.parse(read_settings_text(str(path))))
+            values = parse_table(read_settings_text(str(path)), ".toml")
     except OSError as error:
         raise DreamError(f"configuration {path} cannot be read: {error.strerror}") from error
-    except (ValueError, TOMLKitError) as error:
+    except ValueError as error:
         raise DreamError(f"configuration {path} is malformed: {error}") from error
     if not isinstance(values, dict):
         given = {list: "a list", str: "a text", type(None): "null"}.get(type(values), repr(values))
@@ -95,29 +107,8 @@ def load_config(path):
         )
     checked = {}
     for name, value in values.items():
+        name = NEW_NAMES.get(name, name)
         if name not in BY_NAME:
             raise DreamError(f"{path}: there is no setting {name!r}{meant(name)}")
         checked[name] = BY_NAME[name].check(value, f"{path}: {name}", texts=False)
     return checked
-
-
-def without_duplicates(pairs):
-    """Make a dict of a JSON object's pairs; a ValueError where a key is there twice."""
-    values = {}
-    for name, value in pairs:
-        if name in values:
-            raise ValueError(f"key {name!r} is there twice; keep one")
-        values[name] = value
-    return values
-
-
-def _plain(document):
-    """Turn tomlkit's values, which remember their spelling, into Python's own."""
-    plain = {}
-    for name, value in document.items():
-        for kind in (bool, int, float, str):
-            if isinstance(value, kind):
-                value = kind(value)
-                break
-        plain[str(name)] = value
-    return plain

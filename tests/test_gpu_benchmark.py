@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from dreamlib import pycaffe
 from tests.embedded import REPOSITORY
 
 
@@ -57,11 +58,8 @@ def test_all_of_it_runs_and_every_table_has_its_figures(gpu):
 
 
 def test_low_precision_differs_from_full_and_by_little(gpu):
-    from dreamlib import pycaffe
-    from dreamlib.models.zoo import find_model
-
     gpu.random_googlenet.write(pycaffe)
-    found = gpu.engine_equality(find_model(str(gpu.random_googlenet.FOLDER)), "cpu", 96)
+    found = gpu.engine_equality("cpu", 96)
     assert found["float32"] == (0, 0)
     # Random weights do not damp what rounding changes in the choices of 10 poolings.
     for distance, bound in zip(found["bfloat16"], (0.1, 0.5)):
@@ -82,10 +80,10 @@ def test_a_size_that_does_not_fit_the_card_is_a_cell_of_the_table(gpu):
     assert text.count("| 2048 | no room | no room | no room | no room |") == 3
 
 
-def test_crews_are_one_worker_two_on_a_card_and_one_on_each(gpu):
-    assert gpu.crews_on(["cuda:0"]) == ["cuda:0", "cuda:0,cuda:0"]
+def test_workers_are_one_two_on_a_card_and_one_on_each(gpu):
+    assert gpu.groups_on(["cuda:0"]) == ["cuda:0", "cuda:0,cuda:0"]
     three = ["cuda:0", "cuda:1", "cuda:2"]
-    assert gpu.crews_on(three)[2:] == ["cuda:0,cuda:1", "cuda:0,cuda:1,cuda:2"]
+    assert gpu.groups_on(three)[2:] == ["cuda:0,cuda:1", "cuda:0,cuda:1,cuda:2"]
 
 
 def test_devices_are_numbered_as_the_engine_does(gpu):
@@ -113,11 +111,8 @@ def test_the_pages_of_the_repository_have_their_marks(gpu):
 
 @pytest.mark.gpu
 def test_a_tile_on_the_gpu_is_the_cpus(gpu):
-    from dreamlib import pycaffe
-    from dreamlib.models.zoo import find_model
-
     gpu.random_googlenet.write(pycaffe)
-    found = gpu.step_equality(find_model(str(gpu.random_googlenet.FOLDER)), "cuda:0", 128)
+    found = gpu.step_equality("cuda:0", 128)
     pycaffe.set_mode_cpu()
     assert found["uint8"][0] <= 2
     assert found["uint8"][1] < 0.1

@@ -3,15 +3,18 @@
 import errno
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import dreamlib
+from dreamlib.cli import main
 from dreamlib.config import load_config, save_config, to_toml
 from dreamlib.errors import DreamError
-from dreamlib.settings import SETTINGS, Settings
+from dreamlib.settings import JOBS, SETTINGS, Settings, refuse_inapplicable
 
 NOTEBOOK = {
     "iterations": 10,
@@ -183,3 +186,40 @@ def test_a_configuration_that_cannot_be_written_leaves_nothing(tmp_path, monkeyp
     with pytest.raises(DreamError, match="No space left"):
         save_config(tmp_path / "settings.toml", Settings())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("source", ["flag", "file", "python"])
+def test_a_setting_that_means_nothing_is_refused_in_the_same_words(source, tmp_path, capsys):
+    (tmp_path / "config.toml").write_text('gif = "a.gif"\nloop = 3\n')
+    words = "--gif, --loop mean nothing to one picture (--frames N makes a film); leave them out"
+    command = ["noise:16x16", str(tmp_path / "out.png")]
+    if source == "python":
+        with pytest.raises(DreamError, match=re.escape(words)):
+            dreamlib.run(*command, gif="a.gif", loop=3)
+        return
+    flags = ["--gif", "a.gif", "--loop", "3"]
+    given = flags if source == "flag" else ["--config", str(tmp_path / "config.toml")]
+    assert main([*command, *given]) == 2
+    assert capsys.readouterr().err == f"dream.py: {words}\n"
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_defaults_mean_something_to_every_job(job):
+    refuse_inapplicable(Settings(), job)
+    assert all(setting.applies_to for setting in SETTINGS)
+
+
+def test_a_script_has_its_own_steps():
+    with pytest.raises(DreamError, match="--octaves means nothing to --script, which has its own"):
+        refuse_inapplicable(Settings(script="draw", octaves=2), "picture")
+
+
+def test_old_names_are_understood_and_recorded_by_the_new_ones(tmp_path):
+    (tmp_path / "old.toml").write_text("calm = 0.5\npull_base = 2.0\n")
+    assert load_config(tmp_path / "old.toml") == {"tv": 0.5, "anchor": 2.0}
+    assert Settings(pull_mean=0.25).recorded()["decay"] == 0.25
+
+
+def test_what_means_nothing_to_a_job_can_be_left_out():
+    film = Settings(frames=9, distort="hue:3", tv=0.5)
+    assert film.applicable("picture") == Settings(tv=0.5)

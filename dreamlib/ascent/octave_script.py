@@ -15,13 +15,13 @@ such files.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from dreamlib.ascent.regularizers import MOST_SIGMA
-from dreamlib.config import without_duplicates
 from dreamlib.errors import DreamError, nearest, reading
+from dreamlib.util.setting import Setting
+from dreamlib.util.tables import parse_table
 
 _SUFFIXES = (".toml", ".json")
 PRESETS = Path(__file__).resolve().parent / "presets"
@@ -109,16 +109,11 @@ def preset_names():
 
 
 def _parse(path):
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
     try:
         with reading():
             text = path.read_text(encoding="utf-8")
-        # Through JSON, so that tomlkit's values, which remember their spelling, become plain ones.
-        text = json.dumps(tomlkit.parse(text)) if path.suffix == ".toml" else text
-        return json.loads(text, object_pairs_hook=without_duplicates)
-    except (ValueError, TypeError, TOMLKitError) as error:
+        return parse_table(text, path.suffix)
+    except ValueError as error:
         raise DreamError(f"octave script {path} is malformed: {error}") from error
 
 
@@ -159,38 +154,24 @@ def _check_octave(table, where):
                 f"{where}: there is no key {key!r}{nearest(key, _KEYS)}; keys are "
                 f"{', '.join(_KEYS)}"
             )
-        expected, fits = _KEYS[key]
-        if not fits(value):
-            raise DreamError(f"{where}: {key} is {value!r}; expected {expected}")
+        if value is None:
+            raise DreamError(f"{where}: {key} is None; expected {_KEYS[key].expectation()}")
+        _KEYS[key].check(value, f"{where}: {key}", texts=False)
     if missing:
         raise DreamError(f"{where}: {', '.join(missing)} missing; write what it shall be")
     return ScriptOctave(**table)
 
 
-def _number(lowest, highest):
-    def fits(value):
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return number and lowest <= value <= highest
-
-    return f"a number from {lowest} to {highest}", fits
-
-
-def _whole(lowest, highest):
-    def fits(value):
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return whole and lowest <= value <= highest
-
-    return f"a whole number from {lowest} to {highest}", fits
-
-
-# key -> what is expected, and whether a value is that
 _KEYS = {
-    "iter_n": _whole(1, 100_000),
-    "start_step_size": _number(0, 1000),
-    "end_step_size": _number(0, 1000),
-    "start_sigma": _number(0, MOST_SIGMA),
-    "end_sigma": _number(0, MOST_SIGMA),
-    "scale": _number(1, 100),
-    "jitter": _whole(0, 100_000),
-    "layer": ("the name of a layer", lambda value: isinstance(value, str)),
+    key.name: key
+    for key in (
+        Setting("iter_n", int, None, "", low=1, high=100_000),
+        Setting("start_step_size", float, None, "", low=0, high=1000),
+        Setting("end_step_size", float, None, "", low=0, high=1000),
+        Setting("start_sigma", float, None, "", low=0, high=MOST_SIGMA),
+        Setting("end_sigma", float, None, "", low=0, high=MOST_SIGMA),
+        Setting("scale", float, None, "", low=1, high=100),
+        Setting("jitter", int, None, "", low=0, high=100_000),
+        Setting("layer", str, None, ""),
+    )
 }

@@ -17,26 +17,16 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import Picture
 from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.jobs.film_output import counted_by, writing
-from dreamlib.jobs.frames import UNUSED, FrameRenderer, Result, refuse_unused, run_frames
+from dreamlib.jobs.frames import FrameRenderer, Result
 from dreamlib.jobs.prepare import with_seed
 from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
+from dreamlib.settings import refuse_inapplicable
 from dreamlib.util.profiling import phase
 from dreamlib.util.progress import Progress
-from dreamlib.video.clip import is_clip, mux, open_clip
+from dreamlib.video.clip import mux, open_clip
 from dreamlib.video.encode import check_film
 from dreamlib.video.frame_folder import FrameFolder
 from dreamlib.video.optical_flow import DetailCarrier
-
-#: Settings of films from pictures.
-OF_PICTURES = ("distort", "distort_every", "gif", "webp", "mp4", "loop", "reverse", "boomerang",
-               "fps", "frame_format")  # fmt: skip
-
-
-def film_of(source, settings):
-    """Return what makes the film that is asked for, a function; None for a picture."""
-    if settings.frames is not None:
-        return run_frames
-    return run_clip if is_clip(source) else None
 
 
 def run_clip(source, output, settings):
@@ -60,7 +50,7 @@ def run_clip(source, output, settings):
     DreamError
     """
     output = Path(output or f"{Path(source).stem}_dream.mp4")
-    refuse_unused(settings, (*UNUSED, *OF_PICTURES), "a clip")
+    refuse_inapplicable(settings, "clip")
     clip = open_clip(source)
     if output.exists() and output.samefile(clip.path):
         raise DreamError(f"{output} is the input; name another output")

@@ -28,6 +28,7 @@ from dreamlib.models import engines
 from dreamlib.models.input_size import misfit
 from dreamlib.models.layers import dreamable_layers
 from dreamlib.models.zoo import absolute_name, find_model
+from dreamlib.settings import refuse_inapplicable
 from dreamlib.util.profiling import phase
 from dreamlib.util.progress import Progress
 
@@ -246,6 +247,7 @@ def run(source, output, text, settings):
     DreamError
     """
     stem = "noise" if source.startswith("noise:") else Path(source).stem
+    refuse_inapplicable(settings, "sheet")
     output = str(output or f"{stem}_sheet.png")
     check_output(output, source)
     model = find_model(settings.model)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dreamlib.dream import Step
 from dreamlib.errors import DreamError
-from dreamlib.settings import BY_NAME
+from dreamlib.settings import BY_NAME, refuse_inapplicable
 from dreamlib.util.profiling import phase
 from dreamlib.util.progress import Progress
 from dreamlib.video.encode import assemble, check_film
@@ -43,6 +43,7 @@ def assemble_folder(folder, settings):
     list of str, or None
         The films; None where Ctrl-C ended it.
     """
+    refuse_inapplicable(settings, "assembly")
     films = wanted_films(settings)
     if not films:
         raise DreamError(f"--assemble {folder}: name a film: --gif, --webp or --mp4 FILE")

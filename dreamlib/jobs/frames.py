@@ -26,7 +26,7 @@ from dreamlib.jobs.prepare import open_network, settle, with_seed
 from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
 from dreamlib.jobs.run import dream_levels, work
 from dreamlib.jobs.script import choose_script
-from dreamlib.settings import BY_NAME
+from dreamlib.settings import refuse_inapplicable
 from dreamlib.util.profiling import phase
 from dreamlib.util.progress import Progress
 from dreamlib.video.distort import parse_chain
@@ -38,9 +38,6 @@ DISTORTION = "zoom:0.05"
 #: Frame whose brightness and contrast are kept: the first, but a film from noise has to find its
 #: own first.
 FIRST, FROM_NOISE = 0, 10
-
-#: Settings that mean nothing to films.
-UNUSED = ("region", "work_dir", "devices", "preview", "tiff", "classify")
 
 
 class Result(NamedTuple):
@@ -182,7 +179,7 @@ def run_frames(source, output, settings, listener=None):
         The listener wanted it; the whole frames are kept.
     """
     stem = "noise" if source.startswith("noise:") else Path(source).stem
-    refuse_unused(settings, UNUSED, "--frames")
+    refuse_inapplicable(settings, "frames")
     films = wanted_films(settings)
     reel = FrameFolder(output or f"{stem}_frames", f".{settings.frame_format}", settings.resume)
     settings = with_seed(resumed(settings, reel) if reel.record else settings)
@@ -250,12 +247,3 @@ def levels_of(picture):
     """Read a picture: (H, W, 3) ndarray, uint8 or float32 from 0 to 255."""
     pixels = np.concatenate([rows for _, rows in picture.strips(max(1, picture.height))])
     return np.float32(pixels) / np.float32(257) if pixels.dtype == np.uint16 else pixels
-
-
-def refuse_unused(settings, unused, what):
-    """Refuse settings that mean nothing here, by their flags."""
-    flags = [
-        BY_NAME[name].flag for name in unused if getattr(settings, name) != BY_NAME[name].default
-    ]
-    if flags:
-        raise DreamError(f"{', '.join(flags)} mean nothing to {what}; leave them out")

@@ -13,7 +13,7 @@ from typing import Callable, NamedTuple
 
 from dreamlib.ascent.objective_parser import absolute_guides
 from dreamlib.errors import DreamError, nearest
-from dreamlib.settings import BY_NAME
+from dreamlib.settings import BY_NAME, NEW_NAMES
 
 FORMS = "NAME:FROM..TO, NAME:LOW~HIGH/PERIOD or NAME:A|B, as step_size:1.5..0.5"
 
@@ -50,7 +50,7 @@ def parse_variations(text):
     """
     if not text:
         return []
-    names = "|".join(varying())
+    names = "|".join([*varying(), *NEW_NAMES])
     parts = re.split(rf",\s*(?=(?:{names}|{names.replace('_', '-')})\s*:)", text)
     return [_variation(part.strip()) for part in parts]
 
@@ -82,14 +82,15 @@ def settings_at(settings, variations, frame, frames):
 
 def varying():
     """Names of the settings that may change."""
-    numbers = [knob.name for knob in BY_NAME.values()
-               if knob.kind in (int, float) and knob.group in GROUPS]  # fmt: skip
+    numbers = [setting.name for setting in BY_NAME.values()
+               if setting.kind in (int, float) and setting.group in GROUPS]  # fmt: skip
     return [name for name in [*numbers, *TEXTS] if name not in CONSTANT]
 
 
 def _variation(part):
     name, colon, text = part.partition(":")
     name, text = name.strip().replace("-", "_"), text.strip()
+    name = NEW_NAMES.get(name, name)
     if not colon or not text:
         raise DreamError(f"--vary: {part!r} cannot be read; expected {FORMS}")
     if name not in varying():
@@ -97,44 +98,44 @@ def _variation(part):
             f"--vary: {name!r} is no setting that may change{nearest(name, varying())}; those are "
             f"{', '.join(varying())}"
         )
-    knob = BY_NAME[name]
-    if knob.kind is not str:
+    setting = BY_NAME[name]
+    if setting.kind is not str:
         ramp = re.fullmatch(rf"{_NUMBER}\.\.{_NUMBER}", text)
         swing = re.fullmatch(rf"{_NUMBER}~{_NUMBER}/(\d+)", text)
         if ramp:
-            return Variation(name, text, _ramp(knob, *map(float, ramp.groups())))
+            return Variation(name, text, _ramp(setting, *map(float, ramp.groups())))
         if swing and int(swing[3]) > 1:
             ends = float(swing[1]), float(swing[2])
-            return Variation(name, text, _swing(knob, *ends, int(swing[3])))
-    values = [knob.check(value.strip(), f"--vary: {name}") for value in text.split("|")]
+            return Variation(name, text, _swing(setting, *ends, int(swing[3])))
+    values = [setting.check(value.strip(), f"--vary: {name}") for value in text.split("|")]
     if len(values) < 2:
         raise DreamError(f"--vary: {part!r} does not change anything; expected {FORMS}")
     return Variation(name, text, lambda frame, frames: values[frame % len(values)])
 
 
-def _ramp(knob, first, last):
-    _check_ends(knob, first, last)
+def _ramp(setting, first, last):
+    _check_ends(setting, first, last)
 
     def value(frame, frames):
-        return _rounded(knob, first + (last - first) * frame / max(1, frames - 1))
+        return _rounded(setting, first + (last - first) * frame / max(1, frames - 1))
 
     return value
 
 
-def _swing(knob, low, high, period):
-    _check_ends(knob, low, high)
+def _swing(setting, low, high, period):
+    _check_ends(setting, low, high)
 
     def value(frame, frames):
         share = (1 - math.cos(2 * math.pi * frame / period)) / 2
-        return _rounded(knob, low + (high - low) * share)
+        return _rounded(setting, low + (high - low) * share)
 
     return value
 
 
-def _check_ends(knob, *ends):
+def _check_ends(setting, *ends):
     for end in ends:
-        knob.check(end, f"--vary: {knob.name}")
+        setting.check(end, f"--vary: {setting.name}")
 
 
-def _rounded(knob, value):
-    return round(value) if knob.kind is int else value
+def _rounded(setting, value):
+    return round(value) if setting.kind is int else value

@@ -18,7 +18,7 @@ from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
 from dreamlib.jobs.script import choose_script, grey_noise
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
-from dreamlib.settings import Settings
+from dreamlib.settings import Settings, refuse_inapplicable
 from dreamlib.tiling.memory_plan import Demand
 from dreamlib.tiling.octaves import Dream
 from dreamlib.tiling.work_folder import WorkFolder
@@ -71,6 +71,7 @@ def prepare(source, output, settings, planning=False):
     DreamError
         Picture, model, layer, output, memory or work folder cannot do.
     """
+    refuse_inapplicable(settings, "picture")
     source, output = str(source), str(output or default_output(source))
     check_output(output, source)
     if settings.classify and format_of(output) is DEEP_ZOOM:

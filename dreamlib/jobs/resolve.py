@@ -88,7 +88,7 @@ def resolve(network, picture, settings):
         _wanted(settings, net), [window[2:] for window in windows],
         memory_plan.network_bytes(definition, settings.end, settings.engine, 10**6),
         picture.dtype, _machine(settings),
-        bool(settings.pull_base) or bool(settings.script and carry == "detail"),
+        bool(settings.anchor) or bool(settings.script and carry == "detail"),
     )  # fmt: skip
     octaves = tuple(_octave(one, window, settings, chosen) for one, window in zip(plan, windows))
     check_tiles(definition, settings.end, chosen, [one.size for one in octaves if one.steps])
@@ -157,9 +157,9 @@ def _rules(settings):
     return GradientRules(
         smooth=parse_sigmas(settings.smooth) if settings.smooth else (),
         laplacian=settings.laplacian,
-        tv=settings.calm,
-        decay=settings.pull_mean,
-        anchor=settings.pull_base,
+        tv=settings.tv,
+        decay=settings.decay,
+        anchor=settings.anchor,
         mask=settings.mask if settings.mask and settings.mask_on in ("steps", "both") else "",
     )
 

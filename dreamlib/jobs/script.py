@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dreamlib.ascent.octave_script import load_script
-from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import Noise
 from dreamlib.jobs.objective import drawn_objective
-from dreamlib.settings import BY_NAME
+from dreamlib.settings import BY_NAME, changed
 from dreamlib.tiling.memory_plan import LARGEST_WHOLE
 
 #: The presets that a class is drawn by where no script is named: from noise, into a photograph.
 FROM_NOISE, INTO_PICTURE = "draw", "photograph"
 
-#: Settings that a script has its own of.
-OWN = ("iterations", "octaves", "octave_scale", "step_size", "jitter")
-
 #: Settings that ask for the notebook's octaves where a class is dreamt and no script is named.
-OF_OCTAVES = (*OWN, "schedule", "tile_size", "overlap", "wrap", "tile_steps", "storage", "region",
-              "devices", "pull_base")  # fmt: skip
+OF_OCTAVES = ("iterations", "octaves", "octave_scale", "step_size", "jitter", "schedule",
+              "tile_size", "overlap", "wrap", "tile_steps", "storage", "region", "devices",
+              "anchor")  # fmt: skip
 
 #: What a drawing from noise begins with, in grey levels: mean of red, green and blue; deviation.
 GREY, DEVIATION = (124, 116, 104), 8
@@ -42,30 +39,15 @@ def choose_script(settings, picture):
         Its `script` is None for dreams by octaves.
     picture
         Grey noise in the place of noise, where classes are dreamt.
-
-    Raises
-    ------
-    DreamError
-        A script, and settings that it has its own of.
     """
     noise = isinstance(picture, Noise)
     if settings.script is None:
         small = picture.height * picture.width <= LARGEST_WHOLE
-        if settings.target and small and not _changed(settings, OF_OCTAVES):
+        if settings.target and small and not changed(settings, OF_OCTAVES):
             settings = settings.replace(script=FROM_NOISE if noise else INTO_PICTURE)
-    elif _changed(settings, OWN):
-        flags = ", ".join(BY_NAME[name].flag for name in _changed(settings, OWN))
-        raise DreamError(
-            f"--script has its own octaves and steps, for which {flags} mean nothing; leave them "
-            "out, or write an octave script of yours (docs/usage.md)"
-        )
     if noise and (settings.script or settings.target):
         picture = grey_noise(picture.height, picture.width, settings.seed)
     return settings, picture
-
-
-def _changed(settings, names):
-    return [name for name in names if getattr(settings, name) != BY_NAME[name].default]
 
 
 def grey_noise(height, width, seed):

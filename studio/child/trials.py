@@ -57,7 +57,8 @@ def _picture_of(settings):
     if not settings.frames:
         return settings
     check_texts({"vary": settings.vary})
-    return settings_at(settings, parse_variations(settings.vary), 0, settings.frames)
+    first = settings_at(settings, parse_variations(settings.vary), 0, settings.frames)
+    return first.applicable("picture")
 
 
 def _surroundings(order, output):

@@ -11,7 +11,6 @@ from dreamlib import (
     BY_NAME,
     DEFAULT_FPS,
     DISTORTIONS_WITHOUT_CODE,
-    NOT_OF_FILMS,
     DreamError,
     check_film,
     distortion_forms,
@@ -62,7 +61,7 @@ HELPS = {
     "quality": "Of a JPEG, a WebP or a film",
 }
 LABELS = {
-    "end": "Layer", "pull_mean": "Pull to the mean", "tiff": "TIFF layout",
+    "end": "Layer", "tv": "Total variation", "tiff": "TIFF layout",
     "distort_every": "Distort every", "fps": "Frames per second",
 }  # fmt: skip
 
@@ -161,7 +160,10 @@ class DreamForm(forms.Form):
                 self.add_error(
                     "suffix", "Frames make a film: choose a film's format, or leave them out."
                 )
-            values = {name: value for name, value in values.items() if not is_of_films(name)}
+            values = {
+                name: value for name, value in values.items()
+                if "picture" in BY_NAME[name].applies_to
+            }  # fmt: skip
         cleaned["settings"] = values
         cleaned["queue"] = cleaned.get("queue") or ANY
         cleaned["suffix"] = FILMS.get(output, output)
@@ -173,8 +175,8 @@ class DreamForm(forms.Form):
             self.add_error("frames", "Say how many frames the film has.")
         if values.get("reverse") and values.get("boomerang"):
             self.add_error("reverse", "A boomerang runs both ways already.")
-        for name in NOT_OF_FILMS:
-            if name in values:
+        for name in values:
+            if "frames" not in BY_NAME[name].applies_to:
                 self.add_error(name, "This means nothing to a film; leave it out.")
         film = settings.DATA / f"film{suffix}"
         try:
@@ -185,20 +187,6 @@ class DreamForm(forms.Form):
             check_texts(values)
         except Refused as error:
             self.add_error(error.setting, str(error))
-
-
-def is_of_films(name):
-    """Tell whether a setting applies to films alone.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    bool
-    """
-    return BY_NAME[name].group == "films"
 
 
 def output_of(suffix, values):

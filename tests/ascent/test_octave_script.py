@@ -53,7 +53,7 @@ def test_step_size_and_sigma_run_evenly():
         ({"start_sigma": 1e9}, "start_sigma is 1000000000.0; expected a number from 0 to 100"),
         ({"scale": 0.9}, "scale is 0.9; expected a number from 1 to 100"),
         ({"scale": True}, "scale is True"),
-        ({"layer": 3}, "layer is 3; expected the name of a layer"),
+        ({"layer": 3}, "layer is 3; expected a text"),
     ],
 )
 def test_wrong_keys_and_values_are_named(change, message):

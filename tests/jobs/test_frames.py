@@ -201,7 +201,7 @@ def test_frames_may_be_jpegs(workplace, model):
         (["--gif", "a.mp4"], "--gif is 'a.mp4'; expected a file that ends in .gif"),
         (["--mp4", "nowhere/a.mp4"], "nowhere"),
         (["--boomerang", "--reverse"], "leave --reverse out"),
-        (["--region", "0,0,9,9"], "--region mean nothing to --frames"),
+        (["--region", "0,0,9,9"], "--region means nothing to a film of frames"),
         (["--octaves", "12"], "does not fit"),
         (["--memory", "1M"], "memory"),
         (["--resume"], "holds no unfinished film"),
@@ -310,7 +310,7 @@ def test_what_is_for_dreams_is_refused_of_frames_that_are_there(workplace, model
 
 def test_what_is_for_films_is_refused_of_one_picture(workplace, model, capsys):
     assert run("sky.png", "out.png", *flags(model), "--gif", "a.gif") == 2
-    assert "--frames N makes a film), for which --gif mean nothing" in capsys.readouterr().err
+    assert "--gif means nothing to one picture (--frames N makes a film)" in capsys.readouterr().err
     assert not (workplace / "out.png").exists()
 
 
@@ -385,7 +385,7 @@ def test_a_clip_has_its_own_frames(workplace, model, clip, capsys):
 
 def test_what_is_for_pictures_is_refused_of_a_clip(workplace, model, clip, capsys):
     assert dream_clip(model, clip, "out.mp4", "--gif", "a.gif") == 2
-    assert "--gif mean nothing to a clip" in capsys.readouterr().err
+    assert "--gif means nothing to a clip" in capsys.readouterr().err
 
 
 def test_the_journal_says_what_the_film_is_made_of(workplace, model):

@@ -1,9 +1,9 @@
-"""What looks cost: seconds and scratch per megapixel of each, beside a step of the network.
+"""Seconds and scratch per megapixel of gradient rules and the finish, beside a network's step.
 
-    python benchmarks/looks.py [--size 1024x1024] [--turns 3] [--without-network]
+    python benchmarks/gradient_rules.py [--size 1024x1024] [--turns 3] [--without-network]
 
-Steps work on float32 gradients and pictures (3, h, w), results on 8-bit rows (h, w, 3). Scratch is
-the most that numpy held at a time, in planes: 4 bytes a pixel. All are done in turns, so that a
+Steps work on float32 gradients and pictures (3, h, w), the finish on 8-bit rows (h, w, 3). Scratch
+is the most that numpy held at a time, in planes: 4 bytes a pixel. All are done in turns, so that a
 machine that slows down slows all of them; the median counts.
 """
 
@@ -19,13 +19,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from dreaming import load
+
 from dreamlib.ascent.mask import Mask
-from dreamlib.ascent.regularizers import Looks
+from dreamlib.ascent.regularizers import GradientRules
 from dreamlib.dream import make_step
+from dreamlib.imaging.color import blend_undreamt, keep_colour
 from dreamlib.imaging.window import Window
-from dreamlib.models.engines import load_net
 from dreamlib.models.preprocessing import Preprocessing
-from dreamlib.models.zoo import find_model
 from tests.memory import traced_peak
 
 RULE = Preprocessing((2, 1, 0), np.float32([127, 127, 127]), np.float32(1))
@@ -40,38 +41,36 @@ def actions(height, width):
     window = Window(0, 0, height, width)
     strength = mask.part(window, window[2:])
 
-    def steer(**on):
-        looks = Looks(**on)
-        return lambda: looks.steer(gradient, image, 1.0, RULE, base, strength)
+    def shape(**on):
+        return lambda: GradientRules(**on).shape(gradient)
 
-    def result(**on):
-        looks = Looks(**on)
-        return lambda: looks.on_result(dreamt, undreamt)
+    def steer(strength=None, **on):
+        return lambda: GradientRules(**on).steer(gradient, image, 1.0, RULE, base, strength)
 
     return {
-        "step: smooth 1": lambda: Looks(smooth=(1.0,)).shape(gradient),
-        "step: smooth 0.5,1,2": lambda: Looks(smooth=(0.5, 1.0, 2.0)).shape(gradient),
-        "step: smooth 8": lambda: Looks(smooth=(8.0,)).shape(gradient),
-        "step: laplacian 4": lambda: Looks(laplacian=4).shape(gradient),
-        "step: laplacian 6": lambda: Looks(laplacian=6).shape(gradient),
-        "step: calm": steer(calm=1.0),
-        "step: pull_mean": steer(pull_mean=1.0),
-        "step: pull_base": steer(pull_base=1.0),
-        "step: mask": steer(mask=mask, mask_on="steps"),
+        "step: smooth 1": shape(smooth=(1.0,)),
+        "step: smooth 0.5,1,2": shape(smooth=(0.5, 1.0, 2.0)),
+        "step: smooth 8": shape(smooth=(8.0,)),
+        "step: laplacian 4": shape(laplacian=4),
+        "step: laplacian 6": shape(laplacian=6),
+        "step: total variation": steer(tv=1.0),
+        "step: decay": steer(decay=1.0),
+        "step: anchor": steer(anchor=1.0),
+        "step: mask": steer(strength),
         "mask: part": lambda: mask.part(window, window[2:]),
-        "result: keep_colour": result(keep_colour=True),
-        "result: strength": result(strength=0.5),
-        "result: mask": result(mask=mask),
+        "finish: keep_colour": lambda: keep_colour(dreamt, undreamt),
+        "finish: strength": lambda: blend_undreamt(dreamt, undreamt, 0.5),
+        "finish: mask": lambda: blend_undreamt(dreamt, undreamt, strength),
     }
 
 
 def network_step(height, width):
     """Return a step of the embedded model."""
-    model = find_model("efficientnet_lite0")
-    net = load_net(model)
-    net.blobs["data"].reshape(1, 3, height, width)
-    net.blobs["data"].data[0] = 50 * np.random.RandomState(0).randn(3, height, width)
-    return lambda: make_step(net, end=model.end)
+    network = load()
+    source = network.net.blobs["data"]
+    source.reshape(1, 3, height, width)
+    source.data[0] = 50 * np.random.RandomState(0).randn(3, height, width)
+    return lambda: make_step(network.net, end=network.model.end)
 
 
 def main():
@@ -91,7 +90,7 @@ def main():
             begin = time.perf_counter()
             action()
             seconds[name].append(time.perf_counter() - begin)
-    print("| look | ms per megapixel | scratch, planes |\n| --- | ---: | ---: |")
+    print("| what | ms per megapixel | scratch, planes |\n| --- | ---: | ---: |")
     for name, times in seconds.items():
         per_megapixel = 1e9 * statistics.median(times) / (height * width)
         held = "" if name.startswith("the") else f"{planes[name]:.1f}"

@@ -1,0 +1,134 @@
+"""One value that a user may choose: its type, default and range, and the check of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dreamlib.errors import DreamError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    Attributes
+    ----------
+    name : str
+        Key in files and in Python; the flag has hyphens for underscores.
+    kind : {str, int, float, bool}
+    default
+        None where nothing is chosen unless the user does.
+    help : str
+    group : str
+        The heading under which help (or a form) shows it.
+    low, high : number, optional
+        Range, both included.
+    above : number, optional
+        Lower bound, excluded.
+    choices : tuple of str
+    metavar : str
+        Stands for a value in the help.
+    bare : optional
+        Value of the flag where none is written; None where it needs one.
+    form : (str, str), optional
+        Of a text: a regular expression for all of it, and the same in words.
+    recorded : bool
+        Whether it makes the dream, and so belongs into files and pictures.
+    applies_to : tuple of str
+        The kinds of job that it means something to.
+    script_has_own : bool
+        Whether an octave script has its own values of it.
+    old_name : str
+        A name that is still understood.
+    """
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    group: str = "dream"
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    choices: tuple = ()
+    metavar: str | None = None
+    bare: Any = None
+    form: tuple | None = None
+    recorded: bool = True
+    applies_to: tuple = ()
+    script_has_own: bool = False
+    old_name: str = ""
+
+    @property
+    def flag(self):
+        """The command's spelling."""
+        return "--" + self.name.replace("_", "-")
+
+    def expectation(self):
+        """Return in words which values are right: a str."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if self.form:
+            return self.form[1]
+        noun = {int: "a whole number", float: "a number", bool: "true or false"}
+        noun[str] = "a text that is not empty"
+        parts = [noun[self.kind]]
+        if self.above is not None and self.high is not None:
+            parts.append(f"above {self.above} and up to {self.high}")
+        elif self.above is not None:
+            parts.append(f"above {self.above}")
+        if self.low is not None and self.high is not None:
+            parts.append(f"from {self.low} to {self.high}")
+        elif self.low is not None:
+            parts.append(f"from {self.low} on")
+        return " ".join(parts)
+
+    def check(self, value, label=None, texts=True):
+        """Return the value in its own type, or refuse it.
+
+        Parameters
+        ----------
+        value : object
+            A text from the command line is converted.
+        label : str, optional
+            The user's spelling of the setting.
+        texts : bool
+            Whether a text may stand for a number.
+
+        Raises
+        ------
+        DreamError
+            Names the setting, the value and the range.
+        """
+        if value is None and self.default is None:
+            return None
+        converted = self._convert(value)
+        if (
+            converted is None
+            or (isinstance(value, str) and self.kind is not str and not texts)
+            or (self.choices and converted not in self.choices)
+            or (self.form and not re.fullmatch(self.form[0], converted, re.IGNORECASE))
+            or (self.low is not None and not converted >= self.low)
+            or (self.high is not None and not converted <= self.high)
+            or (self.above is not None and not converted > self.above)
+        ):
+            raise DreamError(f"{label or self.name} is {value!r}; expected {self.expectation()}")
+        return converted
+
+    def _convert(self, value):
+        """Return `value` as `kind`, None if it is no such thing."""
+        if self.kind is bool or isinstance(value, bool):
+            return value if self.kind is bool and isinstance(value, bool) else None
+        if self.kind is str:
+            return str(value) if isinstance(value, (str, Path)) and str(value) else None
+        try:
+            number = float(value)
+            whole = int(value) if self.kind is int else None
+        except (TypeError, ValueError, OverflowError):
+            return None
+        if self.kind is float:
+            return number if abs(number) < float("inf") else None
+        return whole if whole == number else None
