@@ -105,9 +105,7 @@ class Word:
     def read(self, text, what):
         if text not in self.words:
             close = nearest(text, self.words)
-            raise Malformed(
-                f"the {what} is {text!r}; it must be {' or '.join(self.words)}{close}"
-            )
+            raise Malformed(f"the {what} is {text!r}; it must be {' or '.join(self.words)}{close}")
         return text
 
     def write(self, value):
