@@ -1,12 +1,11 @@
-"""What watching costs a dream: the same dream with nobody and with fifty browsers at it, by turns.
+"""The cost of watching: the same dream with nobody and with fifty browsers at it, by turns.
 
     python benchmarks/studio_load.py [--clients 50] [--rounds 3] [--size 320x240] [--iterations 40]
 
 Starts a studio of its own on a free port, dreams with the embedded model, and prints the seconds
-of each dream, their ratio, what CPU the web server took, and whether each client heard every
-event once and in order. Clients are on the same machine as all else and take their share of its
-cores: the ratio is an upper bound of what the studio itself costs. The quickest of each counts:
-what else a machine does only adds.
+of each dream, their ratio, the web server's CPU, and whether each client heard every event once and
+in order. Clients run on the same machine and take their share of its cores: the ratio is an upper
+bound of the studio's own cost. The quickest of each counts: other work of the machine only adds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How long the page of the queue takes: rendered for somebody with many dreams.
+"""Time of the queue's page, rendered for somebody with many dreams.
 
     python benchmarks/studio_page.py [--dreams 500] [--turns 20]
 

@@ -22,24 +22,23 @@ _PLACES = {
     "to_toml": "config:to_toml",  # as a text
     # A picture, from file to file
     "prepare": "jobs.prepare:prepare",  # all that can be refused is; returns a job
-    "plan": "jobs.plan:plan",  # time, memory and disk of a job, as a table
+    "plan_job": "jobs.plan:plan",  # time, memory and disk of a job, as a table
     "run_job": "jobs.run:run",  # dreams it, and tells a listener how far it is
-    "CONTEXT": "tiling.octaves:CONTEXT",  # pixels around a region that are dreamt with it
+    "REGION_CONTEXT": "tiling.octaves:CONTEXT",  # pixels around a region that are dreamt with it
     "Report": "util.progress:Report",  # what a listener is told
     "Left": "util.progress:Left",  # raised where a listener wanted the dream to be left
     # A film
     "run_frames": "jobs.frames:run_frames",  # dreams its frames into a folder
-    "changed": "settings:changed",  # names of the settings whose values are not the defaults
     "parse_variations": "jobs.keyframes:parse_variations",  # of the setting `vary`
     "settings_at": "jobs.keyframes:settings_at",  # those of one frame
     "parse_distortions": "video.distort:parse_chain",  # of the setting `distort`
     "distortion_forms": "video.distort:forms",  # name, form and help of each distortion
-    "WITHOUT_CODE": "video.distort:WITHOUT_CODE",  # distortions that run nobody's code
+    "DISTORTIONS_WITHOUT_CODE": "video.distort:WITHOUT_CODE",  # distortions that run nobody's code
     "find_frames": "video.frame_folder:find_frames",  # in a folder
     "check_film": "video.encode:check_film",  # refuses a film that could not be written
-    "assemble": "video.encode:assemble",  # makes a film of frames
-    "FPS": "jobs.film_output:FPS",  # frames in a second, where nothing else is said
-    "VIDEO": "video.encode:VIDEO",  # suffixes of films that browsers play with sound and controls
+    "assemble_film": "video.encode:assemble",  # makes a film of frames
+    "DEFAULT_FPS": "jobs.film_output:FPS",  # frames in a second, where nothing else is said
+    "VIDEO_FORMATS": "video.encode:VIDEO",  # suffixes of films that a browser plays with controls
     # Networks
     "find_model": "models.zoo:find_model",  # by name or folder
     "list_models": "models.zoo:list_models",
@@ -60,8 +59,8 @@ _PLACES = {
     "DreamError": "errors:DreamError",  # something that the user can mend: the message says how
     "written_whole": "util.atomic_write:written_whole",  # a file, or nothing of it
     "child_environment": "util.subprocesses:environment",  # in which a child finds this dreamlib
-    "Reader": "util.json_lines:Reader",  # messages from another process of ours
-    "send": "util.json_lines:send",  # a message to it
+    "MessageReader": "util.json_lines:Reader",  # messages from another process of ours
+    "send_message": "util.json_lines:send",  # a message to it
     "own_stdout": "util.json_lines:own_stdout",  # for messages alone
 }
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 
-from dreamlib import DreamError, Reader, child_environment, send
+from dreamlib import DreamError, MessageReader, child_environment, send_message
 
 PROGRAM = (sys.executable, "-m", "studio.child")
 
@@ -43,7 +43,7 @@ class Child:
             env=environment,
         )  # fmt: skip
         self._said = queue.Queue()
-        send(self.process.stdin, order)
+        send_message(self.process.stdin, order)
         threading.Thread(target=self._read, name="child", daemon=True).start()
 
     def __enter__(self):
@@ -58,13 +58,13 @@ class Child:
 
     def _read(self):
         with self.process.stdout as stream:
-            for message in Reader(stream):
+            for message in MessageReader(stream):
                 self._said.put(message)
         self._said.put(None)
 
     def leave(self):
         """Have it leave its dream at the next step."""
-        send(self.process.stdin, {"leave": True})
+        send_message(self.process.stdin, {"leave": True})
 
     def hear(self, seconds):
         """Wait for its next message.

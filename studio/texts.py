@@ -5,7 +5,13 @@ The form sees to it, and the process that dreams does so again.
 
 from __future__ import annotations
 
-from dreamlib import BY_NAME, WITHOUT_CODE, DreamError, parse_distortions, parse_variations
+from dreamlib import (
+    BY_NAME,
+    DISTORTIONS_WITHOUT_CODE,
+    DreamError,
+    parse_distortions,
+    parse_variations,
+)
 
 #: Free texts that name no file, and the list that helps to fill them in.
 TEXTS = {
@@ -50,7 +56,7 @@ def check_texts(values):
 
 def _check_distort(text):
     if text:
-        parse_distortions(text, kinds=WITHOUT_CODE)
+        parse_distortions(text, kinds=DISTORTIONS_WITHOUT_CODE)
 
 
 def _check_vary(text):

@@ -8,7 +8,7 @@ import threading
 import traceback
 from importlib import import_module
 
-from dreamlib import DreamError, Reader, own_stdout, send
+from dreamlib import DreamError, MessageReader, own_stdout, send_message
 
 #: Kind of order -> the function that does it; imported when it is needed, for some are heavy.
 WORK = {
@@ -29,9 +29,9 @@ def main():
     stream, leave = own_stdout(), threading.Event()
 
     def say(**words):
-        send(stream, words)
+        send_message(stream, words)
 
-    messages = iter(Reader(sys.stdin))
+    messages = iter(MessageReader(sys.stdin))
     order = next(messages)
     threading.Thread(target=_listen, args=(messages, leave), daemon=True).start()
     try:

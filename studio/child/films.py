@@ -8,10 +8,10 @@ from pathlib import Path
 
 from dreamlib import (
     BY_NAME,
-    FPS,
+    DEFAULT_FPS,
     Left,
     Settings,
-    assemble,
+    assemble_film,
     check_film,
     find_frames,
     load_picture,
@@ -58,7 +58,7 @@ def film(order, say, leave):
     output, folder, values = Path(order["output"]), Path(order["folder"]), order["values"]
     if not output.exists():  # which is made last
         check_texts(values)
-        check_film(output, values.get("fps", FPS))
+        check_film(output, values.get("fps", DEFAULT_FPS))
         frames = folder / "work" / "frames"
         frames.parent.mkdir(exist_ok=True)
         with alone_in(folder):
@@ -88,8 +88,8 @@ def _make(order, frames, say, leave):
     save_picture(str(folder / LAST_FRAME), last.pixels, to_toml(recorded), last)
     small_copies(folder / LAST_FRAME, folder)
     way = "reverse" if settings.reverse else "boomerang" if settings.boomerang else "forward"
-    whole = assemble(
-        paths, order["output"], settings.fps or FPS, settings.loop, way, settings.quality,
+    whole = assemble_film(
+        paths, order["output"], settings.fps or DEFAULT_FPS, settings.loop, way, settings.quality,
         watch.assembled,
     )  # fmt: skip
     if not whole:
@@ -133,7 +133,7 @@ class _Watch:
         self._shown = time.monotonic()
 
     def assembled(self, written, frames):
-        """Hear of a frame that is in the film: `on_frame` of `dreamlib.assemble`."""
+        """Hear of a frame that is in the film: `on_frame` of `dreamlib.assemble_film`."""
         now = time.monotonic()
         if now - self._reported >= REPORT_INTERVAL:
             self._reported, begun = now, READING + DREAMING

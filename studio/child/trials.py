@@ -7,12 +7,12 @@ from pathlib import Path
 
 from dreamlib import (
     BY_NAME,
-    CONTEXT,
+    REGION_CONTEXT,
     Settings,
     Window,
     cut_out,
     parse_variations,
-    plan,
+    plan_job,
     prepare,
     run_job,
     settings_at,
@@ -66,7 +66,7 @@ def _surroundings(order, output):
     scale, octaves = (
         order["values"].get(name, BY_NAME[name].default) for name in ("octave_scale", "octaves")
     )
-    margin = int(2 * CONTEXT * scale ** (octaves - 1))
+    margin = int(2 * REGION_CONTEXT * scale ** (octaves - 1))
     left, top, width, height = order["region"]
     first, above = max(0, left - margin), max(0, top - margin)
     right = min(order["size"][0], left + width + margin)
@@ -98,7 +98,7 @@ def tell_plan(order, say, leave):
         if frames:
             output = output.with_suffix(".png")
         job = prepare(order["source"], output, settings, planning=True)
-        table = plan(job)
+        table = plan_job(job)
         if frames:
             table = f"each frame:\n{table}\n\n{_film(job, frames)}"
         return {"plan": table}

@@ -9,8 +9,8 @@ from django.conf import settings
 
 from dreamlib import (
     BY_NAME,
-    FPS,
-    WITHOUT_CODE,
+    DEFAULT_FPS,
+    DISTORTIONS_WITHOUT_CODE,
     DreamError,
     check_film,
     distortion_forms,
@@ -61,7 +61,7 @@ HELPS = {
     "quality": "Of a JPEG, a WebP or a film",
 }
 LABELS = {
-    "end": "Layer", "pull_mean": "Pull to the mean", "tiff": "TIFF layout",
+    "end": "Layer", "tv": "Total variation", "tiff": "TIFF layout",
     "distort_every": "Distort every", "fps": "Frames per second",
 }  # fmt: skip
 
@@ -123,7 +123,7 @@ class DreamForm(forms.Form):
     @staticmethod
     def distortions():
         """List the distortions that a chain may have: name, form and help of each."""
-        return distortion_forms(WITHOUT_CODE)
+        return distortion_forms(DISTORTIONS_WITHOUT_CODE)
 
     def clean_noise(self):
         """Take a size that makes sense."""
@@ -160,7 +160,10 @@ class DreamForm(forms.Form):
                 self.add_error(
                     "suffix", "Frames make a film: choose a film's format, or leave them out."
                 )
-            values = {name: value for name, value in values.items() if not is_of_films(name)}
+            values = {
+                name: value for name, value in values.items()
+                if "picture" in BY_NAME[name].applies_to
+            }  # fmt: skip
         cleaned["settings"] = values
         cleaned["queue"] = cleaned.get("queue") or ANY
         cleaned["suffix"] = FILMS.get(output, output)
@@ -177,27 +180,13 @@ class DreamForm(forms.Form):
                 self.add_error(name, "This means nothing to a film; leave it out.")
         film = settings.DATA / f"film{suffix}"
         try:
-            check_film(film, values.get("fps", FPS))
+            check_film(film, values.get("fps", DEFAULT_FPS))
         except DreamError as error:
             self.add_error("fps", str(error).replace(str(film), "This film"))
         try:
             check_texts(values)
         except Refused as error:
             self.add_error(error.setting, str(error))
-
-
-def is_of_films(name):
-    """Tell whether a setting applies to films alone.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    bool
-    """
-    return BY_NAME[name].group == "films"
 
 
 def output_of(suffix, values):

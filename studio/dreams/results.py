@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from dreamlib import BY_NAME, FPS, VIDEO, DreamError, Settings
+from dreamlib import BY_NAME, DEFAULT_FPS, VIDEO_FORMATS, DreamError, Settings
 from studio.dreams.models import State
 from studio.dreams.views import ACTIONS, last_event, own
 from studio.films import LAST_FRAME, settings_text
@@ -40,8 +40,8 @@ def dream(request, pk):
         request, "dream.html",
         {
             "dream": dream, "settings": values, "last": last, "done": done,
-            "film": done and dream.is_film, "plays": dream.suffix in VIDEO,
-            "fps": dream.settings.get("fps", FPS),
+            "film": done and dream.is_film, "plays": dream.suffix in VIDEO_FORMATS,
+            "fps": dream.settings.get("fps", DEFAULT_FPS),
             "before": done and (dream.folder / "before.dzi").exists(),
             "stem": Path(dream.name).stem,
         },

@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from studio.dreams import queue as queues
+from studio.dreams import actions
 from studio.dreams.devices import alive
 from studio.dreams.models import ENDED, Dream, Event, State
 
@@ -95,11 +95,11 @@ def act(request, pk, action):
     may = {"pause", "cancel"} if request.user.is_staff else set()
     if dream.owner_id != request.user.pk and action not in may:
         raise Http404
-    if action not in {name for actions in ACTIONS.values() for name, _ in actions}:
+    if action not in {name for buttons in ACTIONS.values() for name, _ in buttons}:
         raise Http404
     try:
         _do(dream, action)
-    except queues.NotNow as error:
+    except actions.NotNow as error:
         messages.error(request, f"{dream.name}: {error}; nothing was changed.")
     back = request.POST.get("back")
     if back == "dream" and action != "delete":
@@ -109,15 +109,15 @@ def act(request, pk, action):
 
 def _do(dream, action):
     if action in ("sooner", "later"):
-        queues.move(dream, -1 if action == "sooner" else 1)
+        actions.move(dream, -1 if action == "sooner" else 1)
     elif action == "pause":
-        queues.pause(dream)
+        actions.pause(dream)
     elif action == "cancel":
-        queues.cancel(dream)
+        actions.cancel(dream)
     elif action in ("resume", "retry"):
-        queues.resume(dream)
+        actions.resume(dream)
     elif dream.state not in ENDED:
-        raise queues.NotNow(f"this dream is {dream.state}")
+        raise actions.NotNow(f"this dream is {dream.state}")
     else:
         folder = dream.folder
         dream.delete()

@@ -40,7 +40,7 @@ pytestmark = [
 
 DESKTOP, PHONE = (1280, 800), (390, 844)
 SIZE = (320, 240)
-ITERATIONS = 40  #: some seconds on one core: enough to be killed in the middle of it
+ITERATIONS = 28  #: some seconds on one core: enough to be killed in the middle of it
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 JUDGE = """

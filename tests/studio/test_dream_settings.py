@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
 from dreamlib.settings import BY_NAME, SETTINGS
@@ -9,6 +11,7 @@ from dreamlib.util.setting import Setting
 from studio.dreams import dream_settings
 from studio.dreams.forms import DreamForm, initial_of
 from studio.dreams.presets import presets
+from tests.studio.conftest import add_dream
 
 
 def filled(picture, **changes):
@@ -110,3 +113,14 @@ def test_presets_are_settings_that_the_form_takes(ann, picture):
         assert form.is_valid(), form.errors
         wanted = {n: v for n, v in values.items() if v != BY_NAME[n].default}
         assert form.cleaned_data["settings"] == wanted
+
+
+def test_kept_settings_take_their_new_names(ann):
+    from django.apps import apps
+
+    dream = add_dream(ann.user, settings={"calm": 0.5, "octaves": 3})
+    names = importlib.import_module("studio.dreams.migrations.0002_names")
+    names.rename_settings(apps, None)
+    dream.refresh_from_db()
+    assert dream.settings == {"tv": 0.5, "octaves": 3}
+    assert set(names.RENAMED.values()) <= set(BY_NAME)

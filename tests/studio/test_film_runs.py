@@ -13,7 +13,7 @@ from dreamlib.errors import DreamError
 from dreamlib.video.clip import open_clip
 from studio.child import films, trials
 from studio.children import Child
-from studio.dreams import queue
+from studio.dreams import actions
 from studio.dreams.models import Event, State
 from studio.dreams.runner import order_of
 from tests.studio.conftest import SETTINGS, add_dream
@@ -146,12 +146,12 @@ def test_a_film_that_was_left_resumes_to_the_same_frames_as_one_that_was_not(tmp
 
 def test_a_film_is_paused_and_resumed(ann):
     dream = add_film(ann.user, LONG)
-    with after_two_frames(dream, lambda child: queue.pause(dream)):
+    with after_two_frames(dream, lambda child: actions.pause(dream)):
         run(dream)
     assert dream.state == State.PAUSED
     assert 0 < dream.share < 0.5
     assert (dream.folder / "work" / "frames" / ".film" / "journal.json").exists()
-    queue.resume(dream)
+    actions.resume(dream)
     finish(dream)
 
 
@@ -169,15 +169,22 @@ def test_a_film_that_is_killed_before_its_journal_begins_anew(tmp_path):
     assert len(shown(tmp_path / "dream.gif")) == 4
 
 
-def test_a_cancelled_film_leaves_no_frames_and_is_tried_again_from_its_beginning(ann):
-    dream = add_film(ann.user, LONG)
-    with after_two_frames(dream, lambda child: queue.cancel(dream)):
-        run(dream)
+def test_a_cancelled_film_leaves_no_frames_and_is_tried_again_from_its_beginning(ann, monkeypatch):
+    monkeypatch.setattr("dreamlib.util.progress.REPORT_INTERVAL", 0)
+    dream, leave = add_film(ann.user, state=State.PAUSED), threading.Event()
+    dream.folder.mkdir(parents=True)
+
+    def say(**words):
+        if words["phase"] == "dreaming frame 3 of 4":
+            leave.set()
+
+    assert films.film(order_of(dream), say, leave) == {"left": True}
+    assert len(frames_of(dream)) == 2
+    actions.cancel(dream)
     assert dream.state == State.CANCELLED
     assert not (dream.folder / "work").exists()
-    queue.resume(dream)
-    assert dream.state == State.QUEUED
-    dream.settings = FILM
+    actions.resume(dream)
+    assert (dream.state, dream.share) == (State.QUEUED, 0)
     make(dream)
     assert len(shown(dream.output)) == FILM["frames"]
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from studio.dreams import queue
+from studio.dreams import actions, queue
 from studio.dreams.models import ANY, Dream, Event, State
 from tests.studio.conftest import add_dream
 
@@ -99,7 +99,7 @@ def test_a_dream_that_kills_its_workers_is_given_up(ann):
 def test_what_was_asked_of_a_lost_worker_is_done_without_it(ann, action, state):
     dream = add_dream(ann.user)
     queue.claim_next("cpu")
-    getattr(queue, action)(dream)
+    getattr(actions, action)(dream)
     lose(dream)
     queue.requeue_expired()
     dream.refresh_from_db()
@@ -109,16 +109,16 @@ def test_what_was_asked_of_a_lost_worker_is_done_without_it(ann, action, state):
 def test_a_running_dream_is_asked_a_waiting_one_pauses_at_once(ann):
     running, waiting = add_dream(ann.user), add_dream(ann.user)
     queue.claim_next("cpu")
-    queue.pause(running)
-    queue.pause(waiting)
+    actions.pause(running)
+    actions.pause(waiting)
     assert (running.state, running.request) == (State.RUNNING, "pause")
     assert waiting.state == State.PAUSED
 
 
 def test_what_is_over_cannot_be_paused_or_cancelled(ann):
     dream = add_dream(ann.user, state=State.DONE)
-    for action in (queue.pause, queue.cancel, queue.resume):
-        with pytest.raises(queue.NotNow, match="this dream is done"):
+    for action in (actions.pause, actions.cancel, actions.resume):
+        with pytest.raises(actions.NotNow, match="this dream is done"):
             action(dream)
 
 
@@ -127,17 +127,17 @@ def test_a_paused_dream_resumes_with_what_it_had_a_cancelled_one_from_the_start(
         dream = add_dream(ann.user, state=state)
         Dream.objects.filter(pk=dream.pk).update(share=0.5)
         dream.refresh_from_db()
-        queue.resume(dream)
+        actions.resume(dream)
         dream.refresh_from_db()
         assert (dream.state, dream.share) == (State.QUEUED, share)
 
 
 def test_dreams_change_places_with_the_owners_own_alone(ann, bob):
     first, others, last = add_dream(ann.user), add_dream(bob.user), add_dream(ann.user)
-    queue.move(last, -1)
+    actions.move(last, -1)
     assert list(queue.waiting("cpu")) == [last, others, first]
     last.refresh_from_db()
-    queue.move(last, -1)
+    actions.move(last, -1)
     assert list(queue.waiting("cpu")) == [last, others, first]
 
 

@@ -18,13 +18,11 @@ from dreamlib import DreamError, load_config
 from studio import children
 from studio.child import dreams
 from studio.children import Child, ask
-from studio.dreams import queue
+from studio.dreams import actions, queue
 from studio.dreams.models import Dream, Event, State
 from studio.dreams.runner import Runner, order_of
 from tests.studio.conftest import SETTINGS, add_dream
 from tests.studio.waiting import until
-
-LONG = {**SETTINGS, "iterations": 2000}
 
 
 @pytest.fixture(autouse=True)
@@ -149,12 +147,12 @@ def test_a_paused_dream_resumes_to_the_same_picture_as_one_that_was_left_alone(a
     alone = Dream(owner=ann.user, picture=picture, settings=values)
     dream_here(alone)
     dream = add_dream(ann.user, picture=picture, noise="", settings=values)
-    with when(dreaming, lambda child: queue.pause(dream)):
+    with when(dreaming, lambda child: actions.pause(dream)):
         run(dream)
     assert dream.state == State.PAUSED
     assert 0 < dream.share < 1
     assert (dream.folder / "work" / "journal.json").exists()
-    queue.resume(dream)
+    actions.resume(dream)
     run(dream)
     assert dream.state == State.DONE, dream.message
     assert np.array_equal(Image.open(dream.output), Image.open(alone.output))
@@ -162,7 +160,7 @@ def test_a_paused_dream_resumes_to_the_same_picture_as_one_that_was_left_alone(a
 
 def test_a_cancelled_dream_ends_at_once_and_leaves_no_work(ann, stub):
     dream = add_dream(ann.user)
-    with when(dreaming, lambda child: queue.cancel(dream)):
+    with when(dreaming, lambda child: actions.cancel(dream)):
         run(dream)
     assert dream.state == State.CANCELLED
     assert dream.folder.exists()
@@ -191,15 +189,13 @@ def test_a_dream_that_was_taken_from_a_worker_is_dropped_by_it(ann, stub):
     assert dream.state == State.QUEUED
 
 
-def test_a_child_whose_parent_is_killed_ends_too(models, tmp_path):
-    order = {
-        "kind": "dream", "source": "noise:96x96", "output": str(tmp_path / "dream.png"),
-        "folder": str(tmp_path), "values": LONG, "names": {}, "gpu": None, "preview": 1,
-    }  # fmt: skip
+def test_a_child_whose_parent_is_killed_ends_too(tmp_path):
+    order = {"kind": "dream", "folder": str(tmp_path), "values": {}}
     script = (
         "import sys, time\n"
-        "from studio.children import Child\n"
-        f"child = Child({order!r})\n"
+        "from studio import children\n"
+        "children.PROGRAM = (sys.executable, '-m', 'tests.studio.stub')\n"
+        f"child = children.Child({order!r})\n"
         "print(child.process.pid, flush=True)\n"
         "while child.hear(1).get('phase') != 'dreaming': pass\n"
         "print('dreaming', flush=True)\n"
@@ -221,8 +217,8 @@ def _is_gone(number):
         return True
 
 
-def test_a_child_that_is_killed_is_tried_again_but_not_for_ever(ann, picture, monkeypatch):
-    dream = add_dream(ann.user, picture=picture, noise="", settings=LONG)
+def test_a_child_that_is_killed_is_tried_again_but_not_for_ever(ann, stub, monkeypatch):
+    dream = add_dream(ann.user)
     hear = Child.hear
 
     def hear_and_kill(child, seconds):
@@ -264,7 +260,7 @@ def test_a_trial_of_a_large_picture_sees_the_regions_surroundings_alone(
         "region": [90, 60, 24, 24], "size": [120, 96], "output": str(tmp_path / "out.png"),
         "gpu": None,
     }  # fmt: skip
-    monkeypatch.setattr(trials, "CONTEXT", 8)
+    monkeypatch.setattr(trials, "REGION_CONTEXT", 8)
     file, region = trials._surroundings(order, tmp_path / "part.tif")
     assert region == "16,16,24,24"
     whole = np.asarray(Image.open(picture.file))

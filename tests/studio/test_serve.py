@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 
 import pytest
 
@@ -14,6 +13,7 @@ from studio import serve
 from studio.dreams import devices, probe, queue, tasks
 from studio.dreams.models import Device, Dream, State
 from tests.studio.conftest import add_dream
+from tests.studio.waiting import until
 
 
 def test_the_first_start_makes_a_secret_that_stays_and_nobody_else_reads(tmp_path, monkeypatch):
@@ -40,11 +40,8 @@ def test_what_ends_is_started_again_and_all_ends_together(monkeypatch, capfd):
     first = processes._running["sleeper"]
     first.kill()
     first.wait()
-    processes.keep()
-    time.sleep(0.15)
-    processes.keep()
+    until(lambda: processes.keep() or processes._running["sleeper"] is not first)
     second = processes._running["sleeper"]
-    assert second.pid != first.pid
     processes.end()
     assert second.returncode == -signal.SIGTERM
     assert "sleeper ended with code -9; starting it again" in capfd.readouterr().err
