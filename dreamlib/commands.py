@@ -43,7 +43,6 @@ def dream(arguments, settings):
     from dreamlib.jobs.objective import describe
     from dreamlib.jobs.prepare import prepare
     from dreamlib.jobs.run import run
-    from dreamlib.models.classify import seen_as
 
     job = prepare(arguments.input, arguments.output, settings, planning=arguments.plan)
     if settings.model is None:
@@ -63,6 +62,8 @@ def dream(arguments, settings):
         _say(settings, f"work folder: {job.folder.path}, up to {job.demand.canvases / 1e9:.2f} GB")
     try:
         if settings.classify:
+            from dreamlib.models.classify import seen_as
+
             print(f"before: {seen_as(job.network.net, job.network.model, job.picture)}")
         result = run(job)
     except KeyboardInterrupt:
@@ -92,8 +93,7 @@ def dream(arguments, settings):
 
 def film(parser, arguments, settings):
     """Dream a film: frames from a picture, or a clip."""
-    from dreamlib.jobs.kinds import kind_of, runner_of
-    from dreamlib.video.clip import is_clip
+    from dreamlib.jobs.kinds import is_clip, kind_of, runner_of
 
     if settings.frames is not None and is_clip(arguments.input):
         raise DreamError(

@@ -8,7 +8,6 @@ from pathlib import Path
 from dreamlib.errors import DreamError
 from dreamlib.settings import BY_NAME, NEW_NAMES, meant
 from dreamlib.util.atomic_write import written_whole
-from dreamlib.util.tables import parse_table
 
 #: Suffixes of configurations that are written by hand.
 WRITTEN = (".toml", ".json")
@@ -80,6 +79,8 @@ def load_config(path):
     DreamError
         Names the file and the key.
     """
+    from dreamlib.util.tables import parse_table
+
     path = Path(path)
     if path.is_dir():
         raise DreamError(f"configuration {path} is a folder; expected {CONFIGURATIONS}")

@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+#: Names of clips end so.
+CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv")
+
+
+def is_clip(source):
+    """Tell by its name whether a source is a clip, not a picture.
+
+    Parameters
+    ----------
+    source : str
+
+    Returns
+    -------
+    bool
+    """
+    return Path(source).suffix.lower() in CLIPS
+
 
 def kind_of(source, frames):
     """Return the kind of a dream: see `dreamlib.settings.JOBS`.
@@ -17,8 +36,6 @@ def kind_of(source, frames):
     -------
     {'picture', 'frames', 'clip'}
     """
-    from dreamlib.video.clip import is_clip
-
     if frames is not None:
         return "frames"
     return "clip" if is_clip(source) else "picture"

@@ -10,7 +10,6 @@ import numpy as np
 from dreamlib.ascent.objective_builder import ObjectiveSpec, layer_shapes
 from dreamlib.ascent.objective_parser import absolute_guides, parse_layers, parse_weights
 from dreamlib.errors import DreamError, nearest
-from dreamlib.models.labels import labels_of, parse_targets
 
 
 def resolve_objective(net, model, settings):
@@ -36,6 +35,8 @@ def resolve_objective(net, model, settings):
     shapes, names = layer_shapes(net), []
     spec = ObjectiveSpec(end=settings.end)
     if settings.target:
+        from dreamlib.models.labels import parse_targets
+
         settings = settings.replace(target=_checked_targets(shapes, model, settings))
         targets = tuple(parse_targets(settings.target, [], None))
         spec = replace(spec, targets=targets, class_layer=model.class_layer)
@@ -102,6 +103,8 @@ def drawn_objective(net, spec, layer):
 
 def _checked_targets(shapes, model, settings):
     """Return the targets as numbers and weights, which need no labels and draw nothing."""
+    from dreamlib.models.labels import parse_targets
+
     if model.class_layer not in shapes:
         raise DreamError(
             f"--target: model {model.name} names no layer of class scores that it has; write "
@@ -126,6 +129,8 @@ def numbered_targets(text, model, seed):
         Whose labels name classes.
     seed : int
     """
+    from dreamlib.models.labels import labels_of, parse_targets
+
     targets = parse_targets(text, labels_of(model), np.random.RandomState(seed))
     return ", ".join(str(i) if weight == 1 else f"{i}:{weight:.9g}" for i, weight in targets)
 
@@ -143,6 +148,8 @@ def describe(model, settings):
         return f"script {os.path.basename(settings.script)} of {model.name}"
     if not settings.target:
         return f"layer {settings.end} of {model.name}"
+    from dreamlib.models.labels import labels_of, parse_targets
+
     names = labels_of(model)
     targets = [
         f"{index}{f' ({names[index]})' if names else ''}"

@@ -14,7 +14,6 @@ from dreamlib.imaging.open_save import open_picture
 from dreamlib.imaging.picture import Noise
 from dreamlib.imaging.window import Window
 from dreamlib.jobs.resolve import resolve
-from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
 from dreamlib.jobs.script import choose_script, grey_noise
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
@@ -85,6 +84,8 @@ def prepare(source, output, settings, planning=False):
         if settings.resume:
             folder = WorkFolder(work_dir, resume=True)
             on_error.callback(folder.close)
+            from dreamlib.jobs.resume import resumed
+
             settings = resumed(settings, folder)
         settings = with_seed(settings)
         phase("reading")
@@ -94,6 +95,8 @@ def prepare(source, output, settings, planning=False):
         job = settle(network, picture, settings, output)
         in_folder = settings.work_dir or settings.resume or not job.demand.in_ram
         if in_folder and not planning:
+            from dreamlib.jobs.resume import fingerprints, refuse_changes
+
             record = {
                 "settings": job.recorded.recorded(),
                 "files": fingerprints(source, network.published, job.recorded),

@@ -6,16 +6,14 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from dreamlib.ascent.mask import Mask
 from dreamlib.ascent.objective_builder import check_guides
-from dreamlib.ascent.octave_script import absolute_script
 from dreamlib.ascent.regularizers import GradientRules, parse_sigmas
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import Noise
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.imaging.window import WRAPS, Window
 from dreamlib.jobs.objective import resolve_objective
-from dreamlib.jobs.script import octave_flags, script_octaves
+from dreamlib.jobs.script import octave_flags
 from dreamlib.models import engines
 from dreamlib.models.input_size import check_octaves_fit, misfit
 from dreamlib.models.layers import check_layer
@@ -23,7 +21,6 @@ from dreamlib.models.zoo import absolute_name
 from dreamlib.tiling import memory_plan
 from dreamlib.tiling.finish import Finish
 from dreamlib.tiling.octaves import Dream, Octave, Ramp, Tiling, octave_windows
-from dreamlib.util.devices import parse_devices
 from dreamlib.util.memory import resident_memory
 
 
@@ -63,16 +60,23 @@ def resolve(network, picture, settings):
         engine=engines.engine_name(net),
         end=settings.end or model.end or None,
         mask=settings.mask and str(Path(settings.mask).absolute()),
-        script=settings.script and absolute_script(settings.script),
     )
+    if settings.script:
+        from dreamlib.ascent.octave_script import absolute_script
+
+        settings = settings.replace(script=absolute_script(settings.script))
     settings, spec = resolve_objective(net, model, settings)
     check_layer(net, settings.end, model)
     check_guides(definition, spec)
     if settings.mask:
+        from dreamlib.ascent.mask import Mask
+
         Mask.read(settings.mask)  # refuses what is none
     size, noise = (picture.height, picture.width), isinstance(picture, Noise)
     source_size = size
     if settings.script:
+        from dreamlib.jobs.script import script_octaves
+
         plan = script_octaves(net, settings, spec, size, noise)
         carry = "picture" if noise else "detail"
         source_size = plan[-1 if plan[-1][1] else -2][0] if noise else size
@@ -183,7 +187,11 @@ def _wanted(settings, net):
 
 def _machine(settings):
     """Return what there is to dream with."""
-    workers = parse_devices(settings.devices) if settings.devices else []
+    workers = []
+    if settings.devices:
+        from dreamlib.util.devices import parse_devices
+
+        workers = parse_devices(settings.devices)
     gpus = [gpu for gpu in [*workers, settings.gpu] if gpu is not None]
     free = [engines.free_gpu_memory(settings.engine, gpu) for gpu in gpus]
     known = [count for count in free if count is not None]

@@ -20,7 +20,6 @@ from dreamlib.imaging.window import Window
 from dreamlib.jobs.prepare import prepare
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.octave_loop import OctaveLoop
-from dreamlib.tiling.preview import Preview
 from dreamlib.tiling.pyramid import Stored
 from dreamlib.tiling.quantize import Quantizer
 from dreamlib.tiling.stepper import Stepper
@@ -157,6 +156,8 @@ def _dream(job, store, progress):
     if job.settings.devices:
         workers = Workers(job.settings.devices, job.dream)
     if job.settings.preview:
+        from dreamlib.tiling.preview import Preview
+
         preview = Preview(job.output, job.settings.preview, stepper.quantizer, progress.say)
     loop = (source, job.dream, stepper.quantizer, workers, store, progress, preview)
     with workers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dreamlib.ascent.octave_script import load_script
 from dreamlib.imaging.picture import Noise
 from dreamlib.jobs.objective import drawn_objective
 from dreamlib.settings import BY_NAME, changed
@@ -94,6 +93,8 @@ def script_octaves(net, settings, spec, size, noise):
     DreamError
         A script that cannot be read, or a layer that is not there.
     """
+    from dreamlib.ascent.octave_script import load_script
+
     script = load_script(settings.script)
     window = tuple(int(side) for side in net.crop_dims)
     least = [(ROOM if noise else 1) * side for side in window]

@@ -15,7 +15,6 @@ import tempfile
 import numpy as np
 
 from dreamlib.errors import DreamError, nearest, reading
-from dreamlib.models.caffe_gpu import require_gpu
 
 ENGINES = ("auto", "caffe", "torch")
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -46,6 +45,8 @@ def load_caffe(engine="auto", gpu=None):
         caffe.set_mode_cpu()
     else:
         if caffe.__name__ == "caffe":
+            from dreamlib.models.caffe_gpu import require_gpu
+
             require_gpu(gpu)
         caffe.set_device(gpu)
         caffe.set_mode_gpu()

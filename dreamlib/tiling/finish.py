@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dreamlib.ascent.mask import Mask
-from dreamlib.imaging.color import blend_undreamt, keep_colour
 from dreamlib.imaging.resample import strips
 from dreamlib.imaging.window import Window
 from dreamlib.tiling.pyramid import Resized
@@ -54,6 +52,8 @@ class Finish:
         size : (height, width)
             Of the picture.
         """
+        from dreamlib.ascent.mask import Mask
+
         mask = Mask.read(self.mask) if self.mask else None
         for top, bottom in strips(window.height, window.width, least=1):
             here = Window(top, 0, bottom - top, window.width)
@@ -74,6 +74,8 @@ class Finish:
 
     def _mix(self, dreamt, undreamt, share):
         """Mix rows of both pictures, levels as in `dreamlib.imaging.color`, into the first."""
+        from dreamlib.imaging.color import blend_undreamt, keep_colour
+
         if self.keep_colour:
             keep_colour(dreamt, undreamt)
         if share is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice
 
-from dreamlib.ascent.mask import Mask
 from dreamlib.ascent.objective_builder import build_objective
 from dreamlib.imaging.filters import gaussian_blur
 from dreamlib.models.engines import load_net
@@ -41,7 +40,11 @@ class Stepper:
         self.quantizer = Quantizer(Preprocessing.of(net), dream.storage)
         self._net, self._dream, self._rules = net, dream, dream.gradient
         self._network = network_of(net)
-        self._mask = Mask.read(self._rules.mask) if self._rules.mask else None
+        self._mask = None
+        if self._rules.mask:
+            from dreamlib.ascent.mask import Mask
+
+            self._mask = Mask.read(self._rules.mask)
         self._spec, self._objective = None, None
         self._room = (0, 0, 0)
 

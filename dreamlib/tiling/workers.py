@@ -15,8 +15,6 @@ from collections import deque
 
 from dreamlib.errors import DreamError
 from dreamlib.tiling.gradient_scale import OWN_SCALE
-from dreamlib.tiling.worker_handle import WorkerHandle
-from dreamlib.util.devices import parse_devices
 
 #: Number of times in a row that a worker may crash without finishing a tile.
 MOST_CRASHES = 3
@@ -120,6 +118,8 @@ class Workers:
     """
 
     def __init__(self, devices, dream, threads=1, **program):
+        from dreamlib.util.devices import parse_devices
+
         self._gpus = parse_devices(devices)
         self._dream, self._threads, self._program = dream.to_json(), threads, program
         self._sizes = [octave.window[2:] for octave in dream.octaves]
@@ -211,6 +211,8 @@ class Workers:
             raise
 
     def _new_handle(self, gpu, crashes=0):
+        from dreamlib.tiling.worker_handle import WorkerHandle
+
         return WorkerHandle(gpu, self._dream, self._threads, crashes, **self._program)
 
     def _hand_out(self, left):

@@ -15,28 +15,11 @@ from dreamlib.errors import DreamError
 from dreamlib.video import ffmpeg
 from dreamlib.video.encode import assemble
 
-#: Names of clips end so.
-CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv")
-
 #: Codecs of sound that a container takes as they are, and the one for all others.
 SOUND = {
     ".mp4": ({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}, "aac"),
     ".webm": ({"opus", "vorbis"}, "libopus"),
 }
-
-
-def is_clip(source):
-    """Tell by its name whether a source is a clip, not a picture.
-
-    Parameters
-    ----------
-    source : str
-
-    Returns
-    -------
-    bool
-    """
-    return Path(source).suffix.lower() in CLIPS
 
 
 @dataclass

@@ -8,26 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.errors import DreamError, nearest
-from dreamlib.video.distort.affine import Affine, Regions, Rotate, Shift, Stretch, Zoom, resample
-from dreamlib.video.distort.blur import Blur
-from dreamlib.video.distort.colours import Hue, Palette
-from dreamlib.video.distort.edges import Prewitt, Sobel
+from dreamlib.video.distort import affine, colours, edges, pixelsort, python_function, roll
 from dreamlib.video.distort.fields import Fields, Malformed, split, whole
-from dreamlib.video.distort.pixelsort import PixelSort
-from dreamlib.video.distort.python_function import PythonFunction
-from dreamlib.video.distort.roll import Roll
+from dreamlib.video.distort.registry import KINDS
 
-#: All distortions, in the order of the help. What a class must have: see `forms` and `Moment`, and
-#: docs/distortions.md.
-KINDS = (
-    *(Zoom, Stretch, Rotate, Shift, Affine, Regions),
-    *(Roll, PixelSort),
-    *(Blur, Sobel, Prewitt, Hue, Palette),
-    PythonFunction,
-)
+#: The modules of the distortions, in the order of the help.
+MODULES = (affine, roll, pixelsort, edges, colours, python_function)
 
-#: Those that anybody may write: they run no code of the writer's.
-WITHOUT_CODE = tuple(kind for kind in KINDS if kind is not PythonFunction)
+#: Names of those that anybody may write: they run no code of the writer's.
+WITHOUT_CODE = tuple(name for name in KINDS if name != "python")
 
 #: A chain without distortions.
 NONE = "none"
@@ -39,7 +28,7 @@ class Moment(NamedTuple):
     """When a distortion is done."""
 
     frame: int  #: number of the frame, from 0
-    turn: int  #: how often the distortion was done before
+    turn: int  #: number of times that the distortion was done before
     key: tuple  #: the chain's seed, and the distortion's place in the chain
 
     def random(self, steady=False):
@@ -107,21 +96,21 @@ class Chain:
             if frame % part.every:
                 continue
             distortion = part.distortion
-            if hasattr(distortion, "map_of"):
-                # What is done later is looked up first: its map leads into the one before it.
-                later = distortion.map_of(*picture.shape[:2])
+            if distortion.kind.is_map:
+                # The later map is looked up first: it leads into the one before it.
+                later = distortion(*picture.shape[:2])
                 pending = later if pending is None else pending.after(later)
                 continue
             if pending is not None:
-                resample(picture, pending)
+                affine.resample(picture, pending)
                 pending = None
             key = (self.seed % 2**32, place)
-            distortion.apply(picture, Moment(frame, frame // part.every, key))
+            distortion(picture, Moment(frame, frame // part.every, key))
         if pending is not None:
-            resample(picture, pending)
+            affine.resample(picture, pending)
 
 
-def parse_chain(text, seed=0, every=1, kinds=KINDS):
+def parse_chain(text, seed=0, every=1, kinds=tuple(KINDS)):
     """Read a chain of distortions.
 
     Parameters
@@ -130,10 +119,10 @@ def parse_chain(text, seed=0, every=1, kinds=KINDS):
         Distortions with commas between them, see `forms`: ``"zoom:0.05, roll:rows:sine(12,80)"``.
         Each may end in ``:every=N``; ``none`` is the chain without any.
     seed : int
-        What random distortions draw by.
+        Of random distortions.
     every : int
-        Distort every so many frames, where a distortion does not say otherwise itself.
-    kinds : tuple
+        Distort every Nth frame, where a distortion does not say otherwise itself.
+    kinds : tuple of str
         Distortions that may be written; `WITHOUT_CODE` for texts of strangers.
 
     Returns
@@ -150,13 +139,23 @@ def parse_chain(text, seed=0, every=1, kinds=KINDS):
     return Chain([_read(part, every, kinds) for part in _parts(text)], seed)
 
 
-def forms(kinds=KINDS):
-    """Tell what can be written: a list of (name, form, help), each a str of one line."""
-    return [(kind.NAME, kind.FORM, kind.HELP) for kind in kinds]
+def forms(kinds=tuple(KINDS)):
+    """List what can be written.
+
+    Parameters
+    ----------
+    kinds : tuple of str
+
+    Returns
+    -------
+    list of (name, form, help)
+        Each a str of one line.
+    """
+    return [(name, KINDS[name].form, KINDS[name].help) for name in kinds]
 
 
 def _parts(text):
-    """Cut a chain into its parts: what follows a comma and is a number belongs to what came before.
+    """Cut a chain into its parts: a number after a comma belongs to the part before it.
 
     So ``shift:3,4, zoom:0.05`` has two parts.
     """
@@ -174,14 +173,13 @@ def _parts(text):
 
 
 def _read(part, default_every, kinds):
-    kinds = {kind.NAME: kind for kind in kinds}
     name = re.match(r"[^:,\s]*", part)[0]
     if name not in kinds:
         raise DreamError(
             f"distortion {part!r}: there is no distortion {name!r}{nearest(name, kinds)}; expected "
             f"{', '.join(kinds)}, as zoom:0.05, with commas between them, or {NONE}"
         )
-    kind, rest = kinds[name], part[len(name) :].strip()
+    kind, rest = KINDS[name], part[len(name) :].strip()
     try:
         if rest and rest[0] != ":":
             raise Malformed(f"{rest!r} has no meaning there")
@@ -191,7 +189,7 @@ def _read(part, default_every, kinds):
         distortion = kind.read(fields)
         fields.end()
     except Malformed as error:
-        raise DreamError(f"distortion {part!r}: {error}; expected {kind.FORM}: {kind.HELP}") from (
+        raise DreamError(f"distortion {part!r}: {error}; expected {kind.form}: {kind.help}") from (
             error.__cause__
         )
     return Part(distortion, every, default_every)

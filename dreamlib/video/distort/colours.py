@@ -1,9 +1,6 @@
 """Distortions of colours: `hue` and `palette`."""
 
-from __future__ import annotations
-
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,38 +8,28 @@ from dreamlib.imaging.color import keep_colour
 from dreamlib.imaging.inplace import BLOCK
 from dreamlib.imaging.picture import to_levels
 from dreamlib.imaging.resample import strips
-from dreamlib.video.distort.fields import written
+from dreamlib.video.distort.fields import Number, Whole
+from dreamlib.video.distort.registry import distortion
+
+#: Pixels that a palette is chosen by: k-means on all of them takes seconds.
+SAMPLE = 1 << 14
+
+#: Pillow's number for it; its names have changed.
+MEDIAN_CUT = 0
 
 
-@dataclass(frozen=True)
-class Hue:
-    """Turn hues in the plane of equal luminance; what has no place there gets paler.
+@distortion("turn all hues by DEGREES of the colour circle; brightness stays")
+def hue(picture, moment, degrees: Number()):
+    """Turn hues in the plane of equal luminance; colours without a place there get paler.
 
-    So a film that runs through all hues neither brightens nor darkens.
+    So a film that runs through all hues neither brightens nor darkens. Scratch of a few blocks.
     """
-
-    degrees: float
-
-    NAME = "hue"
-    FORM = "hue:DEGREES"
-    HELP = "turn all hues by so many degrees of the colour circle; brightness stays"
-
-    @classmethod
-    def read(cls, fields):
-        """Make one of its fields."""
-        return cls(fields.number("DEGREES"))
-
-    def __str__(self):
-        return f"hue:{written(self.degrees)}"
-
-    def apply(self, picture, moment):
-        """Distort a picture, in place; scratch of a few blocks."""
-        if self.degrees % 360 == 0:
-            return
-        turned = _turn(math.radians(self.degrees % 360)).astype(np.float32)
-        for top, bottom in strips(*picture.shape[:2], BLOCK // 3, 1):
-            rows = picture[top:bottom]
-            keep_colour(rows, rows @ turned.T)
+    if degrees % 360 == 0:
+        return
+    turned = _turn(math.radians(degrees % 360)).astype(np.float32)
+    for top, bottom in strips(*picture.shape[:2], BLOCK // 3, 1):
+        rows = picture[top:bottom]
+        keep_colour(rows, rows @ turned.T)
 
 
 def _turn(angle):
@@ -54,49 +41,26 @@ def _turn(angle):
     return mean + cosine * (np.eye(3) - mean) + sine * cross
 
 
-@dataclass(frozen=True)
-class Palette:
-    """Few colours, chosen by median cut, refined by k-means."""
-
-    colours: int
-
-    NAME = "palette"
-    FORM = "palette:N"
-    HELP = "the N colours, 2 to 256, that suit the picture best, and no others"
-
-    @classmethod
-    def read(cls, fields):
-        """Make one of its fields."""
-        return cls(fields.whole("N", 2, 256))
-
-    def __str__(self):
-        return f"palette:{self.colours}"
-
-    def apply(self, picture, moment):
-        """Distort a picture, in place; scratch of 9 bytes a pixel: 8-bit copies, Pillow's too."""
-        levels = to_levels(picture)
-        palette = _padded(self._chosen(levels))
-        indices = _nearest(levels, palette)
-        for top, bottom in strips(*picture.shape[:2], BLOCK // 3, 1):
-            picture[top:bottom] = palette[indices[top:bottom]]
-
-    def _chosen(self, levels):
-        """Choose the palette by a sample of the pixels: (n, 3) ndarray of uint8, n <= colours."""
-        from PIL import Image
-
-        height, width = levels.shape[:2]
-        spacing = math.ceil(math.sqrt(height * width / SAMPLE))
-        sample = np.ascontiguousarray(levels[spacing // 2 :: spacing, spacing // 2 :: spacing])
-        found = Image.fromarray(sample).quantize(self.colours, MEDIAN_CUT, kmeans=1, dither=0)
-        palette = np.uint8(found.getpalette()).reshape(-1, 3)
-        return palette[np.unique(np.asarray(found))]
+@distortion("the N colours, 2 to 256, that suit the picture best, and no others")
+def palette(picture, moment, count: Whole(2, 256, sign="N")):
+    """Keep few colours, chosen by median cut and k-means; scratch of 9 bytes a pixel."""
+    levels = to_levels(picture)
+    colours = _padded(_chosen(levels, count))
+    indices = _nearest(levels, colours)
+    for top, bottom in strips(*picture.shape[:2], BLOCK // 3, 1):
+        picture[top:bottom] = colours[indices[top:bottom]]
 
 
-#: Pixels that a palette is chosen by: k-means on all of them takes seconds.
-SAMPLE = 1 << 14
+def _chosen(levels, count):
+    """Choose colours by a sample of the pixels: (n, 3) ndarray of uint8, n <= count."""
+    from PIL import Image
 
-#: Pillow's number for it; its names have changed.
-MEDIAN_CUT = 0
+    height, width = levels.shape[:2]
+    spacing = math.ceil(math.sqrt(height * width / SAMPLE))
+    sample = np.ascontiguousarray(levels[spacing // 2 :: spacing, spacing // 2 :: spacing])
+    found = Image.fromarray(sample).quantize(count, MEDIAN_CUT, kmeans=1, dither=0)
+    colours = np.uint8(found.getpalette()).reshape(-1, 3)
+    return colours[np.unique(np.asarray(found))]
 
 
 def _padded(palette):

@@ -1,6 +1,4 @@
-"""What stands behind a distortion's name: fields between colons, read one after the other."""
-
-from __future__ import annotations
+"""The fields behind a distortion's name, ``zoom:0.05:0.5:0.5:every=2``, and the kinds of them."""
 
 import math
 import re
@@ -11,7 +9,7 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 class Malformed(Exception):
-    """What is wrong with a part, to be completed with the part and its form."""
+    """A fault of a part, to be completed with the part and its form."""
 
 
 def split(text, separator):
@@ -74,6 +72,110 @@ def written(value):
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
 
 
+# Kinds of fields: annotations of the functions that distort. Each reads a text, given its name for
+# errors, writes a value so that it reads the same, and has a sign for the form.
+
+
+class Number:
+    """A number from `low` to `high`."""
+
+    def __init__(self, low=-math.inf, high=math.inf, sign=None):
+        self.low, self.high, self.sign = low, high, sign
+
+    def read(self, text, what):
+        return number(text, what, self.low, self.high)
+
+    def write(self, value):
+        return written(value)
+
+
+class Whole(Number):
+    """A whole number from `low` to `high`."""
+
+    def read(self, text, what):
+        return whole(text, what, self.low, self.high)
+
+
+class Word:
+    """One of some words."""
+
+    def __init__(self, *words):
+        self.words, self.sign = words, "|".join(words)
+
+    def read(self, text, what):
+        if text not in self.words:
+            close = nearest(text, self.words)
+            raise Malformed(f"the {what} is {text!r}; it must be {' or '.join(self.words)}{close}")
+        return text
+
+    def write(self, value):
+        return value
+
+
+class Numbers:
+    """Numbers with commas between them: a tuple of float, one for each name."""
+
+    def __init__(self, *names):
+        self.names, self.sign = names, ",".join(names)
+
+    def read(self, text, what):
+        texts = split(text, ",")
+        if len(texts) != len(self.names):
+            raise Malformed(f"{len(texts)} numbers are given, {len(self.names)} are needed")
+        return tuple(number(one, name) for one, name in zip(texts, self.names))
+
+    def write(self, value):
+        return ",".join(map(written, value))
+
+
+class Size:
+    """Rows and columns, ``3x4``: a tuple of int."""
+
+    sign = "ROWSxCOLUMNS"
+
+    def read(self, text, what):
+        rows, cross, columns = text.partition("x")
+        if not cross:
+            raise Malformed(f"{rows!r} is no size like 3x4")
+        return whole(rows, "ROWS", 1, 1000), whole(columns, "COLUMNS", 1, 1000)
+
+    def write(self, value):
+        return f"{value[0]}x{value[1]}"
+
+
+class Range:
+    """Two numbers, ``60..200``: a tuple of float."""
+
+    sign = "LOW..HIGH"
+
+    def __init__(self, low, high):
+        self.low, self.high = low, high
+
+    def read(self, text, what):
+        first, dots, last = text.partition("..")
+        if not dots:
+            raise Malformed(f"{first!r} is no range like 60..200")
+        ends = number(first, "LOW", self.low, self.high), number(last, "HIGH", self.low, self.high)
+        if ends[0] > ends[1]:
+            raise Malformed("LOW is above HIGH")
+        return ends
+
+    def write(self, value):
+        return "..".join(map(written, value))
+
+
+class Name:
+    """A text, taken as it is."""
+
+    sign = None
+
+    def read(self, text, what):
+        return text
+
+    def write(self, value):
+        return value
+
+
 class Fields:
     """The fields of one part; those with a name, ``every=2``, may come in any order.
 
@@ -92,53 +194,16 @@ class Fields:
                     raise Malformed(f"{name.strip()}= is there twice")
                 self._named[name.strip()] = value.strip()
 
-    def more(self):
-        """Tell whether there is a next field."""
-        return bool(self._given)
+    def next(self):
+        """Take the next field without a name: its text, or None."""
+        return self._given.pop(0) if self._given else None
 
-    def next(self, what):
-        """Take the next field (str).
-
-        Raises
-        ------
-        Malformed
-            There is none.
-        """
-        if not self._given:
-            raise Malformed(f"{what} is missing")
-        return self._given.pop(0)
-
-    def number(self, what, low=-math.inf, high=math.inf, default=None):
-        """Take a number; where there is none more, the default if there is one."""
-        if default is not None and not self._given:
-            return default
-        return number(self.next(what), what, low, high)
-
-    def whole(self, what, low, high):
-        """Take a whole number."""
-        return whole(self.next(what), what, low, high)
-
-    def numbers(self, *names):
-        """Take numbers with commas between: a tuple of float, one for each name."""
-        texts = split(self.next(",".join(names)), ",")
-        if len(texts) != len(names):
-            raise Malformed(f"{len(texts)} numbers are given, {len(names)} are needed")
-        return tuple(number(text, name) for text, name in zip(texts, names))
-
-    def word(self, what, words):
-        """Take one of some words."""
-        given = self.next(what)
-        if given not in words:
-            close = nearest(given, words)
-            raise Malformed(f"{what} is {given!r}; it must be {' or '.join(words)}{close}")
-        return given
-
-    def flag(self, word):
-        """Take a word where it is next; tells whether it was (bool)."""
-        if self._given[:1] != [word]:
-            return False
-        self._given.pop(0)
-        return True
+    def take(self, word):
+        """Take a word if it is next; return whether it was."""
+        found = self._given[:1] == [word]
+        if found:
+            self._given.pop(0)
+        return found
 
     def named(self, name):
         """Take a field with a name: its text, or None."""

@@ -117,3 +117,15 @@ def _term(text, what):
     if name == "random" and values[0] > values[1]:
         raise Malformed(f"{what}: random's LOW is above its HIGH")
     return Term(name, tuple(values))
+
+
+class LineFunction:
+    """A field that is a function of a line's number: see `parse`."""
+
+    sign = "FUNC"
+
+    def read(self, text, what):
+        return parse(text, what)
+
+    def write(self, value):
+        return str(value)

@@ -51,7 +51,7 @@ def test_a_chain_is_written_canonically():
 
 def test_numbers_after_a_comma_belong_to_the_distortion_before():
     chain = parse_chain("shift:3,.5,affine:1,0,-2,0,1,0,zoom:0.05")
-    assert [part.distortion.NAME for part in chain.parts] == ["shift", "affine", "zoom"]
+    assert [part.distortion.kind.name for part in chain.parts] == ["shift", "affine", "zoom"]
 
 
 def test_no_distortion_is_written_as_none():
@@ -202,7 +202,7 @@ def test_the_page_shows_every_distortion_by_a_picture_that_is_there(monkeypatch)
     monkeypatch.syspath_prepend(PAGE.parent.parent / "scripts")
     shown = re.findall(r"!\[(.+?)\]\((\S+)\)", PAGE.read_text(encoding="utf-8"))
     assert [path for _, path in shown if not (PAGE.parent / path).is_file()] == []
-    kinds = {part.distortion.NAME for text, _ in shown for part in parse_chain(text).parts}
+    kinds = {part.distortion.kind.name for text, _ in shown for part in parse_chain(text).parts}
     assert kinds == {name for name, _, _ in forms()}
 
 
