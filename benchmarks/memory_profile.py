@@ -37,7 +37,7 @@ from dreamlib.imaging.samples import clouds  # noqa: E402
 from dreamlib.util.subprocesses import environment  # noqa: E402
 
 MARKER = "memory profile"
-INTERVAL = 0.02  #: seconds between two looks at a process's memory
+INTERVAL = 0.02  #: seconds between two samples of a process's memory
 SHOWN = 2  #: bytes per pixel from which on a line is in the table
 NOTEBOOK, OURS = "the notebook's code", "dream.py"
 
@@ -72,15 +72,15 @@ def notebook_worker(engine, picture, octaves, steps):
     notebook.deepdream(net, image, iter_n=steps, octave_n=octaves, end=random_googlenet.END)
 
 
-def notebook_words(engine, picture, octaves, steps):
-    """Return the command line of `notebook_worker`, without the interpreter."""
+def notebook_arguments(engine, picture, octaves, steps):
+    """Return the arguments by which Python runs `notebook_worker`."""
     return [
         "benchmarks/memory_profile.py", "--worker", engine, str(picture), str(octaves), str(steps),
     ]  # fmt: skip
 
 
-def dream_words(folder, octaves, steps):
-    """Return dream.py's command line for the same dream, without the interpreter."""
+def dream_arguments(folder, octaves, steps):
+    """Return the arguments by which Python runs dream.py for the same dream."""
     return [
         "dream.py", str(folder / "sky.png"), str(folder / "dream.png"), "--engine", "torch",
         "--model", str(random_googlenet.FOLDER), "--schedule",
@@ -88,22 +88,23 @@ def dream_words(folder, octaves, steps):
     ]  # fmt: skip
 
 
-def run(words, *options):
+def run(arguments, *options):
     """Run a script of the project by this Python; return what it printed."""
     done = subprocess.run(
-        [sys.executable, *options, *words], cwd=PROJECT, check=False,
+        [sys.executable, *options, *arguments], cwd=PROJECT, check=False,
         env=environment(PYTHONSAFEPATH=""), capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
-        raise SystemExit(f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr}")
+        raise SystemExit(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
     return done.stdout
 
 
 def parse(output):
     """Read what memory_profiler printed: a list of `Line` that ran, in the order of the code.
 
-    For the call of a function that it profiles too it prints all memory as the increment; that is
-    mended by the line before. (The lines of loops and contexts are come back to, and do not tell.)
+    For a call of another profiled function it prints all memory as the increment: there the memory
+    after the line before is subtracted. Lines of loops and contexts run several times and are left
+    out.
     """
     found, function, before = [], "", 0.0
     row = re.compile(r"\s*\d+\s+(-?[\d.]+) MiB\s+(-?[\d.]+) MiB\s+(\d+)   (.*)")
@@ -192,10 +193,10 @@ def curves(folder, with_caffe):
             with tempfile.TemporaryDirectory() as copy:
                 root.copy_project(Path(copy))
                 (Path(copy) / sky.name).write_bytes(sky.read_bytes())
-                words = ["python3", *notebook_words("caffe", sky.name, 2, 2)]
-                found[f"{NOTEBOOK}, real Caffe"] = sampled(lambda: root.run(words, Path(copy)))
-    found[f"{NOTEBOOK}, our engine"] = sampled(lambda: run(notebook_words("torch", sky, 2, 2)))
-    found[OURS] = sampled(lambda: run(dream_words(folder, 2, 2)))
+                arguments = ["python3", *notebook_arguments("caffe", sky.name, 2, 2)]
+                found[f"{NOTEBOOK}, real Caffe"] = sampled(lambda: root.run(arguments, Path(copy)))
+    found[f"{NOTEBOOK}, our engine"] = sampled(lambda: run(notebook_arguments("torch", sky, 2, 2)))
+    found[OURS] = sampled(lambda: run(dream_arguments(folder, 2, 2)))
     return found
 
 
@@ -240,9 +241,9 @@ def main(argv=None):
         save_picture(str(folder / "sky.png"), clouds(width, height, seed=1))
         profiled = {
             f"{NOTEBOOK} on our engine": run(
-                notebook_words("torch", folder / "sky.png", 1, 1), "-m", "memory_profiler"
+                notebook_arguments("torch", folder / "sky.png", 1, 1), "-m", "memory_profiler"
             ),
-            f"`{OURS}`": run(dream_words(folder, 1, 1), "-m", "memory_profiler"),
+            f"`{OURS}`": run(dream_arguments(folder, 1, 1), "-m", "memory_profiler"),
         }
         lines = {name: parse(function_names(text)) for name, text in profiled.items()}
         series = curves(folder, not options.without_caffe)

@@ -13,6 +13,7 @@ from dreamlib.dream import climb
 from dreamlib.imaging import inplace
 from dreamlib.models.engines import engine_name
 from dreamlib.tiling.transfer import CudaTransfer, HostTransfer
+from dreamlib.util.profiling import profile
 
 
 def network_of(net):
@@ -154,6 +155,7 @@ class TensorNetwork:
     def picture(self, height, width):
         return self._image[: 3 * height * width].view(3, height, width)
 
+    @profile
     def gradient(self, image, end, objective):
         source = self._net.blobs["data"]
         source.reshape(1, *image.shape)

@@ -42,22 +42,15 @@ HELPS = {
     "avoids one; random draws one",
     "guide": "Make the picture more like this one of the library",
     "guide_layer": "Layer in which it is to be like the guide; by default the layer that is dreamt",
-    "mask": "A picture of how much of the dream is wanted where: white is all",
     "end": "Layer to dream: low ones give strokes, textures; high ones eyes, animals, buildings; "
     "by default the model's own choice",
     "frames": "Number of frames of a film: each is the dream of the one before, distorted",
     "distort": "Distortions of a frame before it is dreamt again, as zoom:0.05, rotate:2; by "
     "default zoom:0.05; none for nothing",
-    "distort_every": "Number of frames from one distortion to the next",
     "vary": "Settings that change over the frames, with commas between: step_size:1.5..0.5 runs "
     "from one to the other, step_size:0.5~1.5/20 swings within 20 frames, end:LAYER|LAYER takes "
     "turns",
-    "keep_tone": "Lead brightness and contrast back to the first frame's: else films turn pale or "
-    "glaring",
     "fps": "Frames in a second; by default 12.5; a GIF has up to 50, a WebP up to 90",
-    "loop": "Times that a GIF or WebP plays; 0 is for ever",
-    "reverse": "From the last frame to the first",
-    "boomerang": "There and back",
     "quality": "Of a JPEG, a WebP or a film",
 }
 LABELS = {

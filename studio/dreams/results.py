@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from dreamlib import BY_NAME, DEFAULT_FPS, VIDEO_FORMATS, DreamError, Settings
+from dreamlib import BY_NAME, DEFAULT_FPS, VIDEO_FORMATS, DreamError, Settings, written_whole
 from studio.dreams.models import State
 from studio.dreams.views import ACTIONS, last_event, own
 from studio.films import LAST_FRAME, settings_text
@@ -100,9 +100,8 @@ def settings_file(request, pk):
     if not kept.exists():
         values = {name: value for name, value in dream.settings.items() if name in BY_NAME}
         dream.folder.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(".part")
-        part.write_text(settings_text(Settings(**values), dream.suffix))
-        os.replace(part, kept)
+        with written_whole(kept) as part:
+            Path(part).write_text(settings_text(Settings(**values), dream.suffix))
     return send(kept, download_as=f"{Path(dream.name).stem}.toml")
 
 

@@ -63,7 +63,7 @@ class Studio:
         self._no_examples()
         self._serve = self.start("-m", "studio.serve", *self._words)
         try:
-            until(lambda: self.address in self.log() and self._answers(), 60)
+            until(lambda: self.address in self.log() and self._answers())
         except BaseException:
             print(self.log())
             self.end()
@@ -204,7 +204,7 @@ class Visitor:
         told = json.loads(self.get("/dreams/state/"))["dreams"]
         return next(dream for dream in told if dream["id"] == number)
 
-    def wait_until_done(self, number, seconds=60, pause=0.2):
+    def wait_until_done(self, number, seconds=120, pause=0.2):
         """Wait for a dream's end; return what is told of it then."""
         until(lambda: self.told(number)["state"] not in ("queued", "running"), seconds, pause)
         told = self.told(number)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 from tests.studio.live import free_port
+from tests.studio.waiting import until
 
 
 def redis_server():
@@ -41,11 +42,13 @@ def _kept_running(command, log, **options):
 
 
 def _wait(process, ready, log):
-    end = time.monotonic() + 30
-    while not ready():
+    """Wait until a server answers; tell what it said if it has ended."""
+
+    def answers():
         assert process.poll() is None, Path(log).read_text(errors="replace")
-        assert time.monotonic() < end, "a server does not answer"
-        time.sleep(0.1)
+        return ready()
+
+    until(answers, pause=0.1)
 
 
 @contextlib.contextmanager
@@ -80,8 +83,9 @@ def postgres():
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     options = {"cwd": folder}
     if os.getuid() == 0:
-        user = "postgres" if _is_user("postgres") else "nobody"
-        options.update(user=user, group=_group_of(user), extra_groups=[])
+        users = {entry.pw_name: entry.pw_gid for entry in pwd.getpwall()}
+        user = "postgres" if "postgres" in users else "nobody"
+        options.update(user=user, group=users[user], extra_groups=[])
         shutil.chown(folder, user)
     try:
         subprocess.run(
@@ -105,15 +109,3 @@ def postgres():
             yield address
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_user(name):
-    import pwd
-
-    return name in {entry.pw_name for entry in pwd.getpwall()}
-
-
-def _group_of(user):
-    import pwd
-
-    return pwd.getpwnam(user).pw_gid

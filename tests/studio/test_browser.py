@@ -40,7 +40,12 @@ pytestmark = [
 
 DESKTOP, PHONE = (1280, 800), (390, 844)
 SIZE = (320, 240)
-ITERATIONS = 28  #: some seconds on one core: enough to be killed in the middle of it
+
+#: Where the pages are pictured.
+PICTURES = os.environ.get("STUDIO_PICTURES")
+
+#: Some seconds on one core, to be killed in the middle; more where a preview is to be pictured.
+ITERATIONS = 60 if PICTURES else 28
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 JUDGE = """
@@ -171,7 +176,7 @@ def picture(browser):
     browser.visit("/pictures/")
     browser.find("#files").send_keys(str(file))
     return until(lambda: browser.run(
-        "return document.querySelector('[data-picture]')?.dataset.picture"), 30)  # fmt: skip
+        "return document.querySelector('[data-picture]')?.dataset.picture"))  # fmt: skip
 
 
 def _percent(browser):
@@ -197,8 +202,10 @@ def dream(browser, picture):
             seen[name].append(percent)
         return percent
 
-    until(lambda: (look("rising") or 0) >= 30, 120, 0.02)
-    seen["state"], seen["preview"] = browser.text(".state"), browser.find("#preview")
+    until(lambda: (look("rising") or 0) >= 30, pause=0.02)
+    if PICTURES:
+        until(lambda: look("rising") and browser.find("#preview").is_displayed())
+    seen["state"] = browser.text(".state")
     seen["pictured"] = browser.picture()
     family = browser.studio.kill_worker()
     until(lambda: not any(process.is_running() and process.status() != "zombie"
@@ -206,8 +213,8 @@ def dream(browser, picture):
     seen["killed"] = [process.pid for process in family]
     seen["reached"] = _percent(browser)
     until(lambda: browser.text(".state") == "running" and _worker(browser) not in seen["killed"])
-    until(lambda: look("after") is None or browser.text(".state") == "done", 120)
-    until(lambda: browser.text(".state") == "done", 60)
+    until(lambda: look("after") is None or browser.text(".state") == "done")
+    until(lambda: browser.text(".state") == "done")
     return {**seen, "path": path, "number": path.split("/")[2]}
 
 
@@ -236,7 +243,7 @@ def test_a_part_of_the_picture_is_tried_where_somebody_points(desk, picture):
     webdriver.ActionChains(desk.driver).move_to_element(stage).click().perform()
     assert desk.find("#try_region").get_attribute("value") == "112,72,96,96"
     desk.press("Try it")
-    until(lambda: desk.find("#trial").is_displayed(), 30)
+    until(lambda: desk.find("#trial").is_displayed())
     assert re.fullmatch(r"Dreamt in [\d.]+ s\.", desk.text("#try_says"))
     assert desk.run("const image = document.getElementById('trial');"
                     "return [image.naturalWidth, image.naturalHeight]") == [96, 96]  # fmt: skip
@@ -246,7 +253,7 @@ def test_a_part_of_the_picture_is_tried_where_somebody_points(desk, picture):
 def test_the_plan_is_told_before_anything_begins(desk, picture):
     desk.visit(f"/dreams/new/?picture={picture}")
     desk.press("Time, memory and disk")
-    until(lambda: desk.find("#planned").is_displayed(), 30)
+    until(lambda: desk.find("#planned").is_displayed())
     assert "pixel-steps" in desk.text("#planned")
 
 
@@ -278,7 +285,7 @@ def test_the_slider_moves_by_key_between_the_picture_and_the_dream(desk, dream):
     clip = desk.run("return getComputedStyle(document.getElementById('before')).clipPath")
     assert clip.startswith("inset(0px")
     assert "55%" in clip
-    until(lambda: _colours(desk), 10)
+    until(lambda: _colours(desk))
     desk.press("Side by side")
     before, after = desk.find("#before").rect, desk.find("#after").rect
     assert before["x"] + before["width"] <= after["x"]
@@ -360,7 +367,7 @@ def _settle(browser, page):
     if page == "result":
         until(lambda: len(browser.every(".openseadragon-canvas canvas")) == 2)
         if browser.driver.get_window_size()["width"] > 500:
-            until(lambda: _colours(browser), 10)
+            until(lambda: _colours(browser))
     if page == "devices":
         assert browser.every("tbody th"), "no device is listed"
 
@@ -372,13 +379,12 @@ def test_a_dream_under_way_is_pictured(dream):
 
 def _keep(shot, name):
     """Save a page's picture for the docs, if that is wanted."""
-    folder = os.environ.get("STUDIO_PICTURES")
-    if not folder:
+    if not PICTURES:
         return
     shot = shot.copy()
     shot.thumbnail((900, 900), Image.LANCZOS)
     for quality in (80, 70, 60, 50):
-        shot.save(f"{folder}/{name}.jpg", "JPEG", quality=quality, optimize=True)
-        if os.path.getsize(f"{folder}/{name}.jpg") < 40_000:
+        shot.save(f"{PICTURES}/{name}.jpg", "JPEG", quality=quality, optimize=True)
+        if os.path.getsize(f"{PICTURES}/{name}.jpg") < 40_000:
             return
     raise AssertionError(f"{name} does not fit into 40 kB")

@@ -63,11 +63,8 @@ def arrows(key):
     return found
 
 
-@pytest.mark.parametrize(
-    "key", [str, lambda name: ".".join(name.split(".")[:2])], ids=["modules", "packages"]
-)
-def test_nothing_in_the_studio_imports_itself_in_a_circle(key):
-    left = arrows(key)
+def test_the_studios_packages_do_not_import_each_other_in_a_circle():
+    left = arrows(lambda name: ".".join(name.split(".")[:2]))
     while leaves := [name for name, needed in left.items() if not needed & left.keys()]:
         for name in leaves:
             del left[name]

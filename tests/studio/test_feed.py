@@ -63,7 +63,7 @@ def test_fifty_streams_hear_every_event_once_and_in_order(ann, quick):
         queue.publish(dream)
         time.sleep(0.01)
     for thread in threads:
-        thread.join(20)
+        thread.join(120)
     assert heard == [[float(step) for step in range(count)]] * 50
     assert quick.streams == 0
 

@@ -26,7 +26,7 @@ def test_fifty_clients_hear_every_event_of_a_dream_once_and_in_order(live_studio
 def test_browsers_that_leave_make_room_for_others_though_nothing_is_told(live_studio):
     visitor = Visitor(live_studio)
     for _ in range(2):
-        until(lambda: _all_join(visitor), 60, 1.5 * feed.LOOK)
+        until(lambda: _all_join(visitor), pause=1.5 * feed.LOOK)
 
 
 def _all_join(visitor):

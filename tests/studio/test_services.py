@@ -46,7 +46,7 @@ class Cluster:
         for process in self._workers:
             until(lambda process=process: self.ask(
                 "select 1 from dreams_device where worker like %s", f"%process {process.pid}"
-            ), 60)  # fmt: skip
+            ))  # fmt: skip
         return self._workers
 
     def end_workers(self):
@@ -136,16 +136,16 @@ def test_the_dream_is_queued_over_redis_kept_in_postgres_and_done_by_a_worker_el
 
 def test_a_message_reaches_an_idle_worker_before_it_looks_by_itself(deaf):
     number = deaf.visitor.dream(SETTINGS)
-    until(lambda: deaf.begun(number), 60)
+    until(lambda: deaf.begun(number))
     deaf.visitor.wait_until_done(number)
     second = deaf.visitor.dream(SETTINGS)
-    until(lambda: deaf.begun(second), 60)
+    until(lambda: deaf.begun(second))
 
 
 def test_a_killed_workers_dream_is_taken_up_by_another_within_a_minute(cluster):
     workers = [psutil.Process(process.pid) for process in cluster.workers(2)]
     number = cluster.visitor.dream(LONG, "64x64")
-    until(lambda: cluster.state(number)[1] > 0.1, 60, 0.02)
+    until(lambda: cluster.state(number)[1] > 0.1, pause=0.02)
     claim = cluster.state(number)[2]
     first = next(worker for worker in workers if worker.children())
     [child] = first.children()
@@ -169,7 +169,7 @@ def test_a_visibility_timeout_in_the_middle_of_a_dream_has_nothing_dreamt_twice(
     until(lambda: all(cluster.begun(number) for number in numbers))
     numbers += [cluster.visitor.dream(SETTINGS) for _ in range(2)]
     redelivered = cluster.calls("rpush")
-    until(lambda: cluster.calls("rpush") > redelivered, 40)
+    until(lambda: cluster.calls("rpush") > redelivered)
     for number in numbers:
         cluster.visitor.wait_until_done(number)
     assert [cluster.begun(number) for number in numbers] == [1] * 4

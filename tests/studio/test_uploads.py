@@ -123,22 +123,9 @@ def test_too_large_a_file_is_refused_before_it_is_sent(ann, monkeypatch):
         (encoded(size=(200, 8)), "a side of 32 is the least"),
         (encoded()[:2000], "truncated"),
     ],
-    ids=[
-        "svg",
-        "html",
-        "pdf",
-        "elf",
-        "exe",
-        "signature",
-        "zeros",
-        "bomb",
-        "bomb of bombs",
-        "gif bomb",
-        "line",
-        "strip",
-        "truncated",
-    ],
-)
+    ids=["svg", "html", "pdf", "elf", "exe", "signature", "zeros", "bomb", "bomb of bombs",
+         "gif bomb", "line", "strip", "truncated"],
+)  # fmt: skip
 def test_what_is_no_picture_to_dream_is_refused_in_words_and_leaves_nothing(ann, data, said):
     refused = upload(ann, data, "picture.png")
     assert refused.status_code == 422

@@ -25,18 +25,50 @@ class Map(NamedTuple):
     offset: np.ndarray  #: (2,) of float64
 
     def after(self, later):
-        """Return the map that is this one and then a later one."""
+        """Join two maps into one.
+
+        Parameters
+        ----------
+        later : Map
+            Done after this one.
+
+        Returns
+        -------
+        Map
+        """
         return Map(self.matrix @ later.matrix, self.matrix @ later.offset + self.offset)
 
 
 def map_around(matrix, centre, shift=(0, 0)):
-    """Return a map that leaves a place where it is, but for a shift: all in (row, column)."""
+    """Make a map that leaves a place where it is, except for a shift.
+
+    Parameters
+    ----------
+    matrix : (2, 2) array_like
+        Of places in (row, column).
+    centre, shift : (2,) array_like
+        The place and the shift in pixels, (row, column).
+
+    Returns
+    -------
+    Map
+    """
     matrix, centre = np.float64(matrix), np.float64(centre)
     return Map(matrix, centre - matrix @ centre + np.float64(shift))
 
 
 def centre_of(height, width):
-    """Return the place in the middle of a picture: (row, column)."""
+    """Find the middle of a picture.
+
+    Parameters
+    ----------
+    height, width : int
+
+    Returns
+    -------
+    tuple of float
+        Row and column.
+    """
     return (height - 1) / 2, (width - 1) / 2
 
 
@@ -76,13 +108,37 @@ def zoom(height, width, share: Number(-1, 0.99), x: Number(0, 1) = 0.5, y: Numbe
 
     Source: ``nd.affine_transform(frame, [1-s,1-s,1], [h*s/2,w*s/2,0], order=1)`` in the 2015
     notebook.
+
+    Parameters
+    ----------
+    height, width : int
+    share : float
+        Of the picture that goes out of sight; below 0, that comes into sight.
+    x, y : float
+        The focus, 0 to 1 of width and height.
+
+    Returns
+    -------
+    Map
     """
     return Map(np.diag([1 - share] * 2), np.float64([height * share * y, width * share * x]))
 
 
 @distortion("zoom by a share of the width or height, along that axis alone", is_map=True)
 def stretch(height, width, axis: Word("x", "y"), share: Number(-1, 0.99)):
-    """Zoom along one axis."""
+    """Zoom along one axis.
+
+    Parameters
+    ----------
+    height, width : int
+    axis : {'x', 'y'}
+    share : float
+        As in `zoom`.
+
+    Returns
+    -------
+    Map
+    """
     both, along = zoom(height, width, share), 0 if axis == "y" else 1
     matrix, offset = np.eye(2), np.zeros(2)
     matrix[along, along], offset[along] = both.matrix[along, along], both.offset[along]
@@ -91,7 +147,18 @@ def stretch(height, width, axis: Word("x", "y"), share: Number(-1, 0.99)):
 
 @distortion("rotate about the middle, clockwise; mirrored corners come into sight", is_map=True)
 def rotate(height, width, degrees: Number()):
-    """Rotate about the middle."""
+    """Rotate about the middle.
+
+    Parameters
+    ----------
+    height, width : int
+    degrees : float
+        Clockwise.
+
+    Returns
+    -------
+    Map
+    """
     angle = math.radians(degrees % 360)
     # Rounded so that quarter turns move pixels onto pixels.
     cosine, sine = round(math.cos(angle), 15), round(math.sin(angle), 15)
@@ -101,7 +168,18 @@ def rotate(height, width, degrees: Number()):
 @distortion("move by DX pixels to the right and DY downwards; mirrored pixels come into sight",
             is_map=True)  # fmt: skip
 def shift(height, width, by: Numbers("DX", "DY")):
-    """Move the picture."""
+    """Move the picture.
+
+    Parameters
+    ----------
+    height, width : int
+    by : tuple of float
+        Pixels to the right and downwards.
+
+    Returns
+    -------
+    Map
+    """
     return Map(np.eye(2), np.float64([-by[1], -by[0]]))
 
 
@@ -116,7 +194,18 @@ def _check_affine(numbers):
     is_map=True, check=_check_affine,
 )  # fmt: skip
 def affine(height, width, numbers: Numbers(*"ABCDEF")):
-    """Map by six numbers in Pillow's order, but about the middle."""
+    """Map by six numbers in Pillow's order, but about the middle.
+
+    Parameters
+    ----------
+    height, width : int
+    numbers : tuple of float
+        A to F: the pixel X, Y comes from A*X + B*Y + C, D*X + E*Y + F.
+
+    Returns
+    -------
+    Map
+    """
     a, b, c, d, e, f = numbers
     return map_around([[e, d], [b, a]], centre_of(height, width), [f, c])
 
@@ -126,7 +215,20 @@ def affine(height, width, numbers: Numbers(*"ABCDEF")):
     "steady; STRENGTH, 0.05 if not given, is the largest share by which something moves"
 )
 def regions(picture, moment, size: Size(), strength: Number(0, 1) = 0.05, steady: bool = False):
-    """Map each part of the picture by itself; scratch of a region's plane."""
+    """Map each part of the picture by itself.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) ndarray of float32
+        Changed in place; scratch of a region's plane.
+    moment : dreamlib.video.distort.chain.Moment
+    size : tuple of int
+        Number of rows and columns of parts.
+    strength : float
+        Largest change of the map's factors, and shift as a share of the part.
+    steady : bool
+        The same maps in every frame.
+    """
     height, width = picture.shape[:2]
     random = moment.random(steady)
     rows, columns = (

@@ -13,10 +13,13 @@ from dreamlib.video.distort.fields import Fields, Malformed, split, whole
 from dreamlib.video.distort.registry import KINDS
 
 #: The modules of the distortions, in the order of the help.
-MODULES = (affine, roll, pixelsort, edges, colours, python_function)
+MODULES = [m.__name__ for m in (affine, roll, pixelsort, edges, colours, python_function)]
+
+#: Names of all distortions, in the order of the help.
+NAMES = tuple(sorted(KINDS, key=lambda name: MODULES.index(KINDS[name].function.__module__)))
 
 #: Names of those that anybody may write: they run no code of the writer's.
-WITHOUT_CODE = tuple(name for name in KINDS if name != "python")
+WITHOUT_CODE = tuple(name for name in NAMES if name != "python")
 
 #: A chain without distortions.
 NONE = "none"
@@ -32,7 +35,17 @@ class Moment(NamedTuple):
     key: tuple  #: the chain's seed, and the distortion's place in the chain
 
     def random(self, steady=False):
-        """Return a RandomState that depends on the key and the frame alone; steady, on the key."""
+        """Make a random stream that depends on the key and the frame alone.
+
+        Parameters
+        ----------
+        steady : bool
+            On the key alone: each frame draws the same.
+
+        Returns
+        -------
+        numpy.random.RandomState
+        """
         return np.random.RandomState(self.key if steady else (*self.key, self.frame))
 
 
@@ -75,8 +88,8 @@ class Chain:
         Parameters
         ----------
         picture : (H, W, 3) ndarray of float32
-            RGB, 0 to 255; C-contiguous. Changed in place; scratch of one plane at most, but for a
-            Python function's own and `palette`'s 8-bit copies.
+            RGB, 0 to 255; C-contiguous. Changed in place; scratch of one plane at most, except for
+            a Python function's own and `palette`'s 8-bit copies.
         frame : int
             Number of the frame, from 0. With the seed it is all that random distortions depend on.
 
@@ -110,7 +123,7 @@ class Chain:
             affine.resample(picture, pending)
 
 
-def parse_chain(text, seed=0, every=1, kinds=tuple(KINDS)):
+def parse_chain(text, seed=0, every=1, kinds=NAMES):
     """Read a chain of distortions.
 
     Parameters
@@ -123,7 +136,7 @@ def parse_chain(text, seed=0, every=1, kinds=tuple(KINDS)):
     every : int
         Distort every Nth frame, where a distortion does not say otherwise itself.
     kinds : tuple of str
-        Distortions that may be written; `WITHOUT_CODE` for texts of strangers.
+        Names of the distortions that may be written; `WITHOUT_CODE` for texts of strangers.
 
     Returns
     -------
@@ -139,12 +152,13 @@ def parse_chain(text, seed=0, every=1, kinds=tuple(KINDS)):
     return Chain([_read(part, every, kinds) for part in _parts(text)], seed)
 
 
-def forms(kinds=tuple(KINDS)):
-    """List what can be written.
+def forms(kinds=NAMES):
+    """List the distortions that can be written.
 
     Parameters
     ----------
     kinds : tuple of str
+        Names of distortions.
 
     Returns
     -------

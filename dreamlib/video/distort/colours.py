@@ -22,7 +22,15 @@ MEDIAN_CUT = 0
 def hue(picture, moment, degrees: Number()):
     """Turn hues in the plane of equal luminance; colours without a place there get paler.
 
-    So a film that runs through all hues neither brightens nor darkens. Scratch of a few blocks.
+    So a film that runs through all hues neither brightens nor darkens.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) ndarray of float32
+        Changed in place; scratch of a few blocks.
+    moment : dreamlib.video.distort.chain.Moment
+    degrees : float
+        Of the colour circle, red towards green.
     """
     if degrees % 360 == 0:
         return
@@ -43,7 +51,16 @@ def _turn(angle):
 
 @distortion("the N colours, 2 to 256, that suit the picture best, and no others")
 def palette(picture, moment, count: Whole(2, 256, sign="N")):
-    """Keep few colours, chosen by median cut and k-means; scratch of 9 bytes a pixel."""
+    """Keep few colours, chosen by median cut and k-means.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) ndarray of float32
+        Changed in place; scratch of 9 bytes a pixel.
+    moment : dreamlib.video.distort.chain.Moment
+    count : int
+        Number of colours.
+    """
     levels = to_levels(picture)
     colours = _padded(_chosen(levels, count))
     indices = _nearest(levels, colours)

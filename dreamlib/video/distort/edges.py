@@ -16,7 +16,16 @@ GAIN = 4
 
 @distortion("blur by a Gaussian of SIGMA pixels, 0 to 100")
 def blur(picture, moment, sigma: Number(0, 100)):
-    """Blur: what is small fades and is dreamt anew; the mean stays; scratch of a plane."""
+    """Blur, so that small detail fades; the mean stays.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) ndarray of float32
+        Changed in place; scratch of a plane.
+    moment : dreamlib.video.distort.chain.Moment
+    sigma : float
+        Standard deviation in pixels.
+    """
     gaussian_blur(picture.transpose(2, 0, 1), sigma)
 
 
@@ -25,13 +34,35 @@ def blur(picture, moment, sigma: Number(0, 100)):
     "rest of the picture"
 )
 def sobel(picture, moment, colour: bool = False, share: Number(0, 1) = 1.0):
-    """Mix in edges by Sobel's kernel."""
+    """Mix in edges by Sobel's kernel.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) ndarray of float32
+        Changed in place; scratch of some rows.
+    moment : dreamlib.video.distort.chain.Moment
+    colour : bool
+        Each channel's own edges, not those of the luminance.
+    share : float
+        Of the edges in the result; the rest is the picture.
+    """
     _mix_edges(picture, (1, 2, 1), colour, share)
 
 
 @distortion("as sobel, but by Prewitt's kernel, which is a little softer")
 def prewitt(picture, moment, colour: bool = False, share: Number(0, 1) = 1.0):
-    """Mix in edges by Prewitt's kernel."""
+    """Mix in edges by Prewitt's kernel.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) ndarray of float32
+        Changed in place; scratch of some rows.
+    moment : dreamlib.video.distort.chain.Moment
+    colour : bool
+        Each channel's own edges, not those of the luminance.
+    share : float
+        Of the edges in the result; the rest is the picture.
+    """
     _mix_edges(picture, (1, 1, 1), colour, share)
 
 

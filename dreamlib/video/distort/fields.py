@@ -13,7 +13,18 @@ class Malformed(Exception):
 
 
 def split(text, separator):
-    """Cut a text at a separator that is not within parentheses: a list of stripped str.
+    """Cut a text at each separator that is not within parentheses.
+
+    Parameters
+    ----------
+    text : str
+    separator : str
+        One character.
+
+    Returns
+    -------
+    list of str
+        Without spaces around them.
 
     Raises
     ------
@@ -36,6 +47,17 @@ def split(text, separator):
 def number(text, what, low=-math.inf, high=math.inf):
     """Read a finite number from `low` to `high`.
 
+    Parameters
+    ----------
+    text : str
+    what : str
+        Its name, for errors.
+    low, high : float
+
+    Returns
+    -------
+    float
+
     Raises
     ------
     Malformed
@@ -57,6 +79,17 @@ def _range(low, high):
 def whole(text, what, low, high):
     """Read a whole number from `low` to `high`.
 
+    Parameters
+    ----------
+    text : str
+    what : str
+        Its name, for errors.
+    low, high : float
+
+    Returns
+    -------
+    int
+
     Raises
     ------
     Malformed
@@ -68,15 +101,55 @@ def whole(text, what, low, high):
 
 
 def written(value):
-    """Write a number so that reading it gives the same one, as shortly as that goes."""
+    """Write a number, as shortly as reading it gives the same one.
+
+    Parameters
+    ----------
+    value : float
+
+    Returns
+    -------
+    str
+    """
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
 
 
-# Kinds of fields: annotations of the functions that distort. Each reads a text, given its name for
-# errors, writes a value so that it reads the same, and has a sign for the form.
+class Field:
+    """A kind of field: the annotation of a parameter of a distortion.
+
+    Attributes
+    ----------
+    sign : str or None
+        Stands for the field in the form; None for the parameter's name.
+    """
+
+    sign = None
+
+    def read(self, text, what):
+        """Read a value.
+
+        Parameters
+        ----------
+        text : str
+        what : str
+            The field's name, for errors.
+
+        Returns
+        -------
+        object
+
+        Raises
+        ------
+        Malformed
+        """
+        return text
+
+    def write(self, value):
+        """Write a value so that reading it gives the same: see `read`. Returns a str."""
+        return value
 
 
-class Number:
+class Number(Field):
     """A number from `low` to `high`."""
 
     def __init__(self, low=-math.inf, high=math.inf, sign=None):
@@ -96,7 +169,7 @@ class Whole(Number):
         return whole(text, what, self.low, self.high)
 
 
-class Word:
+class Word(Field):
     """One of some words."""
 
     def __init__(self, *words):
@@ -108,11 +181,8 @@ class Word:
             raise Malformed(f"the {what} is {text!r}; it must be {' or '.join(self.words)}{close}")
         return text
 
-    def write(self, value):
-        return value
 
-
-class Numbers:
+class Numbers(Field):
     """Numbers with commas between them: a tuple of float, one for each name."""
 
     def __init__(self, *names):
@@ -128,7 +198,7 @@ class Numbers:
         return ",".join(map(written, value))
 
 
-class Size:
+class Size(Field):
     """Rows and columns, ``3x4``: a tuple of int."""
 
     sign = "ROWSxCOLUMNS"
@@ -143,7 +213,7 @@ class Size:
         return f"{value[0]}x{value[1]}"
 
 
-class Range:
+class Range(Field):
     """Two numbers, ``60..200``: a tuple of float."""
 
     sign = "LOW..HIGH"
@@ -164,16 +234,8 @@ class Range:
         return "..".join(map(written, value))
 
 
-class Name:
+class Name(Field):
     """A text, taken as it is."""
-
-    sign = None
-
-    def read(self, text, what):
-        return text
-
-    def write(self, value):
-        return value
 
 
 class Fields:
@@ -199,14 +261,34 @@ class Fields:
         return self._given.pop(0) if self._given else None
 
     def take(self, word):
-        """Take a word if it is next; return whether it was."""
+        """Take a word if it is next.
+
+        Parameters
+        ----------
+        word : str
+
+        Returns
+        -------
+        bool
+            Whether it was.
+        """
         found = self._given[:1] == [word]
         if found:
             self._given.pop(0)
         return found
 
     def named(self, name):
-        """Take a field with a name: its text, or None."""
+        """Take a field with a name.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        str or None
+            Its text.
+        """
         return self._named.pop(name, None)
 
     def end(self):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dreamlib.errors import nearest
-from dreamlib.video.distort.fields import Malformed, number, split, written
+from dreamlib.video.distort.fields import Field, Malformed, number, split, written
 
 FORM = "NUMBER, N%, linear(SLOPE[,START]), sine(AMPLITUDE,PERIOD[,PHASE]) or random(LOW,HIGH)"
 
@@ -119,7 +119,7 @@ def _term(text, what):
     return Term(name, tuple(values))
 
 
-class LineFunction:
+class LineFunction(Field):
     """A field that is a function of a line's number: see `parse`."""
 
     sign = "FUNC"

@@ -15,7 +15,19 @@ from dreamlib.video.distort.registry import distortion
 def pixelsort(
     picture, moment, axis: Word(*AXES), within: Range(0, 255) = (60, 200), falling: bool = False
 ):
-    """Sort each run of pixels within thresholds; the others stay; scratch of some lines."""
+    """Sort each run of pixels within thresholds; the others stay.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) ndarray of float32
+        Changed in place; scratch of some lines.
+    moment : dreamlib.video.distort.chain.Moment
+    axis : {'rows', 'cols'}
+    within : tuple of float
+        Lowest and highest luminance of a pixel that is sorted, 0 to 255.
+    falling : bool
+        Bright to dark.
+    """
     low, high = within
     for _, lines in lines_of(picture, axis):
         brightness = luminance_of(lines).astype(np.float64)

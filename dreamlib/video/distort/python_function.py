@@ -24,8 +24,19 @@ def _check(module, function):
 def python(picture, moment, module: Name(), function: Name()):
     """Call a function with the picture and the number of the frame.
 
-    The picture is (H, W, 3), RGB, float32, 0 to 255. The function changes it in place, or returns
-    another one of the same shape and dtype.
+    Parameters
+    ----------
+    picture : (H, W, 3) ndarray of float32
+        RGB, 0 to 255. The function changes it in place, or returns another one of the same shape
+        and dtype.
+    moment : dreamlib.video.distort.chain.Moment
+    module, function : str
+        Their names.
+
+    Raises
+    ------
+    DreamError
+        The function failed, or what it returned or left is no such picture.
     """
     this = f"distortion python:{module}:{function}"
     try:

@@ -13,7 +13,7 @@ from typing import Callable, Optional
 
 from dreamlib.video.distort.fields import Malformed, Word
 
-#: By name, in the order of the help.
+#: By name.
 KINDS = {}
 
 
@@ -25,10 +25,10 @@ class Kind:
     ----------
     name, help : str
     function : callable
-        Of picture and moment, which it changes; or of height and width, which returns a `Map`.
-        Then of the values.
+        Takes the picture, which it changes, and the `Moment`; or height and width, and returns a
+        `Map`. Then the values.
     is_map : bool
-        Which of both.
+        Whether the function returns a `Map`.
     check : callable, optional
         Given the values, raises `Malformed` where they do not go together.
     """
@@ -69,17 +69,22 @@ class Kind:
         Parameters
         ----------
         fields : dreamlib.video.distort.fields.Fields
-            What is read is taken.
+            What is read is taken out of them.
+
+        Returns
+        -------
+        Distortion
 
         Raises
         ------
         Malformed
+            A field is missing, no value of its kind, or does not go with the others.
         """
         values = {one.name: one.default for one in self.parameters}
         words = [one.name for one in self.parameters if one.annotation is bool]
         for one in self.parameters:
             for word in words:
-                values[word] = fields.take(word) or values[word]
+                values[word] = values[word] or fields.take(word)
             if one.annotation is bool:
                 continue
             named = one.kind is one.KEYWORD_ONLY or isinstance(one.annotation, Word)
@@ -90,7 +95,7 @@ class Kind:
             elif one.default is one.empty:
                 raise Malformed(f"{what} is missing")
         for word in words:
-            values[word] = fields.take(word) or values[word]
+            values[word] = values[word] or fields.take(word)
         if self.check:
             self.check(**values)
         return Distortion(self, tuple(values.values()))
@@ -140,8 +145,14 @@ def distortion(help, is_map=False, check=None):
     help : str
         One line.
     is_map : bool
+        Whether the function returns a `Map`.
     check : callable, optional
         See `Kind`.
+
+    Returns
+    -------
+    callable
+        The decorator, which returns the function unchanged.
     """
 
     def register(function):

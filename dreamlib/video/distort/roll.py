@@ -23,7 +23,23 @@ def roll(
     to: LineFunction() = None,
     speed: Number(sign="V") = 0.0,
 ):
-    """Roll lines in themselves: pixels change place, none is lost; scratch of some columns."""
+    """Roll lines in themselves: pixels change place, none is lost.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) ndarray of float32
+        Changed in place; scratch of some columns.
+    moment : dreamlib.video.distort.chain.Moment
+    axis : {'rows', 'cols', 'alternate'}
+    by : dreamlib.video.distort.functions.Function
+        Pixels to the right or downwards, by number of the line.
+    group : int
+        Number of neighbouring lines that roll alike.
+    from_, to : dreamlib.video.distort.functions.Function, optional
+        The first pixel of the line that moves, and the one after the last.
+    speed : float
+        Lines by which the functions move each time.
+    """
     if axis == "alternate":
         axis = AXES[moment.turn % 2]
     count, length = picture.shape[:2] if axis == "rows" else picture.shape[1::-1]

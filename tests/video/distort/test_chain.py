@@ -88,6 +88,12 @@ def test_what_is_no_picture_of_floats_is_refused(wrong):
         parse_chain("blur:1").apply(wrong, 0)
 
 
+def test_the_help_begins_with_the_notebooks_zoom_and_ends_with_functions_of_ones_own():
+    names = [name for name, *_ in forms()]
+    assert names[:7] == "zoom stretch rotate shift affine regions roll".split()
+    assert names[-1] == "python"
+
+
 def test_every_distortion_has_a_form_and_a_help_of_one_line():
     for name, form, text in forms():
         assert form == name or form.startswith((f"{name}:", f"{name}["))
@@ -132,6 +138,8 @@ def test_every_distortion_has_a_form_and_a_help_of_one_line():
         ("pixelsort:rows:90..60", "LOW is above HIGH"),
         ("blur:-1", "SIGMA is -1"),
         ("sobel:color", "SHARE is 'color'"),
+        ("sobel:colour:colour", "SHARE is 'colour'"),
+        ("regions:3x4:0.1:steady:steady", "'steady' has no meaning there"),
         ("palette:1", "N is 1; it must be from 2 to 256; expected palette:N"),
         ("palette:2.5", "whole number"),
         ("python:json", "FUNCTION is missing"),
