@@ -270,6 +270,8 @@ def guide(layer, features, name="guide"):
     layer : str
     features : (C, h, w) ndarray of float32
         The layer's activations for the guide picture.
+    name : str
+        Written for it.
     """
     theirs = features.reshape(len(features), -1)
     step = max(1, MATCHES // theirs.shape[1])

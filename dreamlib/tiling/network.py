@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dreamlib.ascent.objectives import Objective, objective_L2
+from dreamlib.ascent.objectives import Arrays, Objective, objective_L2
 from dreamlib.dream import climb
 from dreamlib.imaging import inplace
 from dreamlib.models.engines import engine_name
@@ -257,33 +257,21 @@ class TensorNetwork:
             plane.clamp_(float(low), float(high))
 
 
-class Tensors:
-    """What `Objective.climb` runs on our engine: see `dreamlib.ascent.objectives.Arrays`.
-
-    Parameters
-    ----------
-    net : dreamlib.pycaffe.Net
-    """
-
-    def __init__(self, net):
-        self.net = net
+class Tensors(Arrays):
+    """Passes through a net of our engine, on the tensors of its blobs."""
 
     def forward(self, index):
-        """Run the layers up to an index."""
         self.net._forward(0, index)
 
     def backward(self, start, end):
-        """Run the layers from an index down to another, both included."""
         self.net._backward(start, end)
 
     def clear(self, blobs):
-        """Set the diffs of blobs (names) to zero."""
         for name in blobs:
             memory = self.net.blobs[name].diff_memory
             memory.put(memory.tensor().new_zeros(memory.shape))
 
     def add(self, term):
-        """Add a term's gradient to its blob's diff."""
         blob = self.net.blobs[term.layer]
         # A copy, since layers share what they hand down.
         diff = blob.diff_memory.tensor().clone()
