@@ -73,5 +73,5 @@ def writing(film, frames, settings):
 
 
 def counted_by(progress):
-    """Return what `films.assemble` calls after each frame."""
+    """Return what `encode.assemble` calls after each frame."""
     return lambda number, of: progress(Step(number - 1, 0, "", (1, 1), 1))

@@ -216,11 +216,12 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path):
         pixels = np.stack(np.broadcast_arrays(ramp, ramp[:, None], np.uint8(99 * index)), -1)
         Image.fromarray(pixels).save(tmp_path / f"{index}.png", compress_level=1)
     code = (
-        "import re, sys\n"
+        "import re, resource, sys\n"
         "from dreamlib.video.encode import assemble\n"
         "from dreamlib.video.frame_folder import find_frames\n"
         "assemble(find_frames(sys.argv[1]) * int(sys.argv[2]), sys.argv[1] + '/o.gif')\n"
-        "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read()).group(1))"
+        "own = re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read()).group(1)\n"
+        "print(int(own) + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
     peaks = []
     for times in ("10", "30"):
