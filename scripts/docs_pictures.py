@@ -63,7 +63,7 @@ PICTURES = {
     "goldfish": "wide.png --target goldfish",
     "smooth": "sky.png --smooth 0.5,1,2",
     "laplacian": "sky.png --laplacian 4",
-    "calm": "sky.png --calm 0.3",
+    "calm": "sky.png --tv 0.3",
     "keep-colour": "sky.png --keep-colour",
     "masked": "sky.png --mask mask.png",
     "strength": "sky.png --strength 0.5",

@@ -1,8 +1,18 @@
 """What holds for all tests."""
 
 import importlib.util
+import os
+
+# Before PyTorch is imported: with a thread for every core, threads wait for each other by spinning,
+# and a busy machine slows down by tens.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import settings
+
+# No test fails because the machine is slow, and none on some machines alone.
+settings.register_profile("dreamlib", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("dreamlib")
 
 
 def pytest_collection_modifyitems(items):

@@ -7,6 +7,7 @@ PyTorch everywhere else.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import importlib.util
 import os
@@ -139,7 +140,7 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
         )
     order = (2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2)
     scale = None if model.input_scale == 1 else model.input_scale
-    with _prepared_prototxt(model, caffe) as prototxt:
+    with _prepared_prototxt(model, caffe) as (prototxt, more):
         if caffe.__name__ == "caffe":
             _refuse_weights_that_end_caffe(model)
         net = caffe.Classifier(
@@ -149,6 +150,7 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
             channel_swap=order,
             input_scale=scale,
             **options,
+            **more,
         )
     net.keep_intermediates = False  # ours; real Caffe does not look at it
     return net
@@ -174,8 +176,8 @@ def load_layers(model, engine="auto"):
     """
     model.require_prototxt()
     caffe = load_caffe(engine)
-    with _prepared_prototxt(model, caffe) as prototxt:
-        return caffe.Net(prototxt, caffe.TEST)
+    with _prepared_prototxt(model, caffe) as (prototxt, options):
+        return caffe.Net(prototxt, caffe.TEST, **options)
 
 
 def read_definition(model, engine):
@@ -197,10 +199,21 @@ def read_definition(model, engine):
     DreamError
         Malformed text, or a file that cannot be read.
     """
-    return _read_definition(model, _engine(engine))
+    return _definition(model, _engine(engine))
 
 
-def _read_definition(model, caffe):
+def _definition(model, caffe):
+    """Return a model's definition, parsed once for as long as the file stays as it is.
+
+    With ``force_backward``, as the notebook has it. It is shared: nobody changes it.
+    """
+    with reading():
+        found = model.prototxt.stat()
+    return _read_definition(model, caffe, (found.st_mtime_ns, found.st_size))
+
+
+@functools.lru_cache(maxsize=4)
+def _read_definition(model, caffe, version):
     from google.protobuf import text_format
 
     caffe_pb2 = importlib.import_module(f"{caffe.__name__}.proto.caffe_pb2")
@@ -218,6 +231,7 @@ def _read_definition(model, caffe):
         raise DreamError(
             f"{model.prototxt} is not a prototxt that Caffe reads, at {error}"
         ) from error
+    net_param.force_backward = True
     return net_param
 
 
@@ -270,18 +284,22 @@ def _refuse_weights_that_end_caffe(model):
 
 @contextlib.contextmanager
 def _prepared_prototxt(model, caffe):
-    """Check a model's prototxt and write a copy with ``force_backward``, as the notebook does."""
+    """Check a model's prototxt; yield a path and options that a net is made of.
+
+    Real Caffe reads a copy with ``force_backward``, as in the notebook.
+    """
     from google.protobuf import text_format
 
-    definition = _read_definition(model, caffe)
+    definition = _definition(model, caffe)
     _check_input(model, definition)
-    if caffe.__name__ == "caffe":
-        _refuse_types_that_end_caffe(model, definition, caffe)
-    definition.force_backward = True
+    if caffe.__name__ != "caffe":
+        yield str(model.prototxt), {"definition": definition}
+        return
+    _refuse_types_that_end_caffe(model, definition, caffe)
     with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as copy:
         copy.write(text_format.MessageToString(definition))
         copy.flush()
         try:
-            yield copy.name
+            yield copy.name, {}
         except DreamError as error:  # names the copy, which the user does not know
             raise DreamError(str(error).replace(copy.name, str(model.prototxt))) from error

@@ -42,6 +42,8 @@ class Net:
         Choose layers by the prototxt's include and exclude rules.
     precision : {'float32', 'bfloat16', 'float16'}
         What layers compute in; arrays stay float32. An extension.
+    definition : caffe_pb2.NetParameter, optional
+        The prototxt, parsed already; the file is then named in errors only. An extension.
 
     Attributes
     ----------
@@ -77,6 +79,7 @@ class Net:
         level=None,
         stages=None,
         precision="float32",
+        definition=None,
     ):
         for value in args:
             if isinstance(value, str) and weights is None:
@@ -102,7 +105,7 @@ class Net:
         self.compute_param_diffs = phase == caffe_pb2.TRAIN
         self._source = str(network_file)
         self._compute = Compute(current_device(), PRECISIONS[precision])
-        net_param = load_net(self._source, phase, level or 0, tuple(stages or ()))
+        net_param = load_net(self._source, phase, level or 0, tuple(stages or ()), definition)
         self.name = net_param.name
         self._build(net_param, phase)
         self._mark_needs(net_param.force_backward)

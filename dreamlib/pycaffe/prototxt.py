@@ -31,7 +31,7 @@ _IRREGULAR = {
 }
 
 
-def load_net(path, phase, level=0, stages=()):
+def load_net(path, phase, level=0, stages=(), definition=None):
     """Read a network definition, ready to be built layer by layer.
 
     Parameters
@@ -42,6 +42,8 @@ def load_net(path, phase, level=0, stages=()):
     level : int
     stages : sequence of str
         What the layers' include and exclude rules are held against.
+    definition : caffe_pb2.NetParameter, optional
+        The prototxt, parsed already. Not changed.
 
     Returns
     -------
@@ -52,7 +54,11 @@ def load_net(path, phase, level=0, stages=()):
     CaffeError
         Missing or malformed file, or layers that do not fit together; names the file.
     """
-    net_param = read_net(path)
+    if definition is None:
+        net_param = read_net(path)
+    else:
+        net_param = caffe_pb2.NetParameter()
+        net_param.CopyFrom(definition)
     try:
         return insert_splits(filter_net(upgrade_net(net_param), phase, level, stages))
     except CaffeError as error:

@@ -60,7 +60,7 @@ def test_smooth_gaussian_with_no_sigma_keeps_the_bits():
     assert np.array_equal(gradient, noise(3, 20, 30))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sides, sides, st.floats(0.3, 20), st.floats(-1e3, 1e3, width=32))
 def test_smooth_gaussian_keeps_an_even_gradient(height, width, sigma, value):
     gradient = np.full((3, height, width), value, np.float32)
@@ -68,7 +68,7 @@ def test_smooth_gaussian_keeps_an_even_gradient(height, width, sigma, value):
     np.testing.assert_allclose(gradient, value, rtol=1e-5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sides, sides, st.floats(0.3, 20))
 def test_smooth_gaussian_keeps_the_mean(height, width, sigma):
     gradient = noise(3, height, width)
@@ -114,7 +114,7 @@ def test_normalise_laplacian_returns_each_bands_squares_over_the_core():
     np.testing.assert_allclose(squares, expected, rtol=1e-5)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(1e-6, 1e6))
 def test_normalise_laplacian_forgets_the_gradients_scale(scale):
     plain, scaled = noise(3, 24, 33), np.float32(scale) * noise(3, 24, 33)
@@ -123,7 +123,7 @@ def test_normalise_laplacian_forgets_the_gradients_scale(scale):
     np.testing.assert_allclose(plain, scaled, atol=1e-4)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 3))
 def test_normalise_laplacian_of_a_window_is_a_window_of_the_wholes(top, left, levels):
     whole, reach = noise(3, 120, 130), 4 * (2**levels - 1)

@@ -49,7 +49,7 @@ def test_a_window_goes_on_beyond_borders_as_a_canvas_does(wrap):
     np.testing.assert_array_equal(mask.part(window, (20, 24), wrap), expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 80), st.integers(1, 80))
 def test_a_mask_stays_between_0_and_1(height, width, rows, columns):
     part = whole(Mask(grey(height, width)), rows, columns)

@@ -55,7 +55,7 @@ def test_add_tv_crosses_its_strips_without_a_trace(rows, monkeypatch):
     np.testing.assert_allclose(gradient, expected, atol=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 30), st.integers(1, 30), st.floats(0.1, 50))
 def test_add_tv_moves_no_mean_and_pulls_four_weights_at_most(height, width, softness):
     image, pull = 20 * noise(3, height, width), np.zeros((3, height, width), np.float32)

@@ -68,7 +68,7 @@ def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(height=st.integers(1, 20), width=st.integers(1, 20), seed=st.integers(0, 99))
 def test_what_is_saved_without_loss_is_loaded_the_same(suffix, height, width, seed):
     with tempfile.TemporaryDirectory() as folder:

@@ -151,7 +151,7 @@ def pictures(tmp_path_factory):
     return pixels, [vips_saved(pixels, folder / name, **how) for name, how in layouts.items()]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(which=st.integers(0, 5), rows=st.integers(1, 320))
 def test_strips_cover_every_row_once(pictures, which, rows):
     pixels, paths = pictures
@@ -216,9 +216,7 @@ def test_without_pyvips_it_says_what_to_install(monkeypatch, tmp_path):
 # Out.
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     suffix=st.sampled_from([".png", ".tif"]),
     deep=st.booleans(),

@@ -40,7 +40,7 @@ def test_the_torch_engine_is_not_tried(monkeypatch):
     chosen = []
     monkeypatch.setattr(pycaffe, "set_device", chosen.append)
     monkeypatch.setattr(pycaffe, "set_mode_gpu", lambda: chosen.append("gpu"))
-    monkeypatch.setattr(engines, "require_gpu", lambda gpu: chosen.append("trial"))
+    monkeypatch.setattr(caffe_gpu, "require_gpu", lambda gpu: chosen.append("trial"))
     engines.load_caffe("torch", gpu=1)
     assert chosen == [1, "gpu"]
 

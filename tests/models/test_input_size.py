@@ -40,7 +40,7 @@ def small_net(tmp_path_factory):
     return pycaffe.Net(str(path), pycaffe.TEST)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 40), st.integers(1, 40))
 def test_what_is_refused_is_what_the_network_refuses(small_net, height, width):
     definition = parse(INCEPTION)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import scipy.ndimage as nd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dreamlib.imaging.resample import RING_ORIGIN, octave_sizes, strips
@@ -69,7 +69,6 @@ def notebook_bases(image, sizes):
 
 
 @given(chains, st.integers(1, 50))
-@settings(deadline=None)
 def test_an_octaves_base_has_the_bits_of_scipys_chain(chain, rows):
     height, width, octave_n = chain
     sizes = octave_sizes(height, width, octave_n)
@@ -81,7 +80,6 @@ def test_an_octaves_base_has_the_bits_of_scipys_chain(chain, rows):
 
 
 @given(chains, st.integers(1, 50))
-@settings(deadline=None)
 def test_detail_is_carried_up_with_the_bits_of_the_notebook(chain, rows):
     height, width, octave_n = chain
     sizes = octave_sizes(height, width, octave_n)
@@ -100,7 +98,6 @@ def test_detail_is_carried_up_with_the_bits_of_the_notebook(chain, rows):
 
 
 @given(chains, st.data())
-@settings(deadline=None)
 def test_a_part_of_a_chained_picture_is_that_part_of_the_whole(chain, data):
     height, width, octave_n = chain
     sizes = octave_sizes(height, width, octave_n)

@@ -76,7 +76,6 @@ def test_every_grey_level_survives_decoding_and_encoding(rule, dtype):
 
 @rules
 @given(data=st.data())
-@settings(deadline=None)
 def test_float32_keeps_every_bit(rule, data):
     values = np.float32(np.random.RandomState(data.draw(st.integers(0, 99))).randn(3, 6, 5) * 200)
     quantizer = Quantizer(rule, "float32")
@@ -106,7 +105,7 @@ BIAS = {"uint8": 0.0015, "uint16": 0.0001}
 @rules
 @pytest.mark.parametrize("dtype", BIAS)
 @given(level=st.floats(1, 254), first=st.integers(0, 10**6), corner=st.integers(0, 10**6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_rounding_is_unbiased(rule, dtype, level, first, corner):
     quantizer, window = Quantizer(rule, dtype), Window(corner, 3 * corner, 32, 32)
     image = values_of(level, rule, 32, 32)

@@ -60,7 +60,6 @@ def plain(phases):
 
 
 @given(schedules("shift"), turns)
-@settings(deadline=None)
 def test_shift_covers_every_pixel_once_in_a_pass(made, turn):
     schedule, size, _, _, wrap = made
     covered = np.zeros(size, int)
@@ -73,7 +72,6 @@ def test_shift_covers_every_pixel_once_in_a_pass(made, turn):
 
 
 @given(schedules("shift"), turns)
-@settings(deadline=None)
 def test_tiles_of_shift_have_between_half_a_tile_and_a_whole_one(made, turn):
     schedule, size, most, _, _ = made
     for tile in tiles_of(schedule.phases(turn)):
@@ -83,7 +81,7 @@ def test_tiles_of_shift_have_between_half_a_tile_and_a_whole_one(made, turn):
 
 @pytest.mark.parametrize("kind", SCHEDULES)
 @given(st.data())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_window_contains_its_interior(kind, data):
     schedule, *_ = data.draw(schedules(kind, smallest=16 if kind == "random" else 8))
     turn = data.draw(st.integers(0, 2))
@@ -95,7 +93,6 @@ def test_a_window_contains_its_interior(kind, data):
 
 
 @given(schedules("shift"), turns)
-@settings(deadline=None)
 def test_the_network_sees_the_overlap_on_every_side_within_the_picture(made, turn):
     schedule, size, _, overlap, wrap = made
     for tile in tiles_of(schedule.phases(turn)):
@@ -109,7 +106,6 @@ def test_the_network_sees_the_overlap_on_every_side_within_the_picture(made, tur
 
 
 @given(schedules("shift"))
-@settings(deadline=None)
 def test_windows_of_shift_have_two_lengths_at_most(made):
     schedule, *_ = made
     windows = [tile.window for turn in range(4) for tile in tiles_of(schedule.phases(turn))]
@@ -118,7 +114,6 @@ def test_windows_of_shift_have_two_lengths_at_most(made):
 
 
 @given(schedules("shift"), turns)
-@settings(deadline=None)
 def test_shares_of_shift_are_the_pixels_of_the_cores(made, turn):
     schedule, size, *_ = made
     tiles = tiles_of(schedule.phases(turn))
@@ -150,7 +145,7 @@ def test_where_a_tile_cannot_move_its_window_does(kind):
 
 
 @given(st.tuples(sides, sides), seeds, st.integers(0, 60), st.integers(1, 12))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_closed_whole_picture_is_rolled_by_the_notebooks_numbers(size, seed, jitter, iterations):
     np.random.seed(seed)
     for octave in range(3):
@@ -165,7 +160,6 @@ def test_a_closed_whole_picture_is_rolled_by_the_notebooks_numbers(size, seed, j
 
 
 @given(schedules("whole"), turns)
-@settings(deadline=None)
 def test_whole_is_one_tile_that_sees_all_of_the_picture(made, turn):
     schedule, size, _, _, wrap = made
     ((tile,),) = schedule.phases(turn)
@@ -179,7 +173,6 @@ def test_whole_is_one_tile_that_sees_all_of_the_picture(made, turn):
 
 
 @given(schedules("spiral", smallest=8), turns)
-@settings(deadline=None)
 def test_weights_of_a_spiral_pass_add_up_to_one_everywhere(made, turn):
     schedule, size, *_ = made
     total = np.zeros(size)
@@ -192,7 +185,6 @@ def test_weights_of_a_spiral_pass_add_up_to_one_everywhere(made, turn):
 
 @pytest.mark.parametrize("kind", ["spiral", "random"])
 @given(st.data())
-@settings(deadline=None)
 def test_feathered_tiles_stay_inside_an_open_picture(kind, data):
     schedule, size, *_ = data.draw(schedules(kind, wrap=st.just("none"), smallest=16))
     for tile in tiles_of(schedule.phases(0)):
@@ -203,7 +195,6 @@ def test_feathered_tiles_stay_inside_an_open_picture(kind, data):
 
 
 @given(schedules("spiral", wrap=st.just("none"), smallest=8), turns)
-@settings(deadline=None)
 def test_overlapping_tiles_of_a_spiral_are_dreamt_from_the_centre_outwards(made, turn):
     schedule, size, *_ = made
     phases = schedule.phases(turn)
@@ -231,7 +222,6 @@ def test_a_spiral_begins_in_the_middle():
 
 @pytest.mark.parametrize("kind", ["spiral", "random"])
 @given(st.data())
-@settings(deadline=None)
 def test_feathered_tiles_of_a_phase_do_not_overlap(kind, data):
     schedule, size, _, _, wrap = data.draw(schedules(kind, smallest=16 if kind == "random" else 8))
     for phase in schedule.phases(0):
@@ -294,7 +284,7 @@ def test_a_pass_of_random_crops_makes_up_for_the_ones_before():
 
 
 @given(schedules("random", smallest=16))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_shares_of_a_pass_add_up_to_the_picture(made):
     schedule, size, *_ = made
     for turn in range(3):
@@ -327,7 +317,6 @@ def test_other_seeds_and_octaves_are_dreamt_elsewhere(kind, other):
 
 
 @given(schedules("spiral", smallest=8), turns)
-@settings(deadline=None)
 def test_shares_of_a_spiral_add_up_to_the_picture(made, turn):
     schedule, size, *_ = made
     assert sum(tile.pixels for tile in tiles_of(schedule.phases(turn))) == size[0] * size[1]
@@ -335,7 +324,7 @@ def test_shares_of_a_spiral_add_up_to_the_picture(made, turn):
 
 @pytest.mark.parametrize("kind", ["spiral", "random"])
 @given(st.data())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_tile_comes_after_all_earlier_ones_whose_pixels_it_sees(kind, data):
     schedule, size, _, _, wrap = data.draw(schedules(kind, smallest=16))
     sequence = []
@@ -375,7 +364,6 @@ def test_cells_are_all_that_a_stretch_touches_across_a_closed_border_too(cell, d
 
 
 @given(schedules("spiral", smallest=8), turns)
-@settings(deadline=None)
 def test_tiles_of_a_spiral_begin_within_the_picture(made, turn):
     schedule, size, *_ = made
     for tile in tiles_of(schedule.phases(turn)):
@@ -387,7 +375,6 @@ def test_tiles_of_a_spiral_begin_within_the_picture(made, turn):
 
 
 @given(schedules("windows", smallest=8), st.integers(1, 6))
-@settings(deadline=None)
 def test_windows_take_each_pixel_a_step_further_on_average(made, passes):
     schedule, size, most, _, _ = made
     tiles = [tile for number in range(passes) for tile in tiles_of(schedule.phases(number))]
@@ -398,7 +385,6 @@ def test_windows_take_each_pixel_a_step_further_on_average(made, passes):
 
 
 @given(schedules("windows", smallest=8), turns)
-@settings(deadline=None)
 def test_windows_are_changed_whole_and_lie_within_the_picture_or_are_rolled(made, turn):
     schedule, size, most, _, wrap = made
     for tile in tiles_of(schedule.phases(turn)):

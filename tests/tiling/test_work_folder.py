@@ -202,7 +202,7 @@ def test_a_work_folder_gives_the_picture_that_memory_gives(schedule, tmp_path):
 
 @schedules
 @given(when=deaths, seconds=seconds_between)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_dream_killed_at_any_moment_is_resumed_to_the_same_bits(schedule, when, seconds):
     expected, count = uninterrupted(schedule, seconds)
     with tempfile.TemporaryDirectory() as folder, recording(seconds):
@@ -233,7 +233,7 @@ def test_a_dream_killed_again_and_again_comes_to_its_end(schedule, tmp_path):
     seconds=seconds_between,
     seed=st.integers(0, 999),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_dream_cut_off_from_power_is_resumed_to_the_same_bits(schedule, when, seconds, seed):
     expected, count = uninterrupted(schedule, seconds)
     with tempfile.TemporaryDirectory() as name, recording(seconds):
@@ -290,7 +290,7 @@ def no_space():
 
 @pytest.mark.parametrize("call", ["pwrite", "fsync", "replace"])
 @given(share=st.floats(0, 1))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_a_full_disk_is_an_error_that_says_how_to_go_on(call, share):
     expected, _ = uninterrupted("shift", RARE)
     with tempfile.TemporaryDirectory() as folder:

@@ -454,7 +454,7 @@ def test_hues_that_have_room_add_up(one, two):
 
 
 @given(sides, sides, st.integers(2, 256))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_palette_has_at_most_its_colours(height, width, count):
     out = distorted(noise(height, width), f"palette:{count}")
     assert len(np.unique(out.reshape(-1, 3), axis=0)) <= count
