@@ -34,10 +34,11 @@ class Format(NamedTuple):
     video: bool  #: has sound and even sides; else it plays in a picture's place
 
 
-#: By suffix. Viewers replace delays of a GIF or WebP below 20 ms by a tenth of a second.
+#: By suffix. Viewers show a frame for a tenth of a second instead of less than 20 ms in a GIF, or
+#: less than 11 ms in a WebP: such a film would become slower.
 FORMATS = {
     ".gif": Format(50, 0, 0, "-loop {loop}", False),
-    ".webp": Format(50, 1, 100, "-c:v libwebp_anim -pix_fmt bgra -quality {quality} -loop {loop}",
+    ".webp": Format(90, 1, 100, "-c:v libwebp_anim -pix_fmt bgra -quality {quality} -loop {loop}",
                     False),
     # yuv420p is what every player shows; the index at the beginning lets a browser start at once.
     ".mp4": Format(240, 40, 12, "-c:v libx264 -preset medium -crf {quality} -pix_fmt yuv420p "
@@ -55,6 +56,9 @@ LEAST_FPS = 0.01
 
 #: Sides of a GIF in pixels are 16-bit numbers; those of a WebP have 14 bits.
 MOST_SIDE = {".gif": 65535, ".webp": 16383}
+
+#: The format's length is a 32-bit number.
+MOST_BYTES = {".webp": 2**32 - 2}
 
 #: Most frames, spread over the film, that the one palette of a GIF is chosen from; a palette for
 #: each frame makes colours jump. The palette of all frames is no better, takes as long again, and
@@ -166,6 +170,8 @@ def assemble(
             options = [*filters, *_options(suffix, quality, loop), temporary]
             even = FORMATS[suffix].video
             _pipe(frames, size, Fraction(fps).limit_denominator(100_000), options, even, on_frame)
+            if os.path.getsize(temporary) > MOST_BYTES.get(suffix, math.inf):
+                raise DreamError(f"a {suffix} has up to 4 GB, and this one has more; name an .mp4")
         return True
     return False
 
