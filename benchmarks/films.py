@@ -2,7 +2,7 @@
 
     python benchmarks/films.py [--frames 300] [--side 512]
     python benchmarks/films.py --dream       a clip of 100 frames, dreamt with carried detail
-    python benchmarks/films.py --zoom        the notebook's zoom, 200 frames, with its tone kept
+    python benchmarks/films.py --zoom        the notebook's zoom, 200 frames, colours kept and not
     python benchmarks/films.py --overhead    what a frame of 1024 x 575 takes outside dreaming
 
 Frames are crops of a sky that zooms. Peaks are those of whole processes, by the system's count.
@@ -28,13 +28,14 @@ from dreamlib.imaging.samples import clouds  # noqa: E402
 from dreamlib.video.optical_flow import DetailCarrier, luminance, optical_flow  # noqa: E402
 
 ASSEMBLE = """
-import re, sys, time
+import re, resource, sys, time
 from dreamlib.video.encode import assemble
 from dreamlib.video.frame_folder import find_frames
 begin = time.perf_counter()
 assemble(find_frames(sys.argv[1]), sys.argv[2])
 print(time.perf_counter() - begin)
 print(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read()).group(1))
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
@@ -59,15 +60,18 @@ def assembling(frames, side):
         for index, frame in enumerate(zoom(frames, side)):
             frame.save(pictures / f"{index:04}.png", compress_level=1)
         print(f"{frames} frames of {side} x {side}")
-        print("| film | seconds | peak MB | size MB |\n| --- | ---: | ---: | ---: |")
+        print("| film | seconds | peak MB | ffmpeg's peak MB | size MB |")
+        print("| --- | ---: | ---: | ---: | ---: |")
         for suffix in (".gif", ".webp", ".mp4", ".webm"):
             out = f"{folder}/out{suffix}"
             command = [sys.executable, "-c", ASSEMBLE, str(pictures), out]
             done = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE)
-            seconds, peak = (float(number) for number in done.stdout.split())
+            seconds, *peaks = map(float, done.stdout.split())
+            own, ffmpeg = (peak * 1024 / 1e6 for peak in peaks)
             size = os.path.getsize(out) / 1e6
             print(
-                f"| `{suffix}` | {seconds:.1f} | {peak * 1024 / 1e6:.0f} | {size:.1f} |", flush=True
+                f"| `{suffix}` | {seconds:.1f} | {own:.0f} | {ffmpeg:.0f} | {size:.1f} |",
+                flush=True,
             )
 
 

@@ -108,7 +108,7 @@ def writing(film, frames, settings):
 
 
 def counted_by(progress):
-    """Return what `films.assemble` calls after each frame.
+    """Return what `dreamlib.video.encode.assemble` calls after each frame.
 
     Parameters
     ----------

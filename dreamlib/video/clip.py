@@ -1,4 +1,4 @@
-"""Clips: read frame by frame, and written again from dreamt frames, with their sound.
+"""Clips: read frame by frame, and written from other frames with the clip's sound.
 
 A clip of variable frame rate is read at a constant one, so that frames stay with the sound.
 """
@@ -52,7 +52,7 @@ class Clip:
 
     @cached_property
     def frames(self):
-        """How many there are, counted by decoding the clip once: what headers say is an estimate.
+        """Number of frames, counted by decoding the clip once: headers hold an estimate.
 
         Raises
         ------
@@ -83,8 +83,8 @@ class Clip:
         Parameters
         ----------
         start : int
-            Number of the first one wanted. Those before it are decoded too: each frame is the same
-            wherever reading begins, which seeking does not promise.
+            Number of the first one, from 0. Those before it are decoded too: so each frame is the
+            same wherever reading begins, which seeking does not promise.
 
         Yields
         ------
@@ -116,7 +116,7 @@ def open_clip(path):
     Raises
     ------
     DreamError
-        There is no clip there, or no ffmpeg; says why.
+        There is no clip, or no ffmpeg.
     """
     path = Path(path)
     if not path.is_file():
@@ -164,9 +164,9 @@ def _aspect(text):
 
 
 def mux(frames, out, clip, quality=90, on_frame=None):
-    """Write a film of dreamt frames with a clip's frame rate and sound, whole or not at all.
+    """Write a film of frames with a clip's frame rate and sound, whole or not at all.
 
-    Sound is copied; where the container cannot hold its codec it is encoded anew. GIF and WebP are
+    Sound is copied, or encoded again where the container cannot hold its codec. GIF and WebP are
     silent.
 
     Parameters
@@ -174,14 +174,16 @@ def mux(frames, out, clip, quality=90, on_frame=None):
     frames : iterable of path
         Pictures of one size, in order.
     out : str or Path
+        The film; its suffix chooses the format.
     clip : Clip
+        Has the frame rate, the shape of the pixels and the sound.
     quality, on_frame
         As in `dreamlib.video.encode.assemble`.
 
     Returns
     -------
     bool
-        False if `on_frame` ended it: then nothing is written.
+        False if `on_frame` ended it: then no file is written.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Films of frames: GIF, WebP, MP4 and WebM by ffmpeg, in memory that does not grow with them."""
+"""Films of frames: GIF, WebP, MP4 and WebM by ffmpeg, in memory that holds one frame at a time."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from dreamlib.util.atomic_write import written_whole
 from dreamlib.video import ffmpeg
 from dreamlib.video.frame_folder import check_sizes, read_frame
 
-#: The colours' meaning, said in the file: players assume this one for large pictures, another one
-#: for small ones.
+#: The colour space, named in the file: without it players assume this one for large pictures and
+#: another one for small ones.
 TAGS = "-color_range tv -colorspace bt709 -color_primaries bt709 -color_trc bt709"
 COLOURS = "scale=in_range=pc:out_range=tv:out_color_matrix=bt709"
 
@@ -28,16 +28,17 @@ class Format(NamedTuple):
     """How a kind of film is written."""
 
     most_fps: int
-    coarsest: int  #: what quality 1 is in the encoder's own scale
-    finest: int  #: what quality 100 is
+    coarsest: int  #: quality 1 in the encoder's own scale
+    finest: int  #: quality 100 in it
     options: str  #: of ffmpeg, with {quality} and {loop}
     video: bool  #: has sound and even sides; else it plays in a picture's place
 
 
-#: By suffix. Viewers give GIF and WebP delays of less than 20 ms a tenth of a second instead.
+#: By suffix. Viewers show a frame for a tenth of a second instead of less than 20 ms in a GIF, or
+#: less than 11 ms in a WebP: such a film would become slower.
 FORMATS = {
     ".gif": Format(50, 0, 0, "-loop {loop}", False),
-    ".webp": Format(50, 1, 100, "-c:v libwebp_anim -pix_fmt bgra -quality {quality} -loop {loop}",
+    ".webp": Format(90, 1, 100, "-c:v libwebp_anim -pix_fmt bgra -quality {quality} -loop {loop}",
                     False),
     # yuv420p is what every player shows; the index at the beginning lets a browser start at once.
     ".mp4": Format(240, 40, 12, "-c:v libx264 -preset medium -crf {quality} -pix_fmt yuv420p "
@@ -56,8 +57,12 @@ LEAST_FPS = 0.01
 #: Sides of a GIF in pixels are 16-bit numbers; those of a WebP have 14 bits.
 MOST_SIDE = {".gif": 65535, ".webp": 16383}
 
-#: Number of frames, spread over the film, that the one palette of a GIF is made of. A palette for
-#: each frame makes colours jump.
+#: The format's length is a 32-bit number.
+MOST_BYTES = {".webp": 2**32 - 2}
+
+#: Most frames, spread over the film, that the one palette of a GIF is chosen from; a palette for
+#: each frame makes colours jump. The palette of all frames is no better, takes as long again, and
+#: memory for all their colours.
 PALETTE_FRAMES = 8
 
 #: A dither whose pattern is fixed to the screen: error diffusion makes the grain boil, since one
@@ -66,7 +71,7 @@ DITHER = "paletteuse=dither=bayer:bayer_scale=4:diff_mode=rectangle"
 
 
 def check_film(out, fps):
-    """Refuse a film that could not be written, before its frames are dreamt.
+    """Refuse a film that could not be written, before its frames are made.
 
     Parameters
     ----------
@@ -77,7 +82,8 @@ def check_film(out, fps):
     Raises
     ------
     DreamError
-        The suffix or the rate is none of the format's, the folder is not there, or no ffmpeg.
+        The suffix is unknown, the format has no such rate, the folder is missing or not writable,
+        or there is no ffmpeg.
     """
     out = Path(out)
     suffix = out.suffix.lower()
@@ -110,16 +116,18 @@ def assemble(
     out : str or Path
         Its suffix chooses the format, see `FORMATS`.
     fps : float or Fraction
-        Frames in a second. Delays of a GIF are whole hundredths of a second: they are rounded so
-        that no frame is off by more than half of one from where it belongs.
+        Frames in a second. Delays of a GIF are whole hundredths of a second; each frame begins at
+        the nearest one.
     loop : int
-        Times that a GIF or WebP plays; 0 is for ever. MP4 and WebM leave that to the player.
+        Number of times that a GIF or WebP plays; 0 is for ever. MP4 and WebM leave that to the
+        player.
     order : {'forward', 'reverse', 'boomerang'}
-        A boomerang goes there and back, without showing the first and the last frame twice.
+        A boomerang runs there and back, and shows the first and the last frame once.
     quality : int
         1 to 100; of WebP (where 100 is lossless), MP4 and WebM.
     on_frame : callable, optional
-        Called with (frames written, frames to write) after each; a true answer ends it all.
+        Called with (frames written, frames to write) after each; if it returns a true value,
+        writing ends.
     sound : list of str
         ffmpeg's arguments for a second input and its streams.
     aspect : Fraction
@@ -128,12 +136,13 @@ def assemble(
     Returns
     -------
     bool
-        False if `on_frame` ended it: then nothing is written.
+        False if `on_frame` ended it: then no file is written.
 
     Raises
     ------
     DreamError
-        Frames of unequal size or unreadable, no ffmpeg, disk full...
+        No frames, frames that are unreadable or of unequal size, a disk that is full, or see
+        `check_film`.
     """
     frames, out = ordered([Path(frame) for frame in frames], order), Path(out)
     suffix = out.suffix.lower()
@@ -152,7 +161,7 @@ def assemble(
         filters = ["-vf", f"setsar={Fraction(aspect).numerator}/{Fraction(aspect).denominator}"]
         if suffix == ".gif":
             palette = os.path.join(folder, "palette.png")
-            step = max(1, len(frames) // PALETTE_FRAMES)
+            step = math.ceil(len(frames) / PALETTE_FRAMES)
             _pipe(frames[::step], size, 1, ["-vf", "palettegen", "-frames:v", "1", palette])
             filters = ["-i", palette, "-lavfi", DITHER]
         elif FORMATS[suffix].video:
@@ -161,19 +170,21 @@ def assemble(
             options = [*filters, *_options(suffix, quality, loop), temporary]
             even = FORMATS[suffix].video
             _pipe(frames, size, Fraction(fps).limit_denominator(100_000), options, even, on_frame)
+            if os.path.getsize(temporary) > MOST_BYTES.get(suffix, math.inf):
+                raise DreamError(f"a {suffix} has up to 4 GB, and this one has more; name an .mp4")
         return True
     return False
 
 
 class _Ended(Exception):
-    """Ends a film that is not wanted any more, so that nothing of it stays."""
+    """Ends a film that `on_frame` does not want any more, so that nothing of it stays."""
 
 
 def _options(suffix, quality, loop):
     """Return ffmpeg's arguments for a format."""
     kind = FORMATS[suffix]
     own = round(kind.coarsest + (kind.finest - kind.coarsest) * (quality - 1) / 99)
-    if suffix == ".gif":  # what is counted is repetitions; -1 leaves the count out
+    if suffix == ".gif":  # ffmpeg counts repetitions; -1 leaves the count out
         loop = {0: 0, 1: -1}.get(loop, loop - 1)
     options = kind.options.format(quality=own, loop=loop).split()
     if suffix == ".webp" and quality == 100:
@@ -182,10 +193,7 @@ def _options(suffix, quality, loop):
 
 
 def _pipe(frames, size, fps, options, even=False, on_frame=None):
-    """Pipe frames into ffmpeg.
-
-    An odd side gets one more row or column, equal to the last, where it must be `even`.
-    """
+    """Pipe frames into ffmpeg; `even` repeats the last row or column of an odd side."""
     height, width = size
     padding = ((0, height % 2 * even), (0, width % 2 * even), (0, 0))
     shape = f"{width + padding[1][1]}x{height + padding[0][1]}"
@@ -208,17 +216,21 @@ def _pipe(frames, size, fps, options, even=False, on_frame=None):
 
 
 def ordered(frames, order):
-    """Return a list of frames in the order in which they are shown.
+    """Put frames into the order in which they are shown.
 
     Parameters
     ----------
     frames : list
-    order : str
-        One of `ORDERS`.
+    order : {'forward', 'reverse', 'boomerang'}
+
+    Returns
+    -------
+    list
 
     Raises
     ------
     DreamError
+        There is no such order.
     """
     if order not in ORDERS:
         raise DreamError(f"order {order!r}; expected {', '.join(ORDERS)}")

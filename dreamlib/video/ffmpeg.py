@@ -17,12 +17,17 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 
-#: Lines of ffmpeg's own words that go into an error.
+#: Number of ffmpeg's last lines that go into an error.
 LAST_LINES = 4
 
 
 def find_ffmpeg():
-    """Return the path of ffmpeg: imageio-ffmpeg's, else the system's.
+    """Find ffmpeg: imageio-ffmpeg's, else the system's.
+
+    Returns
+    -------
+    str
+        Its path.
 
     Raises
     ------
@@ -44,17 +49,18 @@ def find_ffmpeg():
 
 
 def say(arguments, path):
-    """Run ffmpeg to its end; return what it wrote to its standard output and error.
+    """Run ffmpeg to its end.
 
     Parameters
     ----------
     arguments : list of str
-    path : str
-        What it reads, for the error.
+    path : str or Path
+        The file that it reads, for the error.
 
     Returns
     -------
     tuple of bytes and str
+        Its standard output and its standard error.
 
     Raises
     ------
@@ -75,7 +81,17 @@ def say(arguments, path):
 
 
 def last_words(said):
-    """Return the last lines that ffmpeg said, without the addresses of its parts."""
+    """Shorten ffmpeg's messages to the last lines, without addresses of its memory.
+
+    Parameters
+    ----------
+    said : str
+
+    Returns
+    -------
+    str
+        One line.
+    """
     said = re.sub(r" @ 0x[0-9a-f]+", "", said)
     lines = [line.strip() for line in re.split(r"[\r\n]+", said) if line.strip()]
     return "; ".join(lines[-LAST_LINES:]) or "it said nothing"
@@ -85,13 +101,19 @@ def last_words(said):
 def process(arguments, **pipes):
     """Run ffmpeg beside the program; kill it if the block is left before it has ended.
 
-    It has a session of its own: Ctrl-C is for the program, which ends ffmpeg when it is ready.
+    It has a session of its own: Ctrl-C reaches the program alone, which then ends ffmpeg.
+
+    Parameters
+    ----------
+    arguments : list of str
+    **pipes
+        stdin and stdout as for `subprocess.Popen`.
 
     Yields
     ------
     process : subprocess.Popen
     words : callable
-        Returns its last words so far.
+        Returns its last messages so far.
     """
     with tempfile.TemporaryFile() as errors:
 
@@ -119,11 +141,11 @@ def decoder(path, filters, height, width):
 
     Parameters
     ----------
-    path : str
+    path : str or Path
     filters : str
-        Of ffmpeg, for the first video stream.
+        ffmpeg's, for the first video stream.
     height, width : int
-        Of the frames that come out of them.
+        Size of the frames after the filters.
 
     Yields
     ------
@@ -151,5 +173,14 @@ def decoder(path, filters, height, width):
 
 
 def source(path):
-    """Return a path as ffmpeg's: never a protocol, an option or a pattern."""
+    """Write a path so that ffmpeg takes it for no protocol, option or pattern.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    str
+    """
     return "file:" + os.path.abspath(os.fspath(path))

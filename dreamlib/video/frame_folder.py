@@ -18,32 +18,33 @@ from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.util.atomic_write import written_whole
 from dreamlib.util.profiling import phase
 
-#: Beside the frames: what the film is made of, and the last frame as it was before it was rounded.
+#: Beside the frames: the folder of the record and of the last frame before it was rounded.
 OWN, JOURNAL, LAST = ".film", "journal.json", "last.npz"
 
 
 class FrameFolder:
-    """A folder of frames.
+    """A folder of frames that a film is made of.
 
     Parameters
     ----------
     path : str or Path
-        Made by `begin`, if it is not there.
+        Made by `begin`, if it does not exist.
     suffix : str
-        Of the frames, as ".png".
+        Of the frames' files, as ".png"; the record's where frames are resumed.
     resume : bool
-        Go on with the frames that are there.
+        Continue after the frames that exist.
 
     Attributes
     ----------
     path : Path
     record : dict or None
-        What the frames were begun with; None for a new reel.
+        The caller's notes on how the frames are made; None before `begin`.
 
     Raises
     ------
     DreamError
-        There are frames already and none are to be gone on with; or the other way round.
+        There are frames and `resume` is off, or no record and it is on; or the folder cannot be
+        written.
     """
 
     def __init__(self, path, suffix=".png", resume=False):
@@ -58,15 +59,15 @@ class FrameFolder:
         there = self._pictures()
         if there:
             raise DreamError(
-                f"{path} holds frames already, {there[0].name} for one; go on with them by "
+                f"{path} holds frames already, {there[0].name} for one; continue them with "
                 "--resume, or name another OUTPUT"
             )
         folder = self.path if self.path.exists() else self.path.absolute().parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise DreamError(f"{path}: the folder {folder} is not there or not writable")
+            raise DreamError(f"{path}: the folder {folder} does not exist or is not writable")
 
     def _pictures(self):
-        """List the pictures that are there with numbers for names, of whatever film."""
+        """List the pictures with numbers for names, of whatever film."""
         if not self.path.is_dir():
             return []
         with reading():
@@ -81,11 +82,23 @@ class FrameFolder:
             ) from None
         except (OSError, ValueError) as error:
             raise DreamError(
-                f"{self.path / OWN / JOURNAL} cannot be read: {error}; begin anew in another folder"
+                f"{self.path / OWN / JOURNAL} cannot be read: {error}; start again in another "
+                "folder"
             ) from error
 
     def begin(self, record):
-        """Make the folder, and note what the frames are made of: a dict for `json`."""
+        """Make the folder and write the record.
+
+        Parameters
+        ----------
+        record : dict
+            Of values that JSON can hold. The suffix is added.
+
+        Raises
+        ------
+        DreamError
+            The folder cannot be written.
+        """
         try:
             (self.path / OWN).mkdir(parents=True, exist_ok=True)
             (self.path / OWN / LAST).unlink(missing_ok=True)
@@ -94,20 +107,31 @@ class FrameFolder:
         self.note({**record, "suffix": self._suffix})
 
     def note(self, record):
-        """Replace the record, which is then `record`."""
+        """Replace the record.
+
+        Parameters
+        ----------
+        record : dict
+            Of values that JSON can hold.
+
+        Raises
+        ------
+        DreamError
+            The folder cannot be written.
+        """
         self.record = record
         with written_whole(self.path / OWN / JOURNAL) as temporary:
             Path(temporary).write_text(json.dumps(record, indent=1), encoding="utf-8")
 
     def whole(self):
-        """Count the frames that are there without a gap."""
+        """Count the frames from 0000 to the first gap."""
         number = 0
         while self._frame(number).exists():
             number += 1
         return number
 
     def frames(self):
-        """List the paths of the frames that are there without a gap."""
+        """List the paths of the frames from 0000 to the first gap."""
         return [self._frame(number) for number in range(self.whole())]
 
     def add(self, number, levels, text, icc_profile=None, quality=95):
@@ -116,26 +140,50 @@ class FrameFolder:
         Parameters
         ----------
         number : int
+            From 0.
         levels : (H, W, 3) ndarray of float32
-            0 to 255; rounded. Not changed.
+            RGB, 0 to 255; rounded in the file. Not changed.
         text : str
-            Settings that go into the file.
+            Goes into the file, as its settings.
         icc_profile : bytes, optional
         quality : int
-            Of JPEG and WebP.
+            Of JPEG and WebP, 1 to 100.
+
+        Raises
+        ------
+        DreamError
+            The file cannot be written.
         """
         phase("writing")
         like = Picture(None, metadata=Metadata(icc_profile))
-        with _telling_the_way_on():
+        with _suggesting_resume():
             save_picture(self._frame(number), levels, text, like, quality)
 
     def keep(self, number, levels):
-        """Keep a frame as it is, with more than 8 bits, to go on from."""
-        with _telling_the_way_on(), written_whole(self.path / OWN / LAST) as temporary:
+        """Keep a frame unrounded, so that the next one can be made of it: see `last`.
+
+        Parameters
+        ----------
+        number : int
+        levels : (H, W, 3) ndarray
+            Written with its dtype. Not changed.
+
+        Raises
+        ------
+        DreamError
+            The file cannot be written.
+        """
+        with _suggesting_resume(), written_whole(self.path / OWN / LAST) as temporary:
             np.savez(temporary, number=number, levels=levels)
 
     def last(self):
-        """Return number and levels of the frame that was kept; (-1, None) where there is none.
+        """Read the frame that was kept.
+
+        Returns
+        -------
+        number : int
+            -1 where there is none.
+        levels : (H, W, 3) ndarray or None
 
         Raises
         ------
@@ -150,7 +198,7 @@ class FrameFolder:
         if self.whole() <= number:
             raise DreamError(
                 f"{self._frame(self.whole())} is missing, and frames up to {number} were dreamt; "
-                "bring it back, or begin anew in another folder"
+                "put it back, or start again in another folder"
             )
         return number, levels
 
@@ -159,23 +207,32 @@ class FrameFolder:
 
 
 @contextlib.contextmanager
-def _telling_the_way_on():
-    """Add to an error that the frames before it are kept."""
+def _suggesting_resume():
+    """Add to an error how the film is continued: the frames before it are kept."""
     try:
         yield
     except DreamError as error:
-        raise DreamError(f"{error}; mend that, then go on with --resume") from error
+        raise DreamError(f"{error}; mend that, then continue with --resume") from error
 
 
 def is_frame(path):
-    """Tell by its name whether a `Path` is a frame: a number and a picture's suffix."""
+    """Decide by its name whether a file is a frame: a number and a picture's suffix.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    bool
+    """
     number = path.stem.isascii() and path.stem.isdigit()
     return number and path.suffix.lower() in FORMATS
 
 
 @reading()
 def find_frames(folder):
-    """Find a folder's numbered frames: ``0000.png`` and so on, any number of digits.
+    """Find a folder's numbered frames: ``0000.png`` onwards, with any number of digits.
 
     Parameters
     ----------
@@ -189,7 +246,7 @@ def find_frames(folder):
     Raises
     ------
     DreamError
-        There are none, a number is missing or there twice, or a frame is of another size.
+        There are none, a number is missing or used twice, or a frame has another size.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -223,12 +280,21 @@ def find_frames(folder):
 
 
 def check_sizes(frames):
-    """Refuse frames of unequal size; return the (height, width) that all have.
+    """Refuse frames of unequal size, by their headers.
+
+    Parameters
+    ----------
+    frames : list of Path
+
+    Returns
+    -------
+    tuple of int
+        Height and width of all of them.
 
     Raises
     ------
     DreamError
-        Names the first odd one.
+        A frame is unreadable or differs from the first.
     """
     expected = None
     for path in frames:
@@ -247,7 +313,24 @@ def check_sizes(frames):
 
 
 def read_frame(path, size):
-    """Read a frame of a size (height, width): an ndarray of uint8, (height, width, 3)."""
+    """Read a frame.
+
+    Parameters
+    ----------
+    path : Path
+    size : tuple of int
+        The expected height and width.
+
+    Returns
+    -------
+    (height, width, 3) ndarray of uint8
+        RGB.
+
+    Raises
+    ------
+    DreamError
+        It is unreadable, or of another size.
+    """
     pixels = load_picture(str(path)).pixels
     if pixels.shape[:2] != size:  # its header says otherwise: EXIF has it turned
         raise DreamError(

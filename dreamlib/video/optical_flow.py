@@ -1,8 +1,8 @@
-"""Detail carried along the motion of a clip, so that its dream does not boil.
+"""Detail carried along the motion of a clip, so that frames made one by one do not flicker.
 
-Dreamt one by one, frames that look alike dream different things, and the film flickers. Here every
-frame begins with what the frame before had dreamt, moved to where the optical flow says that its
-ground has moved; where the flow cannot be trusted (what was hidden before, cuts) it begins afresh.
+Detail is the difference of a frame's result from the frame. Each frame starts with the detail of
+the one before, moved along the optical flow; where the flow cannot be trusted (uncovered ground,
+cuts) it starts without.
 Flow: Kroeger et al., Fast optical flow using dense inverse search (2016); the check forwards and
 backwards: Sundaram et al. (2010).
 """
@@ -15,15 +15,15 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import to_levels
 from dreamlib.imaging.resample import strips
 
-#: The flows forwards and backwards may disagree by a hundredth of their length, and half a pixel:
-#: their squares are compared.
+#: The flows forwards and backwards may disagree: squared, by this share of their squared lengths
+#: and this number of squared pixels more.
 DISAGREEMENT, LEAST_DISAGREEMENT = 0.01, 0.5
 
-#: Grey levels of difference between a pixel and where it came from, up to which it is trusted
-#: wholly, and from which on not at all.
+#: A pixel that differs from its origin by at most `SAME` grey levels is trusted wholly; by `OTHER`
+#: or more, not at all.
 SAME, OTHER = 12, 36
 
-#: Detail is moved as whole numbers of this part of a grey level.
+#: Detail is moved in whole numbers of 1 / FINE grey levels.
 FINE = 64
 
 #: Smallest side that flow can be found on.
@@ -33,17 +33,22 @@ LEAST_SIDE = 16
 class DetailCarrier:
     """Carries dreamt detail from frame to frame.
 
-    What is carried follows from the frame before alone, as it lies in files: its undreamt and its
-    dreamt picture, 8 bits each. So a dream that was interrupted goes on as if it had not been.
+    Detail depends on the frame before alone, as it lies in files: its undreamt and its dreamt
+    picture, 8 bits each. So an interrupted film is resumed to the same frames.
 
-    Carried detail has no mean: a dream that makes pictures a little brighter each time would else
-    make the film white. Of the rest, a share `keep` stays: with detail of one frame's dream being
-    d, that of a still scene settles at d / (1 - keep).
+    Carried detail has no mean: otherwise dreams that brighten pictures a little would make the
+    film white. A share `keep` of the rest is carried: if one frame's dream adds detail d, that of a
+    still scene settles at d / (1 - keep).
 
     Parameters
     ----------
     keep : float
         0 to 1: the share of the detail that is carried into the next frame.
+
+    Raises
+    ------
+    DreamError
+        `keep` is out of range.
 
     Notes
     -----
@@ -59,13 +64,18 @@ class DetailCarrier:
 
     @classmethod
     def restore(cls, original, dreamt, keep=0.8):
-        """Make a carrier that goes on after a frame.
+        """Make a carrier that continues after a frame.
 
         Parameters
         ----------
         original, dreamt : (H, W, 3) ndarray of uint8
-            The last whole frame, as it is in the clip and as it was dreamt. Not changed.
+            The last finished frame, as it is in the clip and as it was dreamt. Not changed.
         keep : float
+            As for the class.
+
+        Returns
+        -------
+        DetailCarrier
         """
         carrier = cls(keep)
         carrier.finish(original, dreamt)
@@ -76,7 +86,7 @@ class DetailCarrier:
         return self._original, self._dreamt
 
     def begin(self, picture):
-        """Return what the dream of a frame begins with.
+        """Add the carried detail to a frame, for its dream to begin with.
 
         Parameters
         ----------
@@ -147,7 +157,17 @@ class DetailCarrier:
 
 
 def luminance(picture):
-    """Return a picture's luminance, what flow is found on: (H, W) ndarray of uint8."""
+    """Return a picture's luminance, which the flow is found on.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) ndarray of uint8
+        RGB. Not changed.
+
+    Returns
+    -------
+    (H, W) ndarray of uint8
+    """
     cv2 = _opencv()
     return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
 
@@ -172,7 +192,7 @@ def optical_flow(one, other):
 
 
 def reliability(now, before, backwards, forwards, where):
-    """Tell how far a flow can be trusted.
+    """Rate how far a flow can be trusted, pixel by pixel.
 
     Parameters
     ----------
@@ -185,7 +205,7 @@ def reliability(now, before, backwards, forwards, where):
     forwards : (H, W, 2) ndarray of float32
         Flow from `before` to `now`.
     where : (h, W, 2) ndarray of float32
-        Places in `before`, column and row, that the rows come from.
+        Column and row in `before` that each pixel comes from. Not changed.
 
     Returns
     -------

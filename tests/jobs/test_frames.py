@@ -218,7 +218,7 @@ def test_what_cannot_be_filmed_is_refused_and_no_folder_is_made(
 def test_a_folder_with_frames_is_refused(workplace, model, capsys):
     film(model, frames=1)
     assert film(model) == 2
-    assert "holds frames already, 0000.png for one; go on with them" in capsys.readouterr().err
+    assert "holds frames already, 0000.png for one; continue them" in capsys.readouterr().err
 
 
 def test_a_folder_with_other_numbered_pictures_is_refused(workplace, model, capsys):
@@ -241,7 +241,9 @@ def test_a_full_disk_tells_how_to_go_on(workplace, model, capsys, monkeypatch):
 
     monkeypatch.setattr("dreamlib.video.frame_folder.save_picture", full)
     assert film(model) == 2
-    assert "No space left on device; mend that, then go on with --resume" in capsys.readouterr().err
+    assert (
+        "No space left on device; mend that, then continue with --resume" in capsys.readouterr().err
+    )
 
 
 def test_a_missing_frame_is_told_when_the_film_is_gone_on_with(workplace, model, capsys):

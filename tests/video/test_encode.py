@@ -216,11 +216,12 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path):
         pixels = np.stack(np.broadcast_arrays(ramp, ramp[:, None], np.uint8(99 * index)), -1)
         Image.fromarray(pixels).save(tmp_path / f"{index}.png", compress_level=1)
     code = (
-        "import re, sys\n"
+        "import re, resource, sys\n"
         "from dreamlib.video.encode import assemble\n"
         "from dreamlib.video.frame_folder import find_frames\n"
         "assemble(find_frames(sys.argv[1]) * int(sys.argv[2]), sys.argv[1] + '/o.gif')\n"
-        "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read()).group(1))"
+        "own = re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read()).group(1)\n"
+        "print(int(own) + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
     peaks = []
     for times in ("10", "30"):
@@ -317,6 +318,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, frames, monkeypatch):
     [
         ("out.avi", {}, ".gif, .webp, .mp4, .webm"),
         ("out.gif", {"fps": 60}, "60 frames per second; a .gif has from 0.01 to 50"),
+        ("out.webp", {"fps": 91}, "91 frames per second; a .webp has from 0.01 to 90"),
         ("out.mp4", {"fps": float("nan")}, "nan frames per second"),
         ("out.mp4", {"fps": 0}, "from 0.01 to 240"),
         ("out.gif", {"quality": 0}, "expected 1 to 100"),
@@ -327,6 +329,19 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, frames, monkeypatch):
 def test_what_no_film_can_be_is_refused(tmp_path, frames, name, options, said):
     with pytest.raises(DreamError, match=said):
         assemble(frames, tmp_path / name, **options)
+
+
+@pytest.mark.parametrize(("suffix", "fps"), [(".gif", 50), (".webp", 90)])
+def test_the_highest_rate_is_one_that_viewers_keep(tmp_path, frames, suffix, fps):
+    assemble(frames, tmp_path / f"out{suffix}", fps=fps)
+    assert set(shown(tmp_path / f"out{suffix}")[1]) <= {1000 // fps, 1000 // fps + 1}
+
+
+def test_a_webp_that_is_longer_than_its_format_leaves_nothing(tmp_path, frames, monkeypatch):
+    monkeypatch.setitem(encode.MOST_BYTES, ".webp", 100)
+    with pytest.raises(DreamError, match=r"up to 4 GB, and this one has more; name an \.mp4"):
+        assemble(frames, tmp_path / "out.webp")
+    assert [path.name for path in tmp_path.iterdir()] == ["frames"]
 
 
 def test_unequal_frames_are_refused_before_anything_is_written(tmp_path, frames):
