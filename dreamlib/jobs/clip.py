@@ -1,7 +1,7 @@
 """Clips dreamt: every frame with the detail of the one before, carried along the motion.
 
 Frames are kept as PNG in a work folder beside the output until the film is written, so that an
-interrupted dream goes on from the last whole one.
+interrupted dream is resumed from the last whole one.
 """
 
 from __future__ import annotations

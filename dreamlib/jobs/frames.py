@@ -1,7 +1,7 @@
 """Endless dreams: dream, distort, dream again; numbered frames, and films of them.
 
 The notebook's last cells did so with a zoom. Frame 0 is the dream of the picture, each further one
-that of the frame before, distorted. A film that is interrupted goes on from its last whole frame
+that of the frame before, distorted. An interrupted film is resumed from its last whole frame
 and becomes the same: random numbers follow from the seed and the frame's number, and the frame is
 kept as it was before it was rounded.
 """
@@ -72,7 +72,7 @@ class FrameRenderer:
 
     def __init__(self, settings, picture, count):
         self._variations, self._count = parse_variations(settings.vary), count
-        settings = settings.replace(resume=False)  # the film is gone on with, not a frame's dream
+        settings = settings.replace(resume=False)  # the film is resumed, not a frame's dream
         way, picture = choose_script(self._at(settings, 0), picture)
         self.network = open_network(way)
         job = settle(self.network, picture, way, "0000.png")
@@ -240,7 +240,7 @@ def run_frames(source, output, settings, listener=None):
 
 
 def _begin(reel, take, source, settings):
-    """Note what a new film is made of; refuse to go on with another one."""
+    """Note what a new film is made of; refuse to resume another one."""
     record = {
         "settings": take.settings.recorded(),
         "frames": settings.frames,
@@ -253,7 +253,7 @@ def _begin(reel, take, source, settings):
     if ".." in (settings.vary or "") and settings.frames != reel.record["frames"]:
         raise DreamError(
             f"--vary runs over {reel.record['frames']} frames in {reel.path}, and --frames is "
-            f"{settings.frames} now; go on with as many, or begin anew in another folder"
+            f"{settings.frames} now; resume with as many, or begin anew in another folder"
         )
 
 
