@@ -155,10 +155,14 @@ def _public_functions(tree):
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             yield node
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            # A method without a text of its own has that of the base, or of the class named.
+            inherits = node.bases or "methods are `" in (ast.get_docstring(node) or "")
             yield from (
                 one
                 for one in node.body
-                if isinstance(one, ast.FunctionDef) and not one.name.startswith("_")
+                if isinstance(one, ast.FunctionDef)
+                and not one.name.startswith("_")
+                and not (inherits and ast.get_docstring(one) is None)
             )
 
 

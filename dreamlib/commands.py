@@ -14,7 +14,13 @@ EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
 
 
 def write_config(path, settings):
-    """Write the settings to a file."""
+    """Write the settings to a file.
+
+    Parameters
+    ----------
+    path : str
+    settings : Settings
+    """
     if settings.model:
         from dreamlib.models.zoo import absolute_name
 
@@ -37,7 +43,17 @@ def _refuse_options(arguments, what):
 
 
 def dream(arguments, settings):
-    """Dream one picture."""
+    """Dream one picture.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    settings : Settings
+
+    Returns
+    -------
+    int
+    """
     from dreamlib.imaging.formats import loses_alpha
     from dreamlib.imaging.open_save import open_picture
     from dreamlib.jobs.objective import describe
@@ -92,7 +108,18 @@ def dream(arguments, settings):
 
 
 def film(parser, arguments, settings):
-    """Dream a film: frames from a picture, or a clip."""
+    """Dream a film: frames from a picture, or a clip.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    arguments : argparse.Namespace
+    settings : Settings
+
+    Returns
+    -------
+    int
+    """
     from dreamlib.jobs.kinds import is_clip, kind_of, runner_of
 
     if settings.frames is not None and is_clip(arguments.input):
@@ -120,7 +147,18 @@ def film(parser, arguments, settings):
 
 
 def assemble(parser, arguments, settings):
-    """Make films of the frames in a folder."""
+    """Make films of the frames in a folder.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    arguments : argparse.Namespace
+    settings : Settings
+
+    Returns
+    -------
+    int
+    """
     if arguments.input:
         parser.error("--assemble takes a folder and no INPUT; leave one of them out")
     from dreamlib.jobs.film_output import assemble_folder
@@ -141,7 +179,18 @@ def _way_on(work_folder):
 
 
 def contact_sheet(parser, arguments, settings):
-    """Make a sheet of small dreams."""
+    """Make a sheet of small dreams.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    arguments : argparse.Namespace
+    settings : Settings
+
+    Returns
+    -------
+    int
+    """
     _refuse_options(arguments, "--contact-sheet")
     if not arguments.input:
         parser.error("an INPUT picture is missing; write it before --contact-sheet")
@@ -172,7 +221,17 @@ def _announce_model():
 
 
 def show_classes(settings, text):
-    """Print the model's classes by name."""
+    """Print the model's classes by name.
+
+    Parameters
+    ----------
+    settings : Settings
+    text : str
+
+    Returns
+    -------
+    int
+    """
     from dreamlib.models.labels import find_class
     from dreamlib.models.zoo import find_model
 
@@ -202,7 +261,16 @@ def show_models():
 
 
 def show_layers(settings):
-    """Print the layers that can be dreamt."""
+    """Print the layers that can be dreamt.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    int
+    """
     from dreamlib.models.engines import load_layers
     from dreamlib.models.layers import dreamable_layers
     from dreamlib.models.zoo import find_model

@@ -14,7 +14,13 @@ class DreamError(Exception):
 
 
 def disk_trouble(path, error):
-    """Make the DreamError for an OSError that writing to, or below, `path` ended in."""
+    """Make the DreamError for an OSError that writing to, or below, `path` ended in.
+
+    Parameters
+    ----------
+    path : str or Path
+    error : OSError
+    """
     return DreamError(
         f"{path} cannot be written: {error.strerror}; mend that, then go on with --resume"
     )

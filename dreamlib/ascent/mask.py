@@ -33,6 +33,11 @@ class Mask:
     def read(cls, path, most_pixels=MOST_PIXELS):
         """Read a mask from a picture file; colours count by their luminance, alpha does not.
 
+        Parameters
+        ----------
+        path : str
+        most_pixels : int
+
         Raises
         ------
         DreamError

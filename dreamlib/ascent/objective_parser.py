@@ -53,6 +53,12 @@ def parse_layers(text, shapes):
 def parse_weights(text, what):
     """Read ``NAME:WEIGHT, NAME``: a list of (name, weight); a name may have colons itself.
 
+    Parameters
+    ----------
+    text : str
+    what : str
+        The flag, for errors.
+
     Raises
     ------
     DreamError
@@ -70,7 +76,12 @@ def parse_weights(text, what):
 
 
 def absolute_guides(text):
-    """Write guide pictures by their absolute paths."""
+    """Write guide pictures by their absolute paths.
+
+    Parameters
+    ----------
+    text : str
+    """
     guides = parse_weights(text, "--guide")
     return ", ".join(f"{os.path.abspath(path)}:{weight:g}" for path, weight in guides)
 
@@ -113,6 +124,13 @@ def _term(part, shapes):
 
 def parse_channels(text, layer, count, flag):
     """Read ``12,47-50``: a list of channels of a layer that has `count` of them.
+
+    Parameters
+    ----------
+    text : str
+    layer : str
+    count : int
+    flag : str
 
     Raises
     ------

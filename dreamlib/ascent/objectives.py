@@ -127,6 +127,15 @@ def unread_blobs(net, deepest):
     """List the blobs that layers up to index `deepest` make and none of them reads.
 
     Nothing writes their diff on the way down, where an earlier pass may have left something.
+
+    Parameters
+    ----------
+    net : caffe.Net
+    deepest : int
+
+    Returns
+    -------
+    list of str
     """
     names = list(net._layer_names)[: deepest + 1]
     made = [top for name in names for top in net.top_names[name]]
@@ -143,20 +152,40 @@ class Arrays:
         self._names = list(net._layer_names)
 
     def forward(self, index):
-        """Run the layers up to an index."""
+        """Run the layers up to an index.
+
+        Parameters
+        ----------
+        index : int
+        """
         self.net.forward(end=self._names[index])
 
     def backward(self, start, end):
-        """Run the layers from an index down to another, both included."""
+        """Run the layers from an index down to another, both included.
+
+        Parameters
+        ----------
+        start, end : int
+        """
         self.net.backward(start=self._names[start], end=self._names[end])
 
     def clear(self, blobs):
-        """Set the diffs of blobs to zero."""
+        """Set the diffs of blobs to zero.
+
+        Parameters
+        ----------
+        blobs : list of str
+        """
         for name in blobs:
             self.net.blobs[name].diff[...] = 0
 
     def add(self, term):
-        """Add a term's gradient to its blob's diff."""
+        """Add a term's gradient to its blob's diff.
+
+        Parameters
+        ----------
+        term : Term
+        """
         blob = self.net.blobs[term.layer]
         term.add_gradient(blob.data, blob.diff, term.weight)
 
@@ -181,7 +210,13 @@ def l2(layer, channels=None):
 
 
 def mean(layer, channels=None):
-    """Mean of a layer, or of some of its channels: activations count alike, weak or strong."""
+    """Mean of a layer, or of some of its channels: activations count alike, weak or strong.
+
+    Parameters
+    ----------
+    layer : str
+    channels : list of int, optional
+    """
     chosen = slice(None) if channels is None else list(channels)
 
     def add(data, diff, weight):
@@ -194,7 +229,14 @@ def mean(layer, channels=None):
 
 
 def neuron(layer, channel, x=None, y=None):
-    """One activation: a channel at column `x` and row `y`, by default in the middle."""
+    """One activation: a channel at column `x` and row `y`, by default in the middle.
+
+    Parameters
+    ----------
+    layer : str
+    channel : int
+    x, y : int, optional
+    """
 
     def add(data, diff, weight):
         place = (0, channel)
@@ -228,6 +270,8 @@ def guide(layer, features, name="guide"):
     layer : str
     features : (C, h, w) ndarray of float32
         The layer's activations for the guide picture.
+    name : str
+        Written for it.
     """
     theirs = features.reshape(len(features), -1)
     step = max(1, MATCHES // theirs.shape[1])

@@ -60,7 +60,16 @@ class ScriptOctave:
     layer: str = ""
 
     def at(self, progress):
-        """Step size and sigma after a share, 0 to 1, of the octave's steps."""
+        """Step size and sigma after a share, 0 to 1, of the octave's steps.
+
+        Parameters
+        ----------
+        progress : float
+
+        Returns
+        -------
+        step_size, sigma : float
+        """
         step_size = self.start_step_size + (self.end_step_size - self.start_step_size) * progress
         return step_size, self.start_sigma + (self.end_sigma - self.start_sigma) * progress
 
@@ -94,12 +103,22 @@ def load_script(name_or_path):
 
 
 def absolute_script(name_or_path):
-    """The same script, spelt so that a file can repeat it anywhere: a path becomes absolute."""
+    """The same script, spelt so that a file can repeat it anywhere: a path becomes absolute.
+
+    Parameters
+    ----------
+    name_or_path : str
+    """
     return str(Path(name_or_path).absolute()) if is_file(name_or_path) else str(name_or_path)
 
 
 def is_file(name_or_path):
-    """Tell whether a script is named by a path, not as a preset."""
+    """Tell whether a script is named by a path, not as a preset.
+
+    Parameters
+    ----------
+    name_or_path : str
+    """
     return Path(name_or_path).suffix in _SUFFIXES
 
 

@@ -17,7 +17,18 @@ FPS = 12.5
 
 
 def wanted_films(settings, fps=FPS):
-    """Return the paths of the films that settings ask for; refuse what cannot be written."""
+    """Return the paths of the films that settings ask for; refuse what cannot be written.
+
+    Parameters
+    ----------
+    settings : Settings
+    fps : float
+        Frames in a second, where the settings have none.
+
+    Returns
+    -------
+    list of str
+    """
     if settings.reverse and settings.boomerang:
         raise DreamError("--boomerang runs both ways already; leave --reverse out")
     films = []
@@ -38,6 +49,11 @@ def wanted_films(settings, fps=FPS):
 def assemble_folder(folder, settings):
     """Make films of the frames in a folder: the command's ``--assemble``.
 
+    Parameters
+    ----------
+    folder : str
+    settings : Settings
+
     Returns
     -------
     list of str, or None
@@ -51,7 +67,18 @@ def assemble_folder(folder, settings):
 
 
 def make_films(frames, films, settings):
-    """Assemble frames into films, with progress; None where Ctrl-C ended it."""
+    """Assemble frames into films, with progress; None where Ctrl-C ended it.
+
+    Parameters
+    ----------
+    frames : list of Path
+    films : list of str
+    settings : Settings
+
+    Returns
+    -------
+    list of str, or None
+    """
     order = "reverse" if settings.reverse else "boomerang" if settings.boomerang else "forward"
     shown = max(1, 2 * len(frames) - 2) if settings.boomerang else len(frames)
     for film in films:
@@ -67,11 +94,24 @@ def make_films(frames, films, settings):
 
 
 def writing(film, frames, settings):
-    """Return the `Progress` of a film that is being written."""
+    """Return the `Progress` of a film that is being written.
+
+    Parameters
+    ----------
+    film : str or Path
+    frames : int
+        Number of frames that are shown.
+    settings : Settings
+    """
     parts = (f"{Path(film).name}: frame", frames)
     return Progress([(1, 1)] * frames, 1, settings.quiet, parts=parts)
 
 
 def counted_by(progress):
-    """Return what `encode.assemble` calls after each frame."""
+    """Return what `dreamlib.video.encode.assemble` calls after each frame.
+
+    Parameters
+    ----------
+    progress : Progress
+    """
     return lambda number, of: progress(Step(number - 1, 0, "", (1, 1), 1))

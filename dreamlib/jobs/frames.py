@@ -96,7 +96,14 @@ class FrameRenderer:
                 self._job(picture, frame)  # refuses what would be met in hours
 
     def work(self, picture, begin):
-        """Return what `Progress` counts: sizes and steps, of the frames from `begin` on."""
+        """Return what `Progress` counts: sizes and steps, of the frames from `begin` on.
+
+        Parameters
+        ----------
+        picture : picture
+        begin : int
+            Number of the first frame that is left.
+        """
         sizes, counts = [], []
         job = self._job(picture, 0)
         names = {one.name for one in self._variations}
@@ -115,7 +122,14 @@ class FrameRenderer:
         return sizes, counts
 
     def dream(self, picture, frame, progress):
-        """Dream a frame: (H, W, 3) float32, levels; None where it was interrupted."""
+        """Dream a frame: (H, W, 3) float32, levels; None where it was interrupted.
+
+        Parameters
+        ----------
+        picture : picture
+        frame : int
+        progress : Progress
+        """
         levels = dream_levels(self._job(picture, frame), _Part(progress, frame))
         return None if progress.interrupted else levels
 
@@ -244,6 +258,12 @@ def _begin(reel, take, source, settings):
 
 
 def levels_of(picture):
-    """Read a picture: (H, W, 3) ndarray, uint8 or float32 from 0 to 255."""
+    """Read a picture: (H, W, 3) ndarray, uint8 or float32 from 0 to 255.
+
+    Parameters
+    ----------
+    picture : picture
+        See `dreamlib.imaging.picture`.
+    """
     pixels = np.concatenate([rows for _, rows in picture.strips(max(1, picture.height))])
     return np.float32(pixels) / np.float32(257) if pixels.dtype == np.uint16 else pixels

@@ -56,7 +56,12 @@ def parse_variations(text):
 
 
 def absolute_variations(text):
-    """Write variations so that a file repeats them anywhere: guide pictures by absolute paths."""
+    """Write variations so that a file repeats them anywhere: guide pictures by absolute paths.
+
+    Parameters
+    ----------
+    text : str
+    """
     return ", ".join(
         f"{one.name}:{'|'.join(map(absolute_guides, one.text.split('|')))}"
         if one.name == "guide"

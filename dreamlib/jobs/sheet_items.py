@@ -78,7 +78,14 @@ def _check_layer(net, layer, model):
 
 
 def check_number(number, what, advice="fewer"):
-    """Refuse a sheet of more than `MOST_CELLS` cells."""
+    """Refuse a sheet of more than `MOST_CELLS` cells.
+
+    Parameters
+    ----------
+    number : int
+    what, advice : str
+        Parts of the message.
+    """
     if number > MOST_CELLS:
         raise DreamError(
             f"{number} {what}, but a contact sheet holds at most {MOST_CELLS} cells; take {advice}"

@@ -84,6 +84,11 @@ def _import(module, explanation):
 def free_gpu_memory(engine, gpu):
     """Return the bytes that a CUDA device has free; None where the engine cannot tell.
 
+    Parameters
+    ----------
+    engine : {'caffe', 'torch'}
+    gpu : int
+
     Raises
     ------
     DreamError
@@ -102,7 +107,12 @@ def free_gpu_memory(engine, gpu):
 
 
 def engine_name(net):
-    """Name the engine that a net belongs to: ``'caffe'`` or ``'torch'``."""
+    """Name the engine that a net belongs to: ``'caffe'`` or ``'torch'``.
+
+    Parameters
+    ----------
+    net : caffe.Net
+    """
     bases = {base.__module__.split(".")[0] for base in type(net).__mro__}
     return "torch" if "dreamlib" in bases else "caffe"
 

@@ -62,7 +62,14 @@ def check_octaves_fit(net_param, end, sizes):
 
 
 def misfit(net_param, end, height, width):
-    """Say in a few words why a picture of one size does not reach a layer; '' where it does."""
+    """Say in a few words why a picture of one size does not reach a layer; '' where it does.
+
+    Parameters
+    ----------
+    net_param : caffe_pb2.NetParameter
+    end : str
+    height, width : int
+    """
     fault = _misfit(net_param, end, height, width)
     if not fault:
         return ""

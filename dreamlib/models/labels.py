@@ -177,5 +177,10 @@ def _plain(text):
 
 
 def labels_of(model):
-    """Return the class names of a model (dreamlib.models.zoo.Model); none where it has none."""
+    """Return the class names of a model (dreamlib.models.zoo.Model); none where it has none.
+
+    Parameters
+    ----------
+    model : dreamlib.models.zoo.Model
+    """
     return model.read_labels() if model.labels and model.labels.is_file() else []

@@ -17,6 +17,10 @@ def dreamable_layers(net):
 
     The notebook's step wants a layer and a blob of one name, above the input, of more than one
     number, and a gradient through all layers below.
+
+    Parameters
+    ----------
+    net : caffe.Net
     """
     found = []
     for name, layer in zip(net._layer_names, net.layers):
@@ -31,6 +35,12 @@ def dreamable_layers(net):
 
 def check_layer(net, end, model):
     """Refuse a layer that cannot be dreamt.
+
+    Parameters
+    ----------
+    net : caffe.Net
+    end : str
+    model : dreamlib.models.zoo.Model
 
     Raises
     ------

@@ -18,7 +18,12 @@ class Preprocessing(NamedTuple):
 
     @classmethod
     def of(cls, net):
-        """Read it from a net's transformer; the notebook's BGR where that is silent."""
+        """Read it from a net's transformer; the notebook's BGR where that is silent.
+
+        Parameters
+        ----------
+        net : caffe.Classifier
+        """
         transformer = net.transformer
         mean = np.float32(transformer.mean["data"])
         if mean.ndim == 3:  # a mean image, or a mean per channel shaped (3, 1, 1)
@@ -31,7 +36,12 @@ class Preprocessing(NamedTuple):
         return -self.mean * self.scale, (255 - self.mean) * self.scale
 
     def difference(self, levels):
-        """Turn a difference of grey levels into one of the network's values: a float."""
+        """Turn a difference of grey levels into one of the network's values: a float.
+
+        Parameters
+        ----------
+        levels : float
+        """
         return levels * float(self.scale)
 
 

@@ -153,7 +153,12 @@ def find_model(name_or_folder: str | None = None) -> Model:
 
 
 def absolute_name(name_or_folder: str) -> str:
-    """The same model, spelt so that a file can repeat it anywhere: a folder becomes absolute."""
+    """The same model, spelt so that a file can repeat it anywhere: a folder becomes absolute.
+
+    Parameters
+    ----------
+    name_or_folder : str
+    """
     folder = os.path.expanduser(name_or_folder)
     if os.path.isdir(folder) and (_is_path(name_or_folder) or not _folders_of(name_or_folder)):
         return os.path.abspath(folder)
@@ -208,6 +213,10 @@ def _first_with_weights(folders):
 @reading()
 def load_model(folder) -> Model:
     """The model in `folder` (path): what its ``model.toml`` says, else by the usual file names.
+
+    Parameters
+    ----------
+    folder : str or Path
 
     Raises
     ------

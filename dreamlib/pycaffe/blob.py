@@ -75,7 +75,13 @@ class Memory:
         return self._tensor
 
     def put(self, tensor):
-        """Take over what a layer computed."""
+        """Take over what a layer computed.
+
+        Parameters
+        ----------
+        tensor : Tensor
+            Of the blob's shape; kept, not copied, where that can be.
+        """
         if tuple(tensor.shape) != self.shape:
             raise CaffeError(f"a layer gave shape {tuple(tensor.shape)} for a blob of {self.shape}")
         self._is_gone = False
@@ -107,7 +113,12 @@ class Memory:
             )
 
     def reshape(self, shape):
-        """Change the shape; the values stay where their number does, else they are zero."""
+        """Change the shape; the values stay where their number does, else they are zero.
+
+        Parameters
+        ----------
+        shape : tuple of int
+        """
         shape = tuple(shape)
         if shape == self.shape:
             return

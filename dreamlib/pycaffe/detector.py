@@ -109,7 +109,12 @@ class Detector(Net):
         ]
 
     def detect_selective_search(self, image_fnames):
-        """Not supported: the proposals come from a MATLAB program that is not distributed."""
+        """Not supported: the proposals come from a MATLAB program that is not distributed.
+
+        Parameters
+        ----------
+        image_fnames : list of str
+        """
         raise CaffeError(
             "detect_selective_search needs selective_search_ijcv_with_python, a MATLAB program; "
             "make windows in another way and call detect_windows"

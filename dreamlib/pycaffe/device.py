@@ -67,7 +67,12 @@ def current_device():
 
 
 def set_random_seed(seed):
-    """Make fillers and dropout repeatable. The stream is numpy's, not Caffe's."""
+    """Make fillers and dropout repeatable. The stream is numpy's, not Caffe's.
+
+    Parameters
+    ----------
+    seed : int
+    """
     _random.seed(seed)
     torch.manual_seed(seed)
 

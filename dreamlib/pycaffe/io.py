@@ -33,7 +33,17 @@ def blobproto_to_array(blob, return_diff=False):
 
 
 def array_to_blobproto(arr, diff=None):
-    """Turn an array, and optionally its diff, into a BlobProto."""
+    """Turn an array, and optionally its diff, into a BlobProto.
+
+    Parameters
+    ----------
+    arr : ndarray
+    diff : ndarray of the same shape, optional
+
+    Returns
+    -------
+    caffe_pb2.BlobProto
+    """
     blob = caffe_pb2.BlobProto()
     blob.shape.dim.extend(arr.shape)
     blob.data.extend(np.asarray(arr, float).ravel())
@@ -43,19 +53,47 @@ def array_to_blobproto(arr, diff=None):
 
 
 def arraylist_to_blobprotovector_str(arraylist):
-    """Serialise a list of arrays as a BlobProtoVector."""
+    """Serialise a list of arrays as a BlobProtoVector.
+
+    Parameters
+    ----------
+    arraylist : list of ndarray
+
+    Returns
+    -------
+    bytes
+    """
     vector = caffe_pb2.BlobProtoVector()
     vector.blobs.extend([array_to_blobproto(array) for array in arraylist])
     return vector.SerializeToString()
 
 
 def blobprotovector_str_to_arraylist(str):
-    """Read a list of arrays from a serialised BlobProtoVector."""
+    """Read a list of arrays from a serialised BlobProtoVector.
+
+    Parameters
+    ----------
+    str : bytes
+
+    Returns
+    -------
+    list of ndarray
+    """
     return [blobproto_to_array(blob) for blob in caffe_pb2.BlobProtoVector.FromString(str).blobs]
 
 
 def array_to_datum(arr, label=None):
-    """Turn a (C, H, W) array into a Datum: uint8 as bytes, anything else as floats."""
+    """Turn a (C, H, W) array into a Datum: uint8 as bytes, anything else as floats.
+
+    Parameters
+    ----------
+    arr : (C, H, W) ndarray
+    label : int, optional
+
+    Returns
+    -------
+    caffe_pb2.Datum
+    """
     if arr.ndim != 3:
         raise CaffeError(f"a Datum holds a (C, H, W) array, got shape {arr.shape}")
     datum = caffe_pb2.Datum(channels=arr.shape[0], height=arr.shape[1], width=arr.shape[2])
@@ -69,7 +107,16 @@ def array_to_datum(arr, label=None):
 
 
 def datum_to_array(datum):
-    """Turn a Datum into a (C, H, W) array, uint8 or float. The label is ``datum.label``."""
+    """Turn a Datum into a (C, H, W) array, uint8 or float. The label is ``datum.label``.
+
+    Parameters
+    ----------
+    datum : caffe_pb2.Datum
+
+    Returns
+    -------
+    (C, H, W) ndarray
+    """
     shape = (datum.channels, datum.height, datum.width)
     if datum.data:
         return np.frombuffer(datum.data, np.uint8).reshape(shape).copy()
@@ -170,26 +217,54 @@ class Transformer:
         return image
 
     def set_transpose(self, in_, order):
-        """Set the order of the axes: (2, 0, 1) makes (H, W, K) into (K, H, W)."""
+        """Set the order of the axes: (2, 0, 1) makes (H, W, K) into (K, H, W).
+
+        Parameters
+        ----------
+        in_ : str
+            Name of the net's input.
+        order : tuple of int
+        """
         axes = len(self._shape(in_)) - 1
         if len(order) != axes:
             raise CaffeError(f"transpose order {order} must name the {axes} axes of a picture")
         self.transpose[in_] = order
 
     def set_channel_swap(self, in_, order):
-        """Set the order of the channels after the transpose: (2, 1, 0) makes RGB into BGR."""
+        """Set the order of the channels after the transpose: (2, 1, 0) makes RGB into BGR.
+
+        Parameters
+        ----------
+        in_ : str
+            Name of the net's input.
+        order : tuple of int
+        """
         channels = self._shape(in_)[1]
         if len(order) != channels:
             raise CaffeError(f"channel swap {order} must name the input's {channels} channels")
         self.channel_swap[in_] = order
 
     def set_raw_scale(self, in_, scale):
-        """Set the factor before the mean: 255 takes pictures of 0 to 1 to grey levels."""
+        """Set the factor before the mean: 255 takes pictures of 0 to 1 to grey levels.
+
+        Parameters
+        ----------
+        in_ : str
+            Name of the net's input.
+        scale : float
+        """
         self._shape(in_)
         self.raw_scale[in_] = scale
 
     def set_mean(self, in_, mean):
-        """Set the mean: one value a channel, (K,), or a (K, h, w) picture, resized to the input."""
+        """Set the mean: one value a channel, (K,), or a (K, h, w) picture, resized to the input.
+
+        Parameters
+        ----------
+        in_ : str
+            Name of the net's input.
+        mean : (K,) or (K, h, w) ndarray
+        """
         shape = self._shape(in_)[1:]
         if mean.ndim == 1:
             if len(mean) != shape[0]:
@@ -207,7 +282,14 @@ class Transformer:
         self.mean[in_] = mean
 
     def set_input_scale(self, in_, scale):
-        """Set the factor after the mean."""
+        """Set the factor after the mean.
+
+        Parameters
+        ----------
+        in_ : str
+            Name of the net's input.
+        scale : float
+        """
         self._shape(in_)
         self.input_scale[in_] = scale
 

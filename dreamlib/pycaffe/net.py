@@ -249,11 +249,22 @@ class Net:
     # -- weights ----------------------------------------------------------------------------------
 
     def copy_from(self, weights):
-        """Load the parameters of equally named layers from a caffemodel; others are ignored."""
+        """Load the parameters of equally named layers from a caffemodel; others are ignored.
+
+        Parameters
+        ----------
+        weights : str
+            Path of the caffemodel.
+        """
         copy_weights(self.params, read_weights(weights), str(weights))
 
     def share_with(self, other):
-        """Use the parameters of another net's equally named layers, not copies of them."""
+        """Use the parameters of another net's equally named layers, not copies of them.
+
+        Parameters
+        ----------
+        other : Net
+        """
         for name, blobs in self.params.items():
             for own, theirs in zip(blobs, other.params.get(name, ())):
                 if own.shape != theirs.shape:
@@ -264,7 +275,12 @@ class Net:
                 own.data_memory = theirs.data_memory
 
     def save(self, path):
-        """Write a caffemodel with the layers and their parameters."""
+        """Write a caffemodel with the layers and their parameters.
+
+        Parameters
+        ----------
+        path : str
+        """
         stored = [(layer.param, [blob.data for blob in layer.blobs]) for layer in self.layers]
         write_weights(path, self.name, stored)
 
@@ -274,7 +290,12 @@ class Net:
             blob.diff[...] = 0
 
     def set_input_arrays(self, data, labels):
-        """Not supported: it feeds MemoryData layers, which a net for dreaming does not have."""
+        """Not supported: it feeds MemoryData layers, which a net for dreaming does not have.
+
+        Parameters
+        ----------
+        data, labels : ndarray
+        """
         raise CaffeError(
             "set_input_arrays feeds a MemoryData layer, which dreamlib.pycaffe does not have; "
             "write into net.blobs[name].data of an Input layer"

@@ -66,7 +66,16 @@ def load_net(path, phase, level=0, stages=(), definition=None):
 
 
 def read_net(path):
-    """Parse a prototxt as it stands."""
+    """Parse a prototxt as it stands.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    caffe_pb2.NetParameter
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -83,6 +92,10 @@ def upgrade_net(net_param):
     """Bring a definition of any age to the present form; changed in place and returned.
 
     ``layers`` with enum types become ``layer``, ``input`` and its shapes become an Input layer.
+
+    Parameters
+    ----------
+    net_param : caffe_pb2.NetParameter
     """
     if net_param.layers:
         if net_param.layer:
@@ -117,7 +130,16 @@ def _input_shapes(net_param):
 
 
 def upgrade_layer(old):
-    """Turn a V1 layer, weights included, into a present one."""
+    """Turn a V1 layer, weights included, into a present one.
+
+    Parameters
+    ----------
+    old : caffe_pb2.V1LayerParameter
+
+    Returns
+    -------
+    caffe_pb2.LayerParameter
+    """
     kind = caffe_pb2.V1LayerParameter.LayerType.Name(old.type)
     regular = "".join(word.capitalize() for word in kind.split("_"))
     new = caffe_pb2.LayerParameter(name=old.name, type=_IRREGULAR.get(kind, regular))
@@ -143,6 +165,12 @@ def filter_net(net_param, phase, level=0, stages=()):
 
     Stages that the definition itself names in ``state`` hold beside the given ones; its phase and
     level do not.
+
+    Parameters
+    ----------
+    net_param : caffe_pb2.NetParameter
+    phase, level, stages
+        As for `load_net`.
     """
     stages = {*net_param.state.stage, *stages}
 
@@ -174,6 +202,15 @@ def insert_splits(net_param):
 
     A blob's use in the loss counts as a reading. Names are Caffe's:
     ``{blob}_{layer}_{top index}_split``, its tops with ``_0``, ``_1``... behind.
+
+    Parameters
+    ----------
+    net_param : caffe_pb2.NetParameter
+        Not changed.
+
+    Returns
+    -------
+    caffe_pb2.NetParameter
     """
     readers, losses = _count_readers(net_param)
     result = caffe_pb2.NetParameter()

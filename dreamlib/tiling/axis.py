@@ -6,7 +6,21 @@ import numpy as np
 
 
 def touched_cells(start, length, side, cell):
-    """Indices of the cells that a stretch of an axis touches."""
+    """Indices of the cells that a stretch of an axis touches.
+
+    Parameters
+    ----------
+    start, length : int
+        The stretch, in pixels; on a closed axis it may pass the end.
+    side : int
+        Pixels of the axis.
+    cell : int
+        Pixels of a cell.
+
+    Returns
+    -------
+    ndarray of int
+    """
     if length >= side:
         return np.arange(-(-side // cell))
     start %= side
@@ -16,7 +30,21 @@ def touched_cells(start, length, side, cell):
 
 
 def cell_shares(start, weights, side, cell):
-    """Return the cells that a tile touches on an axis, and the mean weight over each."""
+    """Return the cells that a tile touches on an axis, and the mean weight over each.
+
+    Parameters
+    ----------
+    start : int
+    weights : (n,) ndarray
+        Of the tile's pixels.
+    side, cell : int
+        Pixels of the axis, and of a cell.
+
+    Returns
+    -------
+    cells : ndarray of int
+    shares : ndarray of float64
+    """
     place = np.arange(start, start + len(weights)) % side // cell
     cells = np.unique(place)
     sums = np.zeros(cells[-1] + 1)
@@ -25,7 +53,20 @@ def cell_shares(start, weights, side, cell):
 
 
 def cut(side, tile, offset, closed):
-    """Cut an axis into tiles, (start, length) each, from `offset` on."""
+    """Cut an axis into tiles, (start, length) each, from `offset` on.
+
+    Parameters
+    ----------
+    side, tile : int
+        Pixels of the axis, and of a tile at most.
+    offset : int
+        Where the grid begins.
+    closed : bool
+
+    Returns
+    -------
+    list of (int, int)
+    """
     if closed:
         # An even number, so that neighbours have different colours around the ring too.
         count = 1 if side <= tile else 2 * -(-side // (2 * tile))
@@ -51,6 +92,22 @@ def place_window(start, length, side, closed, tile, overlap, near, jitter):
     Beyond a border that is not closed there is nothing to see. There the window sticks out by up to
     `jitter` mirrored pixels, another number in each pass, lest the network's strides meet the same
     pixels every time.
+
+    Parameters
+    ----------
+    start, length : int
+        Of the tile.
+    side : int
+        Pixels of the axis.
+    closed : bool
+    tile, overlap : int
+        See `Schedule`.
+    near, jitter : int
+        Pixels that the window sticks out here, and at both ends together.
+
+    Returns
+    -------
+    interior, window : (int, int)
     """
     if closed:
         return (start, length), (start - overlap, length + 2 * overlap)
@@ -63,7 +120,19 @@ def place_window(start, length, side, closed, tile, overlap, near, jitter):
 
 
 def feathered_tiles(side, tile, overlap, closed, random):
-    """Tiles on one axis, (start, weights) each: they overlap, and their weights add up to 1."""
+    """Tiles on one axis, (start, weights) each: they overlap, and their weights add up to 1.
+
+    Parameters
+    ----------
+    side, tile, overlap : int
+        Pixels of the axis, of a tile, and of the feathered band.
+    closed : bool
+    random : np.random.RandomState
+
+    Returns
+    -------
+    list of (int, (tile,) ndarray of float32)
+    """
     if side == tile:
         return [(0, np.ones(tile, np.float32))]
     pitch = tile - overlap
@@ -92,7 +161,16 @@ def feathered_tiles(side, tile, overlap, closed, random):
 
 
 def ramps(length, rise, fall):
-    """Weights that rise from 0 to 1 over the first pixels, and fall over the last ones."""
+    """Weights that rise from 0 to 1 over the first pixels, and fall over the last ones.
+
+    Parameters
+    ----------
+    length, rise, fall : int
+
+    Returns
+    -------
+    (length,) ndarray of float32
+    """
     weights = np.ones(length, np.float32)
     if rise:
         weights[:rise] = (np.arange(rise) + 0.5) / rise

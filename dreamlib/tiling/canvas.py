@@ -61,7 +61,14 @@ class Canvas:
 
     @classmethod
     def of(cls, pixels, wrap="none"):
-        """Make a canvas of an array ``(height, width, 3)``, which is not copied."""
+        """Make a canvas of an array ``(height, width, 3)``, which is not copied.
+
+        Parameters
+        ----------
+        pixels : (H, W, 3) ndarray
+        wrap : str
+            See `Canvas`.
+        """
         canvas = cls(0, 0, pixels.dtype, wrap)
         canvas.shape, canvas._pixels = pixels.shape, pixels
         return canvas
@@ -71,7 +78,13 @@ class Canvas:
 
     @staticmethod
     def bytes_of(height, width, dtype):
-        """Return the bytes of such a canvas."""
+        """Return the bytes of such a canvas.
+
+        Parameters
+        ----------
+        height, width : int
+        dtype : numpy dtype
+        """
         return height * width * 3 * np.dtype(dtype).itemsize
 
     @property
@@ -115,7 +128,12 @@ class Canvas:
             self._put(rows, columns, pixels[rows.there, columns.there])
 
     def rows(self, top, bottom):
-        """Copy whole rows: an ndarray of (bottom - top, width, 3)."""
+        """Copy whole rows: an ndarray of (bottom - top, width, 3).
+
+        Parameters
+        ----------
+        top, bottom : int
+        """
         return self.read(Window(top, 0, bottom - top, self.shape[1]))
 
     def array(self):

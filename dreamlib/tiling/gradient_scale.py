@@ -44,12 +44,27 @@ class RunningMean:
     pixels: int = 0
 
     def add(self, sum_abs, pixels):
-        """Take in a tile of the current pass: the sum over its three channels, and its pixels."""
+        """Take in a tile of the current pass: the sum over its three channels, and its pixels.
+
+        Parameters
+        ----------
+        sum_abs : float
+        pixels : int
+        """
         self.known += sum_abs / 3
         self.pixels += pixels
 
     def value(self, total):
-        """Estimate the mean over a picture of `total` pixels."""
+        """Estimate the mean over a picture of `total` pixels.
+
+        Parameters
+        ----------
+        total : int
+
+        Returns
+        -------
+        float
+        """
         if self.pixels >= total:
             return self.known / self.pixels
         unknown = total - self.pixels
@@ -85,18 +100,34 @@ class RunningDeviations:
 
     @classmethod
     def from_dict(cls, values):
-        """Return what `dataclasses.asdict` made."""
+        """Return what `dataclasses.asdict` made.
+
+        Parameters
+        ----------
+        values : dict
+        """
         return cls([RunningMean(**band) for band in values["bands"]])
 
     def add(self, squares, pixels):
-        """Take in a tile: what `normalise_laplacian` returned, and the pixels it was over."""
+        """Take in a tile: what `normalise_laplacian` returned, and the pixels it was over.
+
+        Parameters
+        ----------
+        squares : list of float
+        pixels : int
+        """
         if not self.bands:
             self.bands = [RunningMean() for _ in squares]
         for band, square in zip(self.bands, squares):
             band.add(float(square), pixels)
 
     def value(self, total):
-        """Estimate the deviations over a picture of `total` pixels: a list of float."""
+        """Estimate the deviations over a picture of `total` pixels: a list of float.
+
+        Parameters
+        ----------
+        total : int
+        """
         return [math.sqrt(band.value(total)) for band in self.bands]
 
     def growth(self, squares, pixels):
@@ -154,7 +185,12 @@ class GradientScale:
 
     @classmethod
     def from_dict(cls, values):
-        """Return what `dataclasses.asdict` made."""
+        """Return what `dataclasses.asdict` made.
+
+        Parameters
+        ----------
+        values : dict
+        """
         return cls(RunningMean(**values["mean"]), RunningDeviations.from_dict(values["deviations"]))
 
     @property
@@ -163,7 +199,13 @@ class GradientScale:
         return self.mean.predicted is None
 
     def add(self, sums, pixels):
-        """Take in a tile of the current pass: its sums, and the pixels of its interior."""
+        """Take in a tile of the current pass: its sums, and the pixels of its interior.
+
+        Parameters
+        ----------
+        sums : tuple of float
+        pixels : int
+        """
         self.mean.add(sums[0], pixels)
         self.deviations.add(sums[1:], pixels)
 
@@ -188,6 +230,10 @@ class GradientScale:
 
     def value(self, total):
         """Estimate mean and deviations over a picture of `total` pixels.
+
+        Parameters
+        ----------
+        total : int
 
         Returns
         -------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dreamlib.ascent.objectives import Objective, objective_L2
+from dreamlib.ascent.objectives import Arrays, Objective, objective_L2
 from dreamlib.dream import climb
 from dreamlib.imaging import inplace
 from dreamlib.models.engines import engine_name
@@ -48,18 +48,39 @@ class ArrayNetwork:
         self.transfer = HostTransfer(tensors=False)
 
     def reserve(self, pixels):
-        """Do nothing: the network has the buffer."""
+        """Do nothing: the network has the buffer.
+
+        Parameters
+        ----------
+        pixels : int
+            Of the largest tile.
+        """
 
     def empty(self, count):
-        """Make a flat buffer of `count` float32 values on the device."""
+        """Make a flat buffer of `count` float32 values on the device.
+
+        Parameters
+        ----------
+        count : int
+        """
         return np.empty(count, np.float32)
 
     def on_device(self, array):
-        """Return an array on the device; None stays None."""
+        """Return an array on the device; None stays None.
+
+        Parameters
+        ----------
+        array : ndarray or None
+        """
         return array
 
     def picture(self, height, width):
-        """Return the (3, height, width) float32 buffer that `gradient` is taken at."""
+        """Return the (3, height, width) float32 buffer that `gradient` is taken at.
+
+        Parameters
+        ----------
+        height, width : int
+        """
         blob = self._net.blobs["data"]
         blob.reshape(1, 3, height, width)
         return blob.data[0]
@@ -83,19 +104,42 @@ class ArrayNetwork:
         return self._net.blobs["data"].diff[0]
 
     def sums(self, gradient, squares):
-        """Return the sum of a gradient's absolute values, then `squares`: a vector of float64."""
+        """Return the sum of a gradient's absolute values, then `squares`: a vector of float64.
+
+        Parameters
+        ----------
+        gradient : (3, h, w) ndarray or tensor of float32
+            May be a view.
+        squares : list of scalars
+        """
         return np.array([sum_abs(gradient), *squares], np.float64)
 
     def mean_abs(self, gradient):
-        """Return the mean of a contiguous gradient's absolute values: a scalar."""
+        """Return the mean of a contiguous gradient's absolute values: a scalar.
+
+        Parameters
+        ----------
+        gradient : (3, h, w) ndarray or tensor of float32
+        """
         return inplace.mean_abs(gradient)
 
     def grown(self, mean, first, last):
-        """Return a mean times the growth of a sum from `first` to `last`; of 0 nothing grows."""
+        """Return a mean times the growth of a sum from `first` to `last`; of 0 nothing grows.
+
+        Parameters
+        ----------
+        mean : float
+        first, last : scalars
+        """
         return float(mean * (last / first if first else 1))  # numpy's own would widen float32
 
     def as_factor(self, mean):
-        """Return a mean as what float32 values are multiplied by."""
+        """Return a mean as what float32 values are multiplied by.
+
+        Parameters
+        ----------
+        mean : scalar
+        """
         return mean
 
     def ascend(self, image, gradient, change, mean):
@@ -114,12 +158,19 @@ class ArrayNetwork:
             inplace.add_scaled(image, gradient, change / mean)
 
     def limit(self, image, limits):
-        """Keep the channels of a picture within (lowest, highest), (3,) each, in place."""
+        """Keep the channels of a picture within (lowest, highest), (3,) each, in place.
+
+        Parameters
+        ----------
+        image : (3, h, w) ndarray or tensor of float32
+            Changed.
+        limits : (lowest, highest)
+        """
         inplace.clip(image, *limits)
 
 
 class TensorNetwork:
-    """Passes on the tensors of our engine; the methods are `ArrayNetwork`'s.
+    """Passes on the tensors of our engine; its methods are `ArrayNetwork`'s.
 
     On the CPU the results have the bits of `ArrayNetwork`'s. The blobs' arrays hold nothing of use
     afterwards. Objectives that are no `Objective` act on the blob's arrays, for which the
@@ -206,33 +257,21 @@ class TensorNetwork:
             plane.clamp_(float(low), float(high))
 
 
-class Tensors:
-    """What `Objective.climb` runs on our engine: see `dreamlib.ascent.objectives.Arrays`.
-
-    Parameters
-    ----------
-    net : dreamlib.pycaffe.Net
-    """
-
-    def __init__(self, net):
-        self.net = net
+class Tensors(Arrays):
+    """Passes through a net of our engine, on the tensors of its blobs."""
 
     def forward(self, index):
-        """Run the layers up to an index."""
         self.net._forward(0, index)
 
     def backward(self, start, end):
-        """Run the layers from an index down to another, both included."""
         self.net._backward(start, end)
 
     def clear(self, blobs):
-        """Set the diffs of blobs (names) to zero."""
         for name in blobs:
             memory = self.net.blobs[name].diff_memory
             memory.put(memory.tensor().new_zeros(memory.shape))
 
     def add(self, term):
-        """Add a term's gradient to its blob's diff."""
         blob = self.net.blobs[term.layer]
         # A copy, since layers share what they hand down.
         diff = blob.diff_memory.tensor().clone()
@@ -241,5 +280,10 @@ class Tensors:
 
 
 def sum_abs(gradient):
-    """Sum the absolute values of an ndarray (3, h, w), in double precision: a float."""
+    """Sum the absolute values of an ndarray (3, h, w), in double precision: a float.
+
+    Parameters
+    ----------
+    gradient : (3, h, w) ndarray
+    """
     return sum(float(np.abs(plane).sum(dtype=np.float64)) for plane in gradient)

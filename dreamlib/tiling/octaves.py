@@ -37,7 +37,16 @@ class Ramp(NamedTuple):
     end: float
 
     def at(self, share):
-        """Return the value after a share, 0 to 1, of the passes."""
+        """Return the value after a share, 0 to 1, of the passes.
+
+        Parameters
+        ----------
+        share : float
+
+        Returns
+        -------
+        float
+        """
         return self.begin + (self.end - self.begin) * share
 
 
@@ -126,31 +135,69 @@ class Dream:
     finish: Finish
 
     def passes(self, octave):
-        """Return the number of passes over an octave (by its number)."""
+        """Return the number of passes over an octave (by its number).
+
+        Parameters
+        ----------
+        octave : int
+        """
         return -(-self.octaves[octave].steps // self.tile_steps)
 
     def passes_before(self, octave):
-        """Return the number of passes over all earlier octaves."""
+        """Return the number of passes over all earlier octaves.
+
+        Parameters
+        ----------
+        octave : int
+        """
         return sum(self.passes(earlier) for earlier in range(octave))
 
     def steps_of(self, place):
-        """Return step size, in grey levels, and blur, in pixels, of a pass."""
+        """Return step size, in grey levels, and blur, in pixels, of a pass.
+
+        Parameters
+        ----------
+        place : Place
+
+        Returns
+        -------
+        step_size, sigma : float
+        """
         octave = self.octaves[place.octave]
         share = place.pass_ / max(1, self.passes(place.octave) - 1)
         return octave.step_size.at(share), octave.blur.at(share)
 
     def rounding(self, place):
-        """Return the number that a phase's roundings are told apart by: see `Quantizer.encode`."""
+        """Return the number that a phase's roundings are told apart by: see `Quantizer.encode`.
+
+        Parameters
+        ----------
+        place : Place
+
+        Returns
+        -------
+        int
+        """
         again = place.phase if self.octaves[place.octave].tiling.kind in OVERLAPPING else 0
         return self.passes_before(place.octave) + place.pass_ + again
 
     def needs_base(self, octave):
-        """Tell whether steps on an octave look at its undreamt picture."""
+        """Tell whether steps on an octave look at its undreamt picture.
+
+        Parameters
+        ----------
+        octave : int
+        """
         blurs = any(self.octaves[octave].blur)
         return bool(self.gradient.anchor) or (blurs and self.carry == "detail")
 
     def schedule(self, octave):
-        """Make the `Schedule` of an octave."""
+        """Make the `Schedule` of an octave.
+
+        Parameters
+        ----------
+        octave : int
+        """
         made = self.octaves[octave]
         return Schedule(
             made.tiling.kind, made.window[2:], made.tiling.tile_size, made.tiling.overlap,

@@ -67,11 +67,21 @@ class Pyramid:
         return self._store.canvas(_base(octave), self._window(octave)[2:])
 
     def drop(self, octave):
-        """Give up the canvas of an octave (by its number), if there is one."""
+        """Give up the canvas of an octave (by its number), if there is one.
+
+        Parameters
+        ----------
+        octave : int
+        """
         self._store.drop(_dreamt(octave))
 
     def drop_base(self, octave):
-        """Give up the canvas of an octave's undreamt picture, if there is one."""
+        """Give up the canvas of an octave's undreamt picture, if there is one.
+
+        Parameters
+        ----------
+        octave : int
+        """
         self._store.drop(_base(octave))
 
     def drop_unfinished(self):

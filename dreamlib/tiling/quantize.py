@@ -55,7 +55,13 @@ class Quantizer:
         return out
 
     def as_levels(self, pixels):
-        """Turn an array of pixels into grey levels, 0..255: a new float32 array of its shape."""
+        """Turn an array of pixels into grey levels, 0..255: a new float32 array of its shape.
+
+        Parameters
+        ----------
+        pixels : (h, w, 3) ndarray
+            Of the canvas's dtype.
+        """
         levels = pixels.astype(np.float32)
         if self.levels is None:
             for channel, mean in zip(self.rule.order, self.rule.mean):

@@ -125,7 +125,16 @@ class Schedule:
         return self._covered_passes[number]
 
     def measures_itself(self, phases):
-        """Tell whether each tile of a pass is measured by its own gradient, not the picture's."""
+        """Tell whether each tile of a pass is measured by its own gradient, not the picture's.
+
+        Parameters
+        ----------
+        phases : list of list of Tile
+
+        Returns
+        -------
+        bool
+        """
         return self.kind == "windows" or len(phases) == len(phases[0]) == 1
 
     # -- whole, shift -----------------------------------------------------------------------------

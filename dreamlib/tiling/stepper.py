@@ -293,13 +293,24 @@ def _planes(buffer, window):
 
 
 def interior_slices(tile):
-    """Return the rows and the columns of a tile's window that are its interior: two slices."""
+    """Return the rows and the columns of a tile's window that are its interior: two slices.
+
+    Parameters
+    ----------
+    tile : dreamlib.tiling.schedule.Tile
+    """
     top, left = tile.interior.top - tile.window.top, tile.interior.left - tile.window.left
     return slice(top, top + tile.interior.height), slice(left, left + tile.interior.width)
 
 
 def interior_of(image, tile):
-    """View the interior of a window's picture (..., h, w)."""
+    """View the interior of a window's picture (..., h, w).
+
+    Parameters
+    ----------
+    image : (..., h, w) ndarray or tensor
+    tile : dreamlib.tiling.schedule.Tile
+    """
     return image[(..., *interior_slices(tile))]
 
 

@@ -72,7 +72,13 @@ class HostTransfer:
         """
 
     def wait(self, arrival):
-        """Let what is computed from now on wait for an upload; returns at once."""
+        """Let what is computed from now on wait for an upload; returns at once.
+
+        Parameters
+        ----------
+        arrival : object
+            Of `upload`.
+        """
 
     def download(self, parts):
         """Send beginnings of buffers to the host, once all begun so far is computed.
@@ -81,7 +87,13 @@ class HostTransfer:
         """
 
     def finish(self, arrival):
-        """Return when a download has arrived."""
+        """Return when a download has arrived.
+
+        Parameters
+        ----------
+        arrival : object
+            Of `download`.
+        """
 
     def settle(self):
         """Return when nothing is under way."""
@@ -90,7 +102,7 @@ class HostTransfer:
 class CudaTransfer:
     """A GPU's: pinned buffers, and a stream for each direction beside the one that computes.
 
-    The methods are `HostTransfer`'s. Buffers are written on other streams than they are made on, so
+    Its methods are `HostTransfer`'s. Buffers are written on other streams than they are made on, so
     `settle` is called after `staging`, and before they are given up.
 
     Parameters

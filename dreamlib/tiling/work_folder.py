@@ -53,26 +53,62 @@ class InMemory:
         """Return None: there is nothing to resume."""
 
     def save(self, state, canvas=None):
-        """Do nothing."""
+        """Do nothing.
+
+        Parameters
+        ----------
+        state, canvas
+            Not looked at.
+        """
 
     def has(self, name):
-        """Tell whether a canvas is there."""
+        """Tell whether a canvas is there.
+
+        Parameters
+        ----------
+        name : str
+        """
         return name in self._canvases
 
     def new_canvas(self, name, size, dtype=None):
-        """Make a canvas of `size` (height, width)."""
+        """Make a canvas of `size` (height, width).
+
+        Parameters
+        ----------
+        name : str
+        size : (height, width)
+        dtype : numpy dtype, optional
+            By default the store's.
+        """
         self._canvases[name] = Canvas(*size, dtype or self._dtype, self._wrap)
         return self._canvases[name]
 
     def complete(self, name):
-        """Do nothing."""
+        """Do nothing.
+
+        Parameters
+        ----------
+        name : str
+        """
 
     def canvas(self, name, size, dtype=None):
-        """Return a canvas that is there."""
+        """Return a canvas that is there.
+
+        Parameters
+        ----------
+        name : str
+        size, dtype
+            As for `new_canvas`.
+        """
         return self._canvases[name]
 
     def drop(self, name):
-        """Give up a canvas, if it is there."""
+        """Give up a canvas, if it is there.
+
+        Parameters
+        ----------
+        name : str
+        """
         self._canvases.pop(name, None)
 
     def close(self):
@@ -250,11 +286,22 @@ class WorkFolder:
         return self.path / f"{name}{CANVAS}"
 
     def has(self, name):
-        """Tell whether a canvas is there and complete."""
+        """Tell whether a canvas is there and complete.
+
+        Parameters
+        ----------
+        name : str
+        """
         return self._file(name).exists()
 
     def new_canvas(self, name, size, dtype=None):
-        """Make a canvas of `size` (height, width), which counts once it is `complete`."""
+        """Make a canvas of `size` (height, width), which counts once it is `complete`.
+
+        Parameters
+        ----------
+        name, size, dtype
+            As for `InMemory.new_canvas`.
+        """
         self.drop(name)
         path = self._file(name + PART)
         path.unlink(missing_ok=True)
@@ -262,20 +309,36 @@ class WorkFolder:
         return self._open[name]
 
     def complete(self, name):
-        """Let a canvas made by `new_canvas` count from now on."""
+        """Let a canvas made by `new_canvas` count from now on.
+
+        Parameters
+        ----------
+        name : str
+        """
         canvas = self._open.pop(name)
         canvas.flush()
         canvas.close()
         self._rename(canvas.path, self._file(name))
 
     def canvas(self, name, size, dtype=None):
-        """Return a canvas that is there."""
+        """Return a canvas that is there.
+
+        Parameters
+        ----------
+        name, size, dtype
+            As for `InMemory.new_canvas`.
+        """
         if name not in self._open:
             self._open[name] = Canvas(*size, dtype or self._dtype, self._wrap, self._file(name))
         return self._open[name]
 
     def drop(self, name):
-        """Remove a canvas, if it is there."""
+        """Remove a canvas, if it is there.
+
+        Parameters
+        ----------
+        name : str
+        """
         if name in self._open:
             self._open.pop(name).close()
         self._file(name).unlink(missing_ok=True)
@@ -321,7 +384,16 @@ def _state_from(values):
 
 
 def fingerprint(path):
-    """Return what identifies a file's contents: size in bytes and SHA-256."""
+    """Return what identifies a file's contents: size in bytes and SHA-256.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    dict
+    """
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):

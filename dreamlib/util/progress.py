@@ -111,7 +111,12 @@ class Progress:
             self._bar.close()
 
     def skip(self, pixels):
-        """Count pixel-steps that an earlier run has made."""
+        """Count pixel-steps that an earlier run has made.
+
+        Parameters
+        ----------
+        pixels : int
+        """
         self.done += pixels
         self._skipped += pixels
         if self._bar is not None:
@@ -182,7 +187,12 @@ class Progress:
         self.say("stopping after this step to save the picture; Ctrl-C again to leave at once")
 
     def say(self, line):
-        """Print a line that does not disturb the bar, unless nothing is to be shown."""
+        """Print a line that does not disturb the bar, unless nothing is to be shown.
+
+        Parameters
+        ----------
+        line : str
+        """
         if self._quiet:
             return
         if self._bar is not None:

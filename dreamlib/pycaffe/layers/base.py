@@ -18,7 +18,12 @@ LAYERS = {}
 
 
 def register(name):
-    """Class decorator: make a layer known under Caffe's type name."""
+    """Class decorator: make a layer known under Caffe's type name.
+
+    Parameters
+    ----------
+    name : str
+    """
 
     def add(layer_class):
         layer_class.type = name
@@ -65,14 +70,37 @@ class Layer:
         self._check_count("top", len(param.top), self.tops)
 
     def setup(self, shapes):
-        """Make the parameter blobs for bottoms of these shapes."""
+        """Make the parameter blobs for bottoms of these shapes.
+
+        Parameters
+        ----------
+        shapes : list of tuple of int
+        """
 
     def reshape(self, shapes):
-        """Return the shapes of the tops for bottoms of these shapes."""
+        """Return the shapes of the tops for bottoms of these shapes.
+
+        Parameters
+        ----------
+        shapes : list of tuple of int
+
+        Returns
+        -------
+        list of tuple of int
+        """
         return [shapes[0]]
 
     def forward(self, bottoms):
-        """Return the tops' values; in place, the first bottom's tensor may be changed."""
+        """Return the tops' values; in place, the first bottom's tensor may be changed.
+
+        Parameters
+        ----------
+        bottoms : list of Tensor
+
+        Returns
+        -------
+        list of Tensor
+        """
         raise NotImplementedError
 
     def backward(self, top_diffs, bottoms, tops, wanted):
@@ -91,19 +119,45 @@ class Layer:
         raise NotImplementedError
 
     def parameter_gradients(self, top_diffs, bottoms, tops):
-        """Return the gradient with respect to each parameter; added to its diff by the net."""
+        """Return the gradient with respect to each parameter; added to its diff by the net.
+
+        Parameters
+        ----------
+        top_diffs, bottoms, tops
+            As for `backward`.
+
+        Returns
+        -------
+        list of Tensor
+        """
         return []
 
     def default_loss_weight(self, top):
-        """Weight of this top in the net's loss unless the prototxt says otherwise."""
+        """Weight of this top in the net's loss unless the prototxt says otherwise.
+
+        Parameters
+        ----------
+        top : int
+        """
         return 0.0
 
     def allows_force_backward(self, bottom):
-        """Whether ``force_backward`` makes gradients flow into this bottom."""
+        """Whether ``force_backward`` makes gradients flow into this bottom.
+
+        Parameters
+        ----------
+        bottom : int
+        """
         return True
 
     def add_blob(self, shape, filler=None):
-        """Append a parameter blob, filled as the prototxt says (zero by default)."""
+        """Append a parameter blob, filled as the prototxt says (zero by default).
+
+        Parameters
+        ----------
+        shape : tuple of int
+        filler : caffe_pb2.FillerParameter, optional
+        """
         blob = Blob(shape, self._compute)
         if filler is not None:
             try:
@@ -113,16 +167,46 @@ class Layer:
         self.blobs.append(blob)
 
     def value(self, index, like=None):
-        """Parameter `index` as a tensor, in the dtype and on the device of `like`."""
+        """Parameter `index` as a tensor, in the dtype and on the device of `like`.
+
+        Parameters
+        ----------
+        index : int
+        like : Tensor, optional
+
+        Returns
+        -------
+        Tensor
+        """
         tensor = self.blobs[index].data_memory.tensor()
         return tensor if like is None else tensor.to(like.device, like.dtype)
 
     def fail(self, problem):
-        """Build the error that names this layer."""
+        """Build the error that names this layer.
+
+        Parameters
+        ----------
+        problem : str
+
+        Returns
+        -------
+        CaffeError
+        """
         return CaffeError(f"layer {self.name!r} ({self.type}): {problem}")
 
     def axis(self, index, dimensions):
-        """Resolve a possibly negative axis, as Caffe's CanonicalAxisIndex."""
+        """Resolve a possibly negative axis, as Caffe's CanonicalAxisIndex.
+
+        Parameters
+        ----------
+        index : int
+        dimensions : int
+            Number of the blob's axes.
+
+        Returns
+        -------
+        int
+        """
         if not -dimensions <= index < dimensions:
             raise self.fail(f"axis {index} of a blob with {dimensions} axes")
         return index % dimensions

@@ -16,7 +16,18 @@ convolution_backward = torch.ops.aten.convolution_backward
 
 
 def pair(repeated, height, width, default):
-    """Read a spatial parameter: ``kernel_h``/``kernel_w``, one number for both, or one each."""
+    """Read a spatial parameter: ``kernel_h``/``kernel_w``, one number for both, or one each.
+
+    Parameters
+    ----------
+    repeated : sequence of int
+    height, width : int
+    default : int
+
+    Returns
+    -------
+    (int, int)
+    """
     if height or width:
         return int(height), int(width)
     if not repeated:

@@ -96,7 +96,18 @@ class Power(Function):
 
 
 def log_of_base(layer, base):
-    """Natural logarithm of a base; -1 stands for e."""
+    """Natural logarithm of a base; -1 stands for e.
+
+    Parameters
+    ----------
+    layer : Layer
+        Named in the error.
+    base : float
+
+    Returns
+    -------
+    float
+    """
     if base != -1 and base <= 0:
         raise layer.fail(f"base {base} must be positive, or -1 for e")
     return 1.0 if base == -1 else math.log(base)
