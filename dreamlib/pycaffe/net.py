@@ -9,9 +9,8 @@ import numpy as np
 import torch
 
 from dreamlib.errors import nearest
-from dreamlib.pycaffe.allocator import retain_freed_memory
 from dreamlib.pycaffe.blob import Blob, Compute
-from dreamlib.pycaffe.device import current_device, random_stream
+from dreamlib.pycaffe.device import current_device, random_stream, retain_freed_memory
 from dreamlib.pycaffe.errors import CaffeError
 from dreamlib.pycaffe.layers import LAYERS
 from dreamlib.pycaffe.proto import caffe_pb2
@@ -316,35 +315,60 @@ class Net:
         for name, shape in zip(param.top, shapes):
             self.blobs[name].reshape(*shape)
 
-    def _index(self, layer, default):
-        if layer is None:
-            return default
+    def layer_index(self, layer):
+        """Return the position of a layer, as `forward_range` counts. An extension.
+
+        Parameters
+        ----------
+        layer : str
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        CaffeError
+            There is no such layer; names the nearest.
+        """
         if layer not in self.layer_dict:
             raise CaffeError(f"there is no layer {layer!r}{nearest(layer, self.layer_dict)}")
         return self._layer_names.index(layer)
 
     @torch.no_grad()
-    def _forward(self, start, end):
-        """Run layers `start` to `end`, by index, both included."""
+    def forward_range(self, first, last):
+        """Run layers by position and leave their results in the blobs. An extension.
+
+        Parameters
+        ----------
+        first, last : int
+            Both run; see `layer_index`.
+        """
         self._compute.device = current_device()
-        for layer in self.layers[start : end + 1]:
+        for layer in self.layers[first : last + 1]:
             if layer.type == "Input":
                 continue
             self._reshape_layer(layer)
-            bottoms = [self.blobs[name].data_memory.tensor() for name in layer.param.bottom]
+            bottoms = [self.blobs[name].data_tensor for name in layer.param.bottom]
             for name, top in zip(layer.param.top, layer.forward(bottoms)):
-                self.blobs[name].data_memory.put(top)
+                self.blobs[name].data_tensor = top
 
     @torch.no_grad()
-    def _backward(self, start, end):
-        """Run layers `start` down to `end` backward, by index, both included."""
+    def backward_range(self, first, last):
+        """Run layers backward by position and leave the gradients in the blobs. An extension.
+
+        Parameters
+        ----------
+        first, last : int
+            Both run, from the upper `first` down to `last`.
+        """
         self._compute.device = current_device()
-        for layer in reversed(self.layers[end : start + 1]):
+        for layer in reversed(self.layers[last : first + 1]):
             if layer.type == "Input" or not self._runs_backward[layer.name]:
                 continue
-            bottoms = [self.blobs[name].data_memory.tensor() for name in layer.param.bottom]
-            tops = [self.blobs[name].data_memory.tensor() for name in layer.param.top]
-            diffs = [self.blobs[name].diff_memory.tensor() for name in layer.param.top]
+            bottoms = [self.blobs[name].data_tensor for name in layer.param.bottom]
+            tops = [self.blobs[name].data_tensor for name in layer.param.top]
+            diffs = [self.blobs[name].diff_tensor for name in layer.param.top]
             if self.compute_param_diffs and layer.blobs:
                 self._add_param_diffs(layer, diffs, bottoms, tops)
             wanted = self._wanted[layer.name]
@@ -356,13 +380,19 @@ class Net:
                 self._let_go(layer)
             for name, gradient, ask in zip(layer.param.bottom, gradients, wanted):
                 if ask:
-                    self.blobs[name].diff_memory.put(gradient)
+                    self.blobs[name].diff_tensor = gradient
+
+    # Until `dreamlib.tiling` uses the public names.
+    _forward, _backward = forward_range, backward_range
+
+    def _index(self, layer, default):
+        return self.layer_index(layer)
 
     def _add_param_diffs(self, layer, diffs, bottoms, tops):
         gradients = layer.parameter_gradients(diffs, bottoms, tops)
         for blob, gradient, learns in zip(layer.blobs, gradients, self._learns[layer.name]):
             if learns:
-                blob.diff_memory.put(blob.diff_memory.tensor() + gradient)
+                blob.diff_tensor = blob.diff_tensor + gradient
 
     def _let_go(self, layer):
         """Free what this layer made: the layers below do not need it."""
@@ -388,13 +418,13 @@ class Net:
         -------
         dict of str -> ndarray
         """
-        first = self._index(start, 0)
-        last = self._index(end, len(self.layers) - 1)
+        first = 0 if start is None else self.layer_index(start)
+        last = len(self.layers) - 1 if end is None else self.layer_index(end)
         names = [*(self.outputs if end is None else self.top_names[end]), *(blobs or [])]
         self._require_blobs(names)
         if kwargs:
             self._fill(kwargs, self.inputs, "input", lambda blob: blob.data)
-        self._forward(first, last)
+        self.forward_range(first, last)
         return {name: self.blobs[name].data for name in names}
 
     def backward(self, diffs=None, start=None, end=None, **kwargs):
@@ -413,15 +443,15 @@ class Net:
         -------
         dict of str -> ndarray
         """
-        first = self._index(start, len(self.layers) - 1)
-        last = self._index(end, 0)
+        first = len(self.layers) - 1 if start is None else self.layer_index(start)
+        last = 0 if end is None else self.layer_index(end)
         names = [*(self.inputs if end is None else self.bottom_names[end]), *(diffs or [])]
         self._require_blobs(names)
         if kwargs:
             self._fill(kwargs, self.outputs, "output", lambda blob: blob.diff)
         for name in names:
             self.blobs[name].diff_memory.array()  # once asked for it is kept
-        self._backward(first, last)
+        self.backward_range(first, last)
         return {name: self.blobs[name].diff for name in names}
 
     def _require_blobs(self, names):

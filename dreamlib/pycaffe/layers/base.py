@@ -178,7 +178,7 @@ class Layer:
         -------
         Tensor
         """
-        tensor = self.blobs[index].data_memory.tensor()
+        tensor = self.blobs[index].data_tensor
         return tensor if like is None else tensor.to(like.device, like.dtype)
 
     def fail(self, problem):

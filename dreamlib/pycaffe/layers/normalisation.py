@@ -138,8 +138,8 @@ class BatchNorm(Function):
         unbiased = variance * (count / (count - 1) if count > 1 else 1)
         news = (mean, unbiased, torch.ones(1, device=x.device))
         for index, new in enumerate(news):
-            memory = self.blobs[index].data_memory
-            memory.put(memory.tensor() * fraction + new.to(memory.tensor().dtype))
+            old = self.blobs[index].data_tensor
+            self.blobs[index].data_tensor = old * fraction + new.to(old.dtype)
 
 
 @register("MVN")
