@@ -40,14 +40,14 @@ def gflop(net, layer):
 
 def measure(net, repeats):
     """Median seconds of each layer, forward and backward, up to the dreamt one."""
-    last = net._layer_names.index(END)
+    last = net.layer_index(END)
     times = np.zeros((2, repeats + 1, last + 1))
     for repeat in range(repeats + 1):
         for index in range(last + 1):
-            times[0, repeat, index] = seconds(net._forward, index, index)
+            times[0, repeat, index] = seconds(net.forward_range, index, index)
         net.blobs[END].diff[...] = net.blobs[END].data
         for index in range(last, -1, -1):
-            times[1, repeat, index] = seconds(net._backward, index, index)
+            times[1, repeat, index] = seconds(net.backward_range, index, index)
     return np.median(times[:, 1:], axis=1)  # the first pass warms up
 
 

@@ -71,7 +71,7 @@ def plain_step(height, width):
     import torch
     from plain_googlenet import googlenet_to_4c, gradient
 
-    from dreamlib.pycaffe.allocator import retain_freed_memory
+    from dreamlib.pycaffe.device import retain_freed_memory
 
     retain_freed_memory()  # as our engine does: else page faults are measured, not the network
     net = googlenet_to_4c()

@@ -60,15 +60,15 @@ def stepper(network, kind, storage="uint8", **settings):
 
 def network_alone(net, end, size):
     """Return the work of a step's forward and backward."""
-    layer = net._layer_names.index(end)
+    layer = net.layer_index(end)
     image = torch.rand(1, 3, size, size, device=current_device()) * 255 - 120
 
     def work():
         net.blobs["data"].reshape(1, 3, size, size)
-        net.blobs["data"].data_memory.put(image)
-        net._forward(0, layer)
-        net.blobs[end].diff_memory.put(net.blobs[end].data_memory.tensor().clone())
-        net._backward(layer, 0)
+        net.blobs["data"].data_tensor = image
+        net.forward_range(0, layer)
+        net.blobs[end].diff_tensor = net.blobs[end].data_tensor.clone()
+        net.backward_range(layer, 0)
 
     return work
 

@@ -10,10 +10,9 @@ import sys
 
 from dreamlib.pycaffe import io, proto
 from dreamlib.pycaffe.classifier import Classifier
-from dreamlib.pycaffe.detector import Detector
 from dreamlib.pycaffe.device import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
 from dreamlib.pycaffe.errors import CaffeError
-from dreamlib.pycaffe.layers import LAYERS, Layer
+from dreamlib.pycaffe.layers import Layer, layer_types
 from dreamlib.pycaffe.net import Net
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.pycaffe.proto.caffe_pb2 import TEST, TRAIN
@@ -41,7 +40,19 @@ __all__ = [
 
 def layer_type_list():
     """Names of the layer types that a prototxt may use."""
-    return sorted(LAYERS)
+    return layer_types()
+
+
+def __getattr__(name):
+    if name != "Detector":  # which few import
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from dreamlib.pycaffe.detector import Detector
+
+    return Detector
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
 
 
 def install():

@@ -153,6 +153,10 @@ class Blob:
     data, diff : ndarray of float32
         C-contiguous and writable. Read them after a pass, write them before it; on the GPU ask for
         the attribute again after each pass, since the array is only then brought up to date.
+    data_tensor, diff_tensor : Tensor
+        The same values as layers see them: on the net's device, in its precision; not to be changed
+        in place. A tensor of the blob's shape may be assigned, and is kept, not copied, where that
+        can be. An extension.
     """
 
     def __init__(self, shape, compute):
@@ -174,6 +178,22 @@ class Blob:
     @diff.setter
     def diff(self, values):
         raise AttributeError("assign into the array: blob.diff[...] = values")
+
+    @property
+    def data_tensor(self):
+        return self.data_memory.tensor()
+
+    @data_tensor.setter
+    def data_tensor(self, tensor):
+        self.data_memory.put(tensor)
+
+    @property
+    def diff_tensor(self):
+        return self.diff_memory.tensor()
+
+    @diff_tensor.setter
+    def diff_tensor(self, tensor):
+        self.diff_memory.put(tensor)
 
     @property
     def shape(self):

@@ -9,11 +9,10 @@ import numpy as np
 import torch
 
 from dreamlib.errors import nearest
-from dreamlib.pycaffe.allocator import retain_freed_memory
-from dreamlib.pycaffe.blob import Blob, Compute
-from dreamlib.pycaffe.device import current_device, random_stream
+from dreamlib.pycaffe.blob import Compute
+from dreamlib.pycaffe.device import current_device, retain_freed_memory
 from dreamlib.pycaffe.errors import CaffeError
-from dreamlib.pycaffe.layers import LAYERS
+from dreamlib.pycaffe.graph import Graph
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.pycaffe.prototxt import load_net
 from dreamlib.pycaffe.weights import copy_weights, read_weights, write_weights
@@ -25,7 +24,7 @@ PRECISIONS = {
 }
 
 
-class Net:
+class Net(Graph):
     """A Caffe network.
 
     ``Net(prototxt, phase)``, ``Net(prototxt, weights, phase)`` and ``Net(prototxt, phase, level,
@@ -103,133 +102,12 @@ class Net:
         retain_freed_memory()
         self.keep_intermediates = True
         self.compute_param_diffs = phase == caffe_pb2.TRAIN
-        self._source = str(network_file)
-        self._compute = Compute(current_device(), PRECISIONS[precision])
-        net_param = load_net(self._source, phase, level or 0, tuple(stages or ()), definition)
-        self.name = net_param.name
-        self._build(net_param, phase)
-        self._mark_needs(net_param.force_backward)
+        source = str(network_file)
+        net_param = load_net(source, phase, level or 0, tuple(stages or ()), definition)
+        compute = Compute(current_device(), PRECISIONS[precision])
+        super().__init__(net_param, phase, source, compute)
         if weights is not None:
             self.copy_from(weights)
-
-    # -- building ---------------------------------------------------------------------------------
-
-    def _build(self, net_param, phase):
-        self.blobs = OrderedDict()
-        self.params = OrderedDict()
-        self.layer_dict = OrderedDict()
-        self.top_names = OrderedDict()
-        self.bottom_names = OrderedDict()
-        self._loss_weights = {}
-        unread = OrderedDict()  # the blobs that nobody has read yet: what is left is the output
-        shared = {}  # name of a shared parameter -> the blob that owns it
-        for param in net_param.layer:
-            layer = self._make_layer(param, phase)
-            for name in param.bottom:
-                unread.pop(name, None)
-            for name in param.top:
-                unread[name] = True
-            self.layer_dict[param.name] = layer
-            self.bottom_names[param.name] = list(param.bottom)
-            self.top_names[param.name] = list(param.top)
-            if layer.blobs:
-                self._share_named(layer, shared)
-                self.params[param.name] = layer.blobs
-        self.layers = list(self.layer_dict.values())
-        self.inputs = [
-            top for layer in self.layers if layer.type == "Input" for top in layer.param.top
-        ]
-        self.outputs = sorted(unread)  # Caffe keeps them in a std::set
-
-    def _make_layer(self, param, phase):
-        if param.type not in LAYERS:
-            raise CaffeError(
-                f"{self._source}: layer {param.name!r} has type {param.type!r}, which is not "
-                f"supported{nearest(param.type, LAYERS)}"
-            )
-        if param.name in self.layer_dict:
-            raise CaffeError(f"{self._source}: two layers are called {param.name!r}")
-        try:
-            layer = LAYERS[param.type](param, phase, self._compute, random_stream())
-            shapes = [self.blobs[name].shape for name in param.bottom]
-            layer.setup(shapes)
-            tops = layer.shapes if not param.bottom else layer.reshape(shapes)
-        except CaffeError as error:
-            raise CaffeError(f"{self._source}: {error}") from None
-        except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
-            # Parameters that contradict each other in a way that no layer looked for.
-            raise CaffeError(
-                f"{self._source}: layer {param.name!r} ({param.type}): {error}"
-            ) from error
-        for index, (name, shape) in enumerate(zip(param.top, tops)):
-            if name not in self.blobs:
-                self.blobs[name] = Blob(shape, self._compute)
-                if param.type == "Split":  # one memory: what is written into the one is in all
-                    self.blobs[name].data_memory = self.blobs[param.bottom[0]].data_memory
-            elif name in param.bottom:
-                self.blobs[name].reshape(*shape)
-            else:
-                raise CaffeError(
-                    f"{self._source}: layer {param.name!r} overwrites blob {name!r} in place, "
-                    "which another layer reads too"
-                )
-            self._set_loss_weight(layer, index, name)
-        return layer
-
-    def _set_loss_weight(self, layer, index, name):
-        given = layer.param.loss_weight
-        weight = given[index] if index < len(given) else layer.default_loss_weight(index)
-        if weight:
-            self._loss_weights[name] = weight
-            self.blobs[name].diff[...] = weight
-
-    def _share_named(self, layer, owners):
-        for index, spec in enumerate(layer.param.param[: len(layer.blobs)]):
-            if not spec.name:
-                continue
-            owner = owners.setdefault(spec.name, layer.blobs[index])
-            if owner.shape != layer.blobs[index].shape:
-                raise CaffeError(
-                    f"{self._source}: layer {layer.name!r} shares parameter {spec.name!r} of shape "
-                    f"{owner.shape}, its own is {layer.blobs[index].shape}"
-                )
-            layer.blobs[index] = owner
-
-    def _mark_needs(self, force_backward):
-        """Decide, as Caffe does, which layers run backward and which bottoms get a gradient."""
-        needing = set()  # blobs with learned or forced values below them
-        self._wanted = OrderedDict()
-        runs = {}
-        self._learns = {}  # layer name -> for each parameter whether it gets a diff
-        for layer in self.layers:
-            param = layer.param
-            wanted = [name in needing for name in param.bottom]
-            for index, ask in enumerate(param.propagate_down):
-                wanted[index] = ask
-            specs = itertools.chain(param.param, itertools.repeat(caffe_pb2.ParamSpec()))
-            learns = [force_backward or spec.lr_mult != 0 for spec, _ in zip(specs, layer.blobs)]
-            self._learns[layer.name] = learns
-            runs[layer.name] = any(learns) or any(wanted)
-            if runs[layer.name]:
-                needing.update(param.top)
-            self._wanted[layer.name] = wanted
-        under_loss = set()
-        for layer in reversed(self.layers):
-            tops, bottoms = layer.param.top, layer.param.bottom
-            contributes = any(top in self._loss_weights or top in under_loss for top in tops)
-            if contributes:
-                under_loss.update(bottoms)
-            else:
-                runs[layer.name] = False
-                self._wanted[layer.name] = [False] * len(bottoms)
-        if force_backward:
-            for layer in self.layers:
-                runs[layer.name] = True
-                self._wanted[layer.name] = [
-                    ask or layer.allows_force_backward(index)
-                    for index, ask in enumerate(self._wanted[layer.name])
-                ]
-        self._runs_backward = runs
 
     # -- what pycaffe shows -----------------------------------------------------------------------
 
@@ -316,35 +194,60 @@ class Net:
         for name, shape in zip(param.top, shapes):
             self.blobs[name].reshape(*shape)
 
-    def _index(self, layer, default):
-        if layer is None:
-            return default
+    def layer_index(self, layer):
+        """Return the position of a layer, as `forward_range` counts. An extension.
+
+        Parameters
+        ----------
+        layer : str
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        CaffeError
+            There is no such layer; names the nearest.
+        """
         if layer not in self.layer_dict:
             raise CaffeError(f"there is no layer {layer!r}{nearest(layer, self.layer_dict)}")
         return self._layer_names.index(layer)
 
     @torch.no_grad()
-    def _forward(self, start, end):
-        """Run layers `start` to `end`, by index, both included."""
+    def forward_range(self, first, last):
+        """Run layers by position and leave their results in the blobs. An extension.
+
+        Parameters
+        ----------
+        first, last : int
+            Both run; see `layer_index`.
+        """
         self._compute.device = current_device()
-        for layer in self.layers[start : end + 1]:
+        for layer in self.layers[first : last + 1]:
             if layer.type == "Input":
                 continue
             self._reshape_layer(layer)
-            bottoms = [self.blobs[name].data_memory.tensor() for name in layer.param.bottom]
+            bottoms = [self.blobs[name].data_tensor for name in layer.param.bottom]
             for name, top in zip(layer.param.top, layer.forward(bottoms)):
-                self.blobs[name].data_memory.put(top)
+                self.blobs[name].data_tensor = top
 
     @torch.no_grad()
-    def _backward(self, start, end):
-        """Run layers `start` down to `end` backward, by index, both included."""
+    def backward_range(self, first, last):
+        """Run layers backward by position and leave the gradients in the blobs. An extension.
+
+        Parameters
+        ----------
+        first, last : int
+            Both run, from the upper `first` down to `last`.
+        """
         self._compute.device = current_device()
-        for layer in reversed(self.layers[end : start + 1]):
+        for layer in reversed(self.layers[last : first + 1]):
             if layer.type == "Input" or not self._runs_backward[layer.name]:
                 continue
-            bottoms = [self.blobs[name].data_memory.tensor() for name in layer.param.bottom]
-            tops = [self.blobs[name].data_memory.tensor() for name in layer.param.top]
-            diffs = [self.blobs[name].diff_memory.tensor() for name in layer.param.top]
+            bottoms = [self.blobs[name].data_tensor for name in layer.param.bottom]
+            tops = [self.blobs[name].data_tensor for name in layer.param.top]
+            diffs = [self.blobs[name].diff_tensor for name in layer.param.top]
             if self.compute_param_diffs and layer.blobs:
                 self._add_param_diffs(layer, diffs, bottoms, tops)
             wanted = self._wanted[layer.name]
@@ -356,13 +259,19 @@ class Net:
                 self._let_go(layer)
             for name, gradient, ask in zip(layer.param.bottom, gradients, wanted):
                 if ask:
-                    self.blobs[name].diff_memory.put(gradient)
+                    self.blobs[name].diff_tensor = gradient
+
+    # Until `dreamlib.tiling` uses the public names.
+    _forward, _backward = forward_range, backward_range
+
+    def _index(self, layer, default):
+        return self.layer_index(layer)
 
     def _add_param_diffs(self, layer, diffs, bottoms, tops):
         gradients = layer.parameter_gradients(diffs, bottoms, tops)
         for blob, gradient, learns in zip(layer.blobs, gradients, self._learns[layer.name]):
             if learns:
-                blob.diff_memory.put(blob.diff_memory.tensor() + gradient)
+                blob.diff_tensor = blob.diff_tensor + gradient
 
     def _let_go(self, layer):
         """Free what this layer made: the layers below do not need it."""
@@ -388,13 +297,13 @@ class Net:
         -------
         dict of str -> ndarray
         """
-        first = self._index(start, 0)
-        last = self._index(end, len(self.layers) - 1)
+        first = 0 if start is None else self.layer_index(start)
+        last = len(self.layers) - 1 if end is None else self.layer_index(end)
         names = [*(self.outputs if end is None else self.top_names[end]), *(blobs or [])]
         self._require_blobs(names)
         if kwargs:
             self._fill(kwargs, self.inputs, "input", lambda blob: blob.data)
-        self._forward(first, last)
+        self.forward_range(first, last)
         return {name: self.blobs[name].data for name in names}
 
     def backward(self, diffs=None, start=None, end=None, **kwargs):
@@ -413,15 +322,15 @@ class Net:
         -------
         dict of str -> ndarray
         """
-        first = self._index(start, len(self.layers) - 1)
-        last = self._index(end, 0)
+        first = len(self.layers) - 1 if start is None else self.layer_index(start)
+        last = 0 if end is None else self.layer_index(end)
         names = [*(self.inputs if end is None else self.bottom_names[end]), *(diffs or [])]
         self._require_blobs(names)
         if kwargs:
             self._fill(kwargs, self.outputs, "output", lambda blob: blob.diff)
         for name in names:
             self.blobs[name].diff_memory.array()  # once asked for it is kept
-        self._backward(first, last)
+        self.backward_range(first, last)
         return {name: self.blobs[name].diff for name in names}
 
     def _require_blobs(self, names):

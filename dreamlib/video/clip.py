@@ -61,7 +61,7 @@ class Clip:
         """
         arguments = ["-nostats", "-progress", "pipe:1", "-i", ffmpeg.source(self.path)]
         arguments += ["-map", "0:V:0", "-vf", self._filters, "-f", "null", "-"]
-        output, _ = ffmpeg.say(arguments, self.path)
+        output, _ = ffmpeg.run(arguments, self.path)
         counts = re.findall(rb"^frame=\s*(\d+)", output, re.MULTILINE)
         if not counts or not int(counts[-1]):
             raise DreamError(f"{self.path} has no frames; is it whole?")
@@ -128,12 +128,12 @@ def open_clip(path):
     # One frame in a format whose header says size, rate and shape of the pixels exactly.
     arguments = ["-i", ffmpeg.source(path), "-map", "0:V:0", "-frames:v", "1"]
     arguments += ["-pix_fmt", "yuv444p", "-f", "yuv4mpegpipe", "pipe:1"]
-    output, said = ffmpeg.say(arguments, path)
+    output, log = ffmpeg.run(arguments, path)
     header = output.split(b"\n", 1)[0].decode("ascii", "replace")
     fields = {field[0]: field[1:] for field in header.split()[1:]}
     if not header.startswith("YUV4MPEG2 ") or not {"H", "W", "F"} <= fields.keys():
-        raise DreamError(f"{path} has no frames: {ffmpeg.last_words(said)}")
-    described = said.split("Output #0")[0]
+        raise DreamError(f"{path} has no frames: {ffmpeg.last_lines(log)}")
+    described = log.split("Output #0")[0]
     return Clip(
         path,
         (int(fields["H"]), int(fields["W"])),

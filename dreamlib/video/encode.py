@@ -198,7 +198,7 @@ def _pipe(frames, size, fps, options, even=False, on_frame=None):
     padding = ((0, height % 2 * even), (0, width % 2 * even), (0, 0))
     shape = f"{width + padding[1][1]}x{height + padding[0][1]}"
     arguments = f"-y -f rawvideo -pix_fmt rgb24 -s {shape} -framerate {fps} -i pipe:0".split()
-    with ffmpeg.process([*arguments, *options], stdin=subprocess.PIPE) as (running, words):
+    with ffmpeg.process([*arguments, *options], stdin=subprocess.PIPE) as (running, messages):
         try:
             for number, path in enumerate(frames, 1):
                 pixels = read_frame(path, size)
@@ -210,9 +210,9 @@ def _pipe(frames, size, fps, options, even=False, on_frame=None):
             running.stdin.close()
         except BrokenPipeError as error:
             running.wait()
-            raise DreamError(f"ffmpeg could not write the film: {words()}") from error
+            raise DreamError(f"ffmpeg could not write the film: {messages()}") from error
         if running.wait():
-            raise DreamError(f"ffmpeg could not write the film: {words()}")
+            raise DreamError(f"ffmpeg could not write the film: {messages()}")
 
 
 def ordered(frames, order):

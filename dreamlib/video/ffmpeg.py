@@ -48,7 +48,7 @@ def find_ffmpeg():
         ) from error
 
 
-def say(arguments, path):
+def run(arguments, path):
     """Run ffmpeg to its end.
 
     Parameters
@@ -72,28 +72,28 @@ def say(arguments, path):
         stdin=subprocess.DEVNULL,
         capture_output=True,
     )
-    said = done.stderr.decode("utf-8", "replace")
+    log = done.stderr.decode("utf-8", "replace")
     if done.returncode:
         raise DreamError(
-            f"{path} cannot be read as a clip ({last_words(said)}); expected one that plays"
+            f"{path} cannot be read as a clip ({last_lines(log)}); expected one that plays"
         )
-    return done.stdout, said
+    return done.stdout, log
 
 
-def last_words(said):
+def last_lines(log):
     """Shorten ffmpeg's messages to the last lines, without addresses of its memory.
 
     Parameters
     ----------
-    said : str
+    log : str
 
     Returns
     -------
     str
         One line.
     """
-    said = re.sub(r" @ 0x[0-9a-f]+", "", said)
-    lines = [line.strip() for line in re.split(r"[\r\n]+", said) if line.strip()]
+    log = re.sub(r" @ 0x[0-9a-f]+", "", log)
+    lines = [line.strip() for line in re.split(r"[\r\n]+", log) if line.strip()]
     return "; ".join(lines[-LAST_LINES:]) or "it said nothing"
 
 
@@ -112,20 +112,20 @@ def process(arguments, **pipes):
     Yields
     ------
     process : subprocess.Popen
-    words : callable
+    messages : callable
         Returns its last messages so far.
     """
     with tempfile.TemporaryFile() as errors:
 
-        def words():
+        def messages():
             errors.seek(0)
-            return last_words(errors.read().decode("utf-8", "replace"))
+            return last_lines(errors.read().decode("utf-8", "replace"))
 
         command = [find_ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", *arguments]
         pipes.setdefault("stdin", subprocess.DEVNULL)
         running = subprocess.Popen(command, stderr=errors, start_new_session=True, **pipes)
         try:
-            yield running, words
+            yield running, messages
         finally:
             if running.poll() is None:
                 running.kill()
@@ -159,17 +159,17 @@ def decoder(path, filters, height, width):
     """
     arguments = ["-i", source(path), "-map", "0:V:0", "-vf", filters]
     arguments += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
-    with process(arguments, stdout=subprocess.PIPE) as (running, words):
+    with process(arguments, stdout=subprocess.PIPE) as (running, messages):
         while True:
             picture = np.empty((height, width, 3), np.uint8)
             got = running.stdout.readinto(picture.reshape(-1))
             if not got:
                 break
             if got < picture.size:
-                raise DreamError(f"{path} ends within a frame: {words()}")
+                raise DreamError(f"{path} ends within a frame: {messages()}")
             yield picture
         if running.wait():
-            raise DreamError(f"{path} cannot be read to its end: {words()}")
+            raise DreamError(f"{path} cannot be read to its end: {messages()}")
 
 
 def source(path):

@@ -1,5 +1,6 @@
 """An unchanged script of 2015 runs where it says ``import caffe``."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from dreamlib import pycaffe
+from dreamlib.pycaffe import layers
 from tests.nets import INCEPTION, MEAN, write_random_net
 
 SCRIPT = Path(__file__).with_name("script_of_2015.py")
@@ -93,3 +95,10 @@ def test_the_layer_types_are_listed_as_in_pycaffe():
     types = pycaffe.layer_type_list()
     assert types == sorted(types)
     assert {"Convolution", "LRN", "Pooling", "Softmax", "Split", "InnerProduct"} <= set(types)
+
+
+@pytest.mark.parametrize("module", layers.MODULES)
+def test_each_layer_type_is_made_where_the_table_says(module):
+    importlib.import_module(f"dreamlib.pycaffe.layers.{module}")
+    made = {name for name, layer in layers.LAYERS.items() if layer.__module__.endswith(module)}
+    assert made == set(layers.MODULES[module])

@@ -34,10 +34,10 @@ def save_frames(pictures, folder):
 
 
 def sound_of(path):
-    """A checksum of a clip's sound as it is encoded, and ffmpeg's words for its codec."""
+    """A checksum of a clip's sound as it is encoded, and ffmpeg's name for its codec."""
     arguments = ["-i", ffmpeg.source(path), "-map", "0:a", "-c", "copy", "-f", "md5", "-"]
-    output, said = ffmpeg.say(arguments, path)
-    return output, re.search(r"Audio: (\w+)", said).group(1)
+    output, log = ffmpeg.run(arguments, path)
+    return output, re.search(r"Audio: (\w+)", log).group(1)
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,314 @@
-"""The layer types, each with its gradient beside it."""
+"""What every layer is: shapes, a forward and, next to it, its backward.
 
-from dreamlib.pycaffe.layers import (
-    arithmetic,
-    linear,
-    losses,
-    neurons,
-    normalisation,
-    pooling,
-    shaping,
-    sources,
-)
-from dreamlib.pycaffe.layers.base import LAYERS, Layer
+A layer is given tensors and returns tensors; the net keeps them in blobs. Nothing here knows of
+names or order. `Layer` subclasses write their backward out; `Function` subclasses write only the
+forward, and PyTorch's autograd differentiates it when a gradient is asked for.
 
-__all__ = [
-    "LAYERS",
-    "Layer",
-    "arithmetic",
-    "linear",
-    "losses",
-    "neurons",
-    "normalisation",
-    "pooling",
-    "shaping",
-    "sources",
-]
+The modules of this package are imported when a net first has a layer of theirs.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import torch
+
+from dreamlib.pycaffe.blob import Blob
+from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.pycaffe.fillers import fill
+
+#: type name -> class, filled by `register`.
+LAYERS = {}
+
+#: The layers of Caffe that are there, by module.
+MODULES = {
+    "arithmetic": ("Bias", "Eltwise", "Scale"),
+    "linear": ("Convolution", "Deconvolution", "InnerProduct"),
+    "neurons": (
+        *("AbsVal", "BNLL", "Clip", "Dropout", "ELU", "Exp", "Log", "PReLU", "Power", "ReLU"),
+        *("Sigmoid", "Softmax", "Swish", "TanH", "Threshold"),
+    ),
+    "normalisation": ("BatchNorm", "LRN", "MVN"),
+    "pooling": ("Pooling",),
+    "shaping": (
+        *("ArgMax", "Concat", "Crop", "Flatten", "Input", "Reduction", "Reshape", "Silence"),
+        *("Slice", "Split", "Tile"),
+    ),
+    "training": ("Accuracy", "DummyData", "EuclideanLoss", "SoftmaxWithLoss"),
+}
+_MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
+
+
+def layer_types():
+    """Return the names of all types that a net may have, sorted."""
+    return sorted({*_MODULE_OF, *LAYERS})
+
+
+def layer_class(name):
+    """Return the class of a layer type.
+
+    Parameters
+    ----------
+    name : str
+        One of `layer_types`.
+
+    Returns
+    -------
+    type
+        A subclass of `Layer`.
+    """
+    if name not in LAYERS:
+        importlib.import_module(f"{__name__}.{_MODULE_OF[name]}")
+    return LAYERS[name]
+
+
+def register(name):
+    """Class decorator: make a layer known under Caffe's type name.
+
+    Parameters
+    ----------
+    name : str
+    """
+
+    def add(layer_class):
+        layer_class.type = name
+        LAYERS[name] = layer_class
+        return layer_class
+
+    return add
+
+
+class Layer:
+    """One layer of a net.
+
+    Parameters
+    ----------
+    param : caffe_pb2.LayerParameter
+    phase : int
+        ``caffe_pb2.TRAIN`` or ``TEST``.
+    compute : Compute
+        For the layer's own blobs.
+    random : numpy.random.RandomState
+        For fillers.
+
+    Attributes
+    ----------
+    type : str
+    blobs : list of Blob
+        The parameters.
+    """
+
+    type = ""
+    #: how many bottoms and tops the layer takes: (least, most); None for any number
+    bottoms = (1, 1)
+    tops = (1, 1)
+
+    def __init__(self, param, phase, compute, random):
+        self.param = param
+        self.name = param.name
+        self.phase = phase
+        self.blobs = []
+        self.in_place = bool(param.top) and bool(param.bottom) and param.top[0] == param.bottom[0]
+        self._compute = compute
+        self._random = random
+        self._check_count("bottom", len(param.bottom), self.bottoms)
+        self._check_count("top", len(param.top), self.tops)
+
+    def setup(self, shapes):
+        """Make the parameter blobs for bottoms of these shapes.
+
+        Parameters
+        ----------
+        shapes : list of tuple of int
+        """
+
+    def reshape(self, shapes):
+        """Return the shapes of the tops for bottoms of these shapes.
+
+        Parameters
+        ----------
+        shapes : list of tuple of int
+
+        Returns
+        -------
+        list of tuple of int
+        """
+        return [shapes[0]]
+
+    def forward(self, bottoms):
+        """Return the tops' values; in place, the first bottom's tensor may be changed.
+
+        Parameters
+        ----------
+        bottoms : list of Tensor
+
+        Returns
+        -------
+        list of Tensor
+        """
+        raise NotImplementedError
+
+    def backward(self, top_diffs, bottoms, tops, wanted):
+        """Return the gradients with respect to the bottoms.
+
+        Parameters
+        ----------
+        top_diffs : list of Tensor
+            Gradients with respect to the tops. A layer that runs in place may write its result
+            into the first; so nobody returns them as they are.
+        bottoms, tops : list of Tensor
+            The blobs' values now; where a layer ran in place the bottom holds the top.
+        wanted : list of bool
+            For which bottoms a gradient is asked; others may be None in the result.
+        """
+        raise NotImplementedError
+
+    def parameter_gradients(self, top_diffs, bottoms, tops):
+        """Return the gradient with respect to each parameter; added to its diff by the net.
+
+        Parameters
+        ----------
+        top_diffs, bottoms, tops
+            As for `backward`.
+
+        Returns
+        -------
+        list of Tensor
+        """
+        return []
+
+    def default_loss_weight(self, top):
+        """Weight of this top in the net's loss unless the prototxt says otherwise.
+
+        Parameters
+        ----------
+        top : int
+        """
+        return 0.0
+
+    def allows_force_backward(self, bottom):
+        """Whether ``force_backward`` makes gradients flow into this bottom.
+
+        Parameters
+        ----------
+        bottom : int
+        """
+        return True
+
+    def add_blob(self, shape, filler=None):
+        """Append a parameter blob, filled as the prototxt says (zero by default).
+
+        Parameters
+        ----------
+        shape : tuple of int
+        filler : caffe_pb2.FillerParameter, optional
+        """
+        blob = Blob(shape, self._compute)
+        if filler is not None:
+            try:
+                fill(blob.data, filler, self._random)
+            except CaffeError as error:
+                raise self.fail(error) from None
+        self.blobs.append(blob)
+
+    def value(self, index, like=None):
+        """Parameter `index` as a tensor, in the dtype and on the device of `like`.
+
+        Parameters
+        ----------
+        index : int
+        like : Tensor, optional
+
+        Returns
+        -------
+        Tensor
+        """
+        tensor = self.blobs[index].data_tensor
+        return tensor if like is None else tensor.to(like.device, like.dtype)
+
+    def fail(self, problem):
+        """Build the error that names this layer.
+
+        Parameters
+        ----------
+        problem : str
+
+        Returns
+        -------
+        CaffeError
+        """
+        return CaffeError(f"layer {self.name!r} ({self.type}): {problem}")
+
+    def axis(self, index, dimensions):
+        """Resolve a possibly negative axis, as Caffe's CanonicalAxisIndex.
+
+        Parameters
+        ----------
+        index : int
+        dimensions : int
+            Number of the blob's axes.
+
+        Returns
+        -------
+        int
+        """
+        if not -dimensions <= index < dimensions:
+            raise self.fail(f"axis {index} of a blob with {dimensions} axes")
+        return index % dimensions
+
+    def _check_count(self, what, given, allowed):
+        least, most = allowed
+        if given < least or (most is not None and given > most):
+            wants = (
+                f"{least}"
+                if least == most
+                else f"{least} to {'any number' if most is None else most}"
+            )
+            raise self.fail(f"it has {given} {what} blobs and takes {wants}")
+
+
+class Function(Layer):
+    """A layer whose gradient is left to autograd: for what is rare or small.
+
+    A subclass writes `function`. Running in place it keeps the input, which the blob loses.
+    """
+
+    _input = None
+
+    def function(self, *values):
+        """Return the top for these bottoms and parameters, by differentiable operations."""
+        raise NotImplementedError
+
+    def _parameters(self, like):
+        return [self.value(index, like) for index in range(len(self.blobs))]
+
+    def forward(self, bottoms):
+        if self.in_place:
+            self._input = bottoms[0].clone()
+        return [self.function(*bottoms, *self._parameters(bottoms[0]))]
+
+    def _gradients(self, top_diffs, bottoms, wanted):
+        """Differentiate with respect to those bottoms and parameters that `wanted` marks."""
+        values = list(bottoms) + self._parameters(bottoms[0])
+        if self.in_place and self._input is not None:
+            values[0] = self._input
+        with torch.enable_grad():
+            values = [value.detach().requires_grad_(ask) for value, ask in zip(values, wanted)]
+            top = self.function(*values)
+        asked = [value for value in values if value.requires_grad]
+        found = iter(torch.autograd.grad(top, asked, top_diffs[0], allow_unused=True))
+        gradients = [next(found) if value.requires_grad else None for value in values]
+        for index, (value, gradient, ask) in enumerate(zip(values, gradients, wanted)):
+            if ask and gradient is None:
+                gradients[index] = torch.zeros_like(value)
+            elif ask and gradient.data_ptr() == top_diffs[0].data_ptr():
+                gradients[index] = gradient.clone()  # of a sum autograd returns what it was given
+        return gradients
+
+    def backward(self, top_diffs, bottoms, tops, wanted):
+        asked = list(wanted) + [False] * len(self.blobs)
+        return self._gradients(top_diffs, bottoms, asked)[: len(bottoms)]
+
+    def parameter_gradients(self, top_diffs, bottoms, tops):
+        asked = [False] * len(bottoms) + [True] * len(self.blobs)
+        return self._gradients(top_diffs, bottoms, asked)[len(bottoms) :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from dreamlib.pycaffe.layers.base import Function, Layer, register
+from dreamlib.pycaffe.layers import Function, Layer, register
 from dreamlib.pycaffe.proto import caffe_pb2
 
 

@@ -10,7 +10,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from dreamlib.pycaffe.layers.base import Layer, register
+from dreamlib.pycaffe.layers import Layer, register
 
 convolution_backward = torch.ops.aten.convolution_backward
 

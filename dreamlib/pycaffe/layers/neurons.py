@@ -1,4 +1,4 @@
-"""Layers that act on each element alone."""
+"""Layers that act on each element alone; and Softmax."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from dreamlib.pycaffe.layers.base import Function, Layer, register
+from dreamlib.pycaffe.layers import Function, Layer, register
 from dreamlib.pycaffe.proto import caffe_pb2
 
 threshold_backward = torch.ops.aten.threshold_backward
@@ -197,3 +197,14 @@ class Dropout(Layer):
         if self.phase == caffe_pb2.TEST:
             return [top_diffs[0] if self.in_place else top_diffs[0].clone()]
         return [top_diffs[0] * self.mask]
+
+
+@register("Softmax")
+class Softmax(Function):
+    """Exponentials that sum to one along an axis."""
+
+    def setup(self, shapes):
+        self.along = self.axis(self.param.softmax_param.axis, len(shapes[0]))
+
+    def function(self, x):
+        return torch.softmax(x.float(), self.along).to(x.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from dreamlib.pycaffe.layers.base import Function, Layer, register
+from dreamlib.pycaffe.layers import Function, Layer, register
 from dreamlib.pycaffe.proto import caffe_pb2
 
 #: Elements handled at a time in LRN: few enough for the cache, many enough for two threads.
@@ -138,8 +138,8 @@ class BatchNorm(Function):
         unbiased = variance * (count / (count - 1) if count > 1 else 1)
         news = (mean, unbiased, torch.ones(1, device=x.device))
         for index, new in enumerate(news):
-            memory = self.blobs[index].data_memory
-            memory.put(memory.tensor() * fraction + new.to(memory.tensor().dtype))
+            old = self.blobs[index].data_tensor
+            self.blobs[index].data_tensor = old * fraction + new.to(old.dtype)
 
 
 @register("MVN")

@@ -7,7 +7,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from dreamlib.pycaffe.layers.base import Layer, register
+from dreamlib.pycaffe.layers import Layer, register
 from dreamlib.pycaffe.layers.linear import pair
 from dreamlib.pycaffe.proto import caffe_pb2
 

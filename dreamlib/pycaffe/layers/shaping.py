@@ -1,4 +1,4 @@
-"""Layers that move, join, cut and reduce axes without weights."""
+"""Input, and the layers that move, join, cut and reduce axes without weights."""
 
 from __future__ import annotations
 
@@ -6,8 +6,22 @@ import math
 
 import torch
 
-from dreamlib.pycaffe.layers.base import Function, Layer, register
+from dreamlib.pycaffe.layers import Function, Layer, register
 from dreamlib.pycaffe.proto import caffe_pb2
+
+
+@register("Input")
+class Input(Layer):
+    """A blob that a script fills; it may be reshaped at any time."""
+
+    bottoms = (0, 0)
+    tops = (1, None)
+
+    def setup(self, shapes):
+        given = [tuple(shape.dim) for shape in self.param.input_param.shape]
+        if len(given) not in (1, len(self.param.top)):
+            raise self.fail(f"{len(given)} shapes for {len(self.param.top)} tops")
+        self.shapes = given * len(self.param.top) if len(given) == 1 else given
 
 
 @register("Split")

@@ -1,11 +1,11 @@
-"""Distortions: what happens to a picture between two dreams of an endless film.
+"""Distortions of a picture between two frames of an endless film.
 
 >>> chain = parse_chain("zoom:0.05, rotate:2, roll:rows:sine(12,80)", seed=7)
 >>> chain.apply(picture, frame)  # (H, W, 3) float32, changed in place
 
-Each module holds the distortions of one idea, functions that `registry` knows by name; `chain`
-reads a list of them and does one after the other. docs/distortions.md shows them all, and how to
-add one.
+Each module holds the distortions of one idea: functions that `registry` knows by name. `chain`
+reads a list of them and applies one after the other. docs/distortions.md shows all of them, and how
+to add one.
 """
 
 from dreamlib.video.distort.chain import WITHOUT_CODE, Chain, forms, parse_chain

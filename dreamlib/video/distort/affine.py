@@ -1,10 +1,9 @@
 """Distortions that move pixels by an affine map, and `regions`, by many small ones.
 
-A map says for every pixel of the result where in the old picture it comes from, in rows and
-columns. Values between pixels are interpolated linearly. Beyond its borders the picture goes on
-mirrored: what comes into sight is new to the film and fits on without an edge. Repeated at its
-other side it would meet itself in a hard edge, which a network sees and draws out; and in black
-nothing grows.
+A map gives the place in the old picture, in rows and columns, that each pixel of the result comes
+from. Values between pixels are interpolated linearly. Beyond its borders the picture continues as
+its mirror image, which joins it without an edge. Wrapped round, it would meet its other side in a
+hard edge, which a network sees and draws out; in black, nothing grows.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Chains of distortions: read, written, and done one after the other."""
+"""Chains of distortions: read, written, and applied one after the other."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ MOST_FRAMES = 1_000_000
 
 
 class Moment(NamedTuple):
-    """When a distortion is done."""
+    """When a distortion is applied."""
 
     frame: int  #: number of the frame, from 0
-    turn: int  #: number of times that the distortion was done before
+    turn: int  #: number of times that the distortion was applied before
     key: tuple  #: the chain's seed, and the distortion's place in the chain
 
     def random(self, steady=False):
@@ -53,8 +53,8 @@ class Part(NamedTuple):
     """One distortion of a chain."""
 
     distortion: object
-    every: int  #: it is done on the frames 0, every, 2 * every...
-    default_every: int  #: of the chain: needs not be written
+    every: int  #: it is applied to the frames 0, every, 2 * every...
+    default_every: int  #: of the chain: need not be written
 
     def __str__(self):
         every = "" if self.every == self.default_every else f":every={self.every}"
@@ -62,7 +62,7 @@ class Part(NamedTuple):
 
 
 class Chain:
-    """Distortions that are done one after the other; made by `parse_chain`.
+    """Distortions that are applied one after the other; made by `parse_chain`.
 
     Parameters
     ----------
@@ -82,8 +82,8 @@ class Chain:
     def apply(self, picture, frame):
         """Distort a picture, in place.
 
-        Neighbouring distortions that only move pixels about by an affine map are done in one
-        resampling: that is sharper than one after the other, and faster.
+        Neighbouring affine maps are joined into one resampling, which is sharper and faster than
+        one after the other.
 
         Parameters
         ----------

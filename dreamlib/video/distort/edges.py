@@ -9,8 +9,8 @@ from dreamlib.imaging.resample import strips
 from dreamlib.video.distort.fields import Number
 from dreamlib.video.distort.registry import distortion
 
-#: Levels of an edge for each level by which neighbouring pixels differ: the edges of a photograph,
-#: a few levels a pixel, could not be seen as they are.
+#: Levels of an edge for each level by which neighbouring pixels differ: without it the edges of a
+#: photograph, a few levels a pixel, would be invisible.
 GAIN = 4
 
 
@@ -70,7 +70,7 @@ def _mix_edges(picture, mean, colour, share):
     """Mix a picture with its steepness, in levels a pixel times `GAIN`; scratch of some rows.
 
     Across its direction a kernel takes a difference, ``-1 0 1``, along it a mean of weights `mean`.
-    Beyond its borders the picture goes on with its last pixels.
+    Beyond its borders the picture's last pixels are repeated.
     """
     height, width = picture.shape[:2]
     above = picture[:1].copy()  # the row above the strip, as it was

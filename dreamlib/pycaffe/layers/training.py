@@ -1,4 +1,4 @@
-"""Softmax, losses and accuracy."""
+"""What training and judging need: losses, accuracy, and data made up."""
 
 from __future__ import annotations
 
@@ -7,21 +7,11 @@ import math
 import torch
 import torch.nn.functional as F
 
-from dreamlib.pycaffe.layers.base import Function, Layer, register
+from dreamlib.pycaffe.fillers import fill
+from dreamlib.pycaffe.layers import Function, Layer, register
 from dreamlib.pycaffe.proto import caffe_pb2
 
 Normalisation = caffe_pb2.LossParameter
-
-
-@register("Softmax")
-class Softmax(Function):
-    """Exponentials that sum to one along an axis."""
-
-    def setup(self, shapes):
-        self.along = self.axis(self.param.softmax_param.axis, len(shapes[0]))
-
-    def function(self, x):
-        return torch.softmax(x.float(), self.along).to(x.dtype)
 
 
 @register("SoftmaxWithLoss")
@@ -130,3 +120,33 @@ class Accuracy(Layer):
 
     def backward(self, top_diffs, bottoms, tops, wanted):
         raise self.fail("has no gradient; start backward below it")
+
+
+@register("DummyData")
+class DummyData(Layer):
+    """Constant or random numbers; constants are filled once, others at every forward."""
+
+    bottoms = (0, 0)
+    tops = (1, None)
+
+    def setup(self, shapes):
+        param, tops = self.param.dummy_data_param, len(self.param.top)
+        if param.shape:
+            given = [tuple(shape.dim) for shape in param.shape]
+        else:
+            legacy = (param.num, param.channels, param.height, param.width)
+            given = list(zip(*(list(axis) * tops if len(axis) == 1 else axis for axis in legacy)))
+        if len(given) not in (1, tops) or len(param.data_filler) not in (0, 1, tops):
+            raise self.fail(f"{len(given)} shapes, {len(param.data_filler)} fillers, {tops} tops")
+        self.shapes = given * tops if len(given) == 1 else given
+        fillers = list(param.data_filler) or [caffe_pb2.FillerParameter(type="constant")]
+        self.fillers = fillers * tops if len(fillers) == 1 else fillers
+        self.values = [None] * tops
+
+    def forward(self, bottoms):
+        for top, (shape, filler) in enumerate(zip(self.shapes, self.fillers)):
+            if self.values[top] is None or filler.type != "constant":
+                values = torch.zeros(shape)
+                fill(values.numpy(), filler, self._random)
+                self.values[top] = values.to(self._compute.device, self._compute.dtype)
+        return list(self.values)
