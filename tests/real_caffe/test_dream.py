@@ -180,12 +180,12 @@ def test_a_bad_model_is_refused_before_caffe_can_end_the_process(folder, file, c
 @pytest.mark.parametrize(
     "name",
     [
-        "test_inplace",
-        "test_octaves",
+        "imaging/test_inplace",
+        "imaging/test_resample",
         "test_settings",
-        "test_images",
-        "test_progress",
-        "test_clouds",
+        "imaging/test_open_save",
+        "util/test_progress",
+        "imaging/test_samples",
     ],
 )
 def test_the_engines_surroundings_pass_on_debian_11(folder, name):
