@@ -24,16 +24,17 @@ from dreamlib.tiling.workers import InProcess
 
 
 class Watcher(InProcess):
-    """Steps, and notes each phase's estimate of the mean over the exact one."""
+    """Steps, and notes each phase's pass, and its estimate of the mean over the exact one."""
 
     def __init__(self, stepper):
         super().__init__(stepper)
-        self.ratios = []
+        self.passes, self.ratios = [], []
 
     def steps(self, place, scale, tiles, indices, canvas, *others):
         if scale.mean is not None:
             everything = Window(0, 0, *canvas.shape[:2])
             sums = self._stepper.measure(place.octave, Tile(everything, everything, 0), canvas)
+            self.passes.append(place.pass_)
             self.ratios.append(scale.mean / (sums[0] / canvas.array().size))
         return super().steps(place, scale, tiles, indices, canvas, *others)
 
@@ -53,7 +54,7 @@ def main():
 
     dreamt = levels(network, sky, dream_of(network, sky, octaves=3, **tiled), watched)
     ratios = np.array(watchers[0].ratios)
-    later = np.delete(ratios.reshape(3, 10, -1), 0, axis=1)
+    later = ratios[np.array(watchers[0].passes) > 0]
     print(f"estimate over exact mean, {len(ratios)} phases of 3 octaves x 10 passes:")
     print(
         f"  mean {ratios.mean():.3f}, deviation {ratios.std():.3f}, from {ratios.min():.3f} to "

@@ -95,7 +95,7 @@ def run(source, output=None, **settings):
 
     Returns
     -------
-    dreamlib.jobs.run.Result, or dreamlib.jobs.frames.Result of a film
+    dreamlib.jobs.run.Result, or dreamlib.jobs.film.Result of a film
 
     Raises
     ------

@@ -22,7 +22,7 @@ def disk_trouble(path, error):
     error : OSError
     """
     return DreamError(
-        f"{path} cannot be written: {error.strerror}; mend that, then go on with --resume"
+        f"{path} cannot be written: {error.strerror}; mend that, then resume with --resume"
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dreamlib.errors import DreamError, nearest
 from dreamlib.util.setting import Setting
 
-#: The kinds of job, and what is said of them where a setting means nothing to them.
+#: The kinds of job, and the words for them in a refusal.
 JOBS = {
     "picture": "one picture (--frames N makes a film)",
     "frames": "a film of frames",

@@ -1,4 +1,4 @@
-"""Smoother dreams: the gradient blurred, or its bands of detail made equally loud, before a step.
+"""Smoother dreams: the gradient blurred, or its bands of detail made equally strong, before a step.
 
 Everything here is written with operators and slices that NumPy's arrays and PyTorch's tensors
 share, so that a tile's gradient is shaped where it lies, be it on a GPU. Beyond its borders a
@@ -46,7 +46,7 @@ def smooth_gaussian(gradient, sigmas):
 
 
 def normalise_laplacian(gradient, levels, deviations=None, core=None):
-    """Split a gradient into bands of detail, an octave each, and make all equally loud, in place.
+    """Split a gradient into bands of detail, an octave each, and make all equally strong, in place.
 
     The idea is that of the Laplacian pyramid in TensorFlow's DeepDream tutorial of 2015. Its bands
     are kept at full size here, `a trous

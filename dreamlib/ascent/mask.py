@@ -97,7 +97,7 @@ def _taps(start, length, side, own_side, closed):
 
 
 def _as_grey(picture, most_pixels):
-    """Make a picture grey, and so small that it has at most so many pixels: an ndarray of uint8.
+    """Make a picture grey, of at most `most_pixels` pixels: an ndarray of uint8.
 
     Each pixel is the mean of a square of the picture's, so that nothing of it is lost.
     """

@@ -45,7 +45,7 @@ class ScriptOctave:
         Size of the picture relative to the octave before, at least 1.
     jitter : int
         In a direction in which the window is as large as the picture, where it can go nowhere, the
-        picture is rolled by up to so many pixels.
+        picture is rolled by up to this number of pixels.
     layer : str
         Blob whose channels are drawn; "" for the model's class layer.
     """

@@ -1,28 +1,22 @@
 """Clips dreamt: every frame with the detail of the one before, carried along the motion.
 
-Frames are kept as PNG in a work folder beside the output until the film is written, so that an
-interrupted dream goes on from the last whole one.
+Frames are kept as PNG in a work folder beside the output until the film is written.
 """
 
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
 
-from dreamlib.config import to_toml
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import Picture
 from dreamlib.imaging.pillow_io import load_picture
+from dreamlib.jobs.film import run_film
 from dreamlib.jobs.film_output import counted_by, writing
-from dreamlib.jobs.frames import FrameRenderer, Result
-from dreamlib.jobs.prepare import with_seed
-from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
 from dreamlib.settings import refuse_inapplicable
 from dreamlib.util.profiling import phase
-from dreamlib.util.progress import Progress
 from dreamlib.video.clip import mux, open_clip
 from dreamlib.video.encode import check_film
 from dreamlib.video.frame_folder import FrameFolder
@@ -43,63 +37,64 @@ def run_clip(source, output, settings):
 
     Returns
     -------
-    dreamlib.jobs.frames.Result
+    dreamlib.jobs.film.Result
 
     Raises
     ------
     DreamError
     """
-    output = Path(output or f"{Path(source).stem}_dream.mp4")
     refuse_inapplicable(settings, "clip")
-    clip = open_clip(source)
-    if output.exists() and output.samefile(clip.path):
-        raise DreamError(f"{output} is the input; name another output")
-    check_film(output, clip.fps)
-    reel = FrameFolder(f"{output}.work", resume=settings.resume)
-    settings = with_seed(resumed(settings, reel) if reel.record else settings)
-    count, blank = clip.frames, Picture(np.zeros((*clip.size, 3), np.uint8))
-    take = FrameRenderer(settings, blank, count)
-    record = {
-        "settings": take.settings.recorded(),
-        "files": fingerprints(source, take.network.published, take.settings),
-    }
-    if reel.record:
-        refuse_changes(reel, record)
-    else:
-        reel.begin(record)
-    begin, done = time.monotonic(), min(reel.whole(), count)
-    interrupted = not _dream_frames(clip, reel, take, blank, done, count)
-    if not interrupted:
-        frames = reel.frames()[:count]
-        phase("film")
-        with writing(output, count, settings) as progress:
-            interrupted = not mux(frames, output, clip, settings.quality, counted_by(progress))
-    frames = reel.whole()
-    if not interrupted:
-        shutil.rmtree(reel.path)
-    device = "CPU" if settings.gpu is None else f"GPU {settings.gpu}"
-    seconds = time.monotonic() - begin
-    return Result(output, frames, [], take.settings, device, seconds, interrupted)
+    return run_film(FramesOfClip(source, output, settings), source, settings)
 
 
-def _dream_frames(clip, reel, take, blank, done, count):
-    """Dream the frames from `done` on; tell whether all are there."""
-    settings = take.settings
-    text = to_toml(settings)
-    carrier = DetailCarrier(settings.carry)
-    with Progress(*take.work(blank, done), settings.quiet, parts=("frame", count)) as progress:
-        if done == count:
-            return True
-        pictures = clip.frames_from(max(0, done - 1))
-        if done:
-            dreamt = load_picture(str(reel.frames()[done - 1])).pixels
-            carrier = DetailCarrier.restore(next(pictures), dreamt, settings.carry)
-        phase("motion")
-        for frame, picture in enumerate(pictures, done):
-            levels = take.dream(Picture(carrier.begin(picture)), frame, progress)
-            if levels is None:
-                return False
-            reel.add(frame, levels, text)
+class FramesOfClip:
+    """The film of a clip; its attributes and methods are `FramesOfPicture`'s.
+
+    Parameters
+    ----------
+    source, output, settings
+        As for `run_clip`.
+    """
+
+    def __init__(self, source, output, settings):
+        self.path = Path(output or f"{Path(source).stem}_dream.mp4")
+        self._clip = open_clip(source)
+        if self.path.exists() and self.path.samefile(self._clip.path):
+            raise DreamError(f"{self.path} is the input; name another output")
+        check_film(self.path, self._clip.fps)
+        self.folder = FrameFolder(f"{self.path}.work", resume=settings.resume)
+        self.count = self._clip.frames
+        self.first = Picture(np.zeros((*self._clip.size, 3), np.uint8))
+
+    def open(self, settings):
+        self._settings = settings
+
+    def resume(self):
+        return min(self.folder.whole(), self.count)
+
+    def pictures(self, start):
+        if start == self.count:
+            return
+        share = self._settings.carry
+        pictures = self._clip.frames_from(max(0, start - 1))
+        self._carrier = DetailCarrier(share)
+        if start:
+            dreamt = load_picture(str(self.folder.frames()[start - 1])).pixels
+            self._carrier = DetailCarrier.restore(next(pictures), dreamt, share)
+        for frame, self._picture in enumerate(pictures, start):
             phase("motion")
-            carrier.finish(picture, levels)
-    return True
+            yield frame, Picture(self._carrier.begin(self._picture))
+
+    def keep(self, frame, levels, text):
+        self.folder.add(frame, levels, text)
+        phase("motion")
+        self._carrier.finish(self._picture, levels)
+
+    def finish(self):
+        frames, quality = self.folder.frames()[: self.count], self._settings.quality
+        phase("film")
+        with writing(self.path, self.count, self._settings) as progress:
+            if not mux(frames, self.path, self._clip, quality, counted_by(progress)):
+                return None
+        shutil.rmtree(self.folder.path)
+        return []

@@ -13,7 +13,7 @@ from dreamlib.errors import DreamError, nearest
 
 
 def resolve_objective(net, model, settings):
-    """Fill in what follows from targets, layers or guides, and refuse what is not there.
+    """Resolve targets, layers and guides; refuse missing ones.
 
     Parameters
     ----------

@@ -169,7 +169,7 @@ def _rules(settings):
 
 
 def _finish(settings):
-    """Return what is brought back of the undreamt picture."""
+    """Return how the result is mixed with the undreamt picture."""
     mask = settings.mask if settings.mask and settings.mask_on in ("result", "both") else ""
     return Finish(settings.keep_colour, settings.strength, mask)
 

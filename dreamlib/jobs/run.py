@@ -168,7 +168,7 @@ def _dream(job, store, progress):
 
 
 def _finished(job, store, quantizer, canvas, source):
-    """Bring back what is wanted of the undreamt picture, onto a canvas of its own."""
+    """Mix the result with the undreamt picture, onto a canvas of its own."""
     last = job.dream.octaves[-1]
     finished = store.new_canvas("finished", last.window[2:])
     job.dream.finish.apply(canvas, finished, quantizer, source, last.window, last.size)

@@ -1,4 +1,4 @@
-"""What is brought back of the undreamt picture once all octaves are dreamt."""
+"""The dreamt picture mixed with the undreamt one, once all octaves are dreamt."""
 
 from __future__ import annotations
 

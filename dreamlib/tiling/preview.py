@@ -1,4 +1,4 @@
-"""A small picture of the dream so far, to look at while it goes on."""
+"""A small picture of the dream so far, to look at while it is dreamt."""
 
 from __future__ import annotations
 

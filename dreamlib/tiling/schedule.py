@@ -56,7 +56,7 @@ class Tile(NamedTuple):
     """A part of the picture, and what the network sees of it."""
 
     window: Window  #: what the network sees
-    interior: Window  #: what is changed, within `window`
+    interior: Window  #: the part of `window` that is changed
     pixels: int  #: its share of the pass's pixel-steps
     row_weight: np.ndarray | None = None  #: of each row of the interior in the result; None is 1
     column_weight: np.ndarray | None = None

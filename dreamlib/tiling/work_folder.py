@@ -211,7 +211,7 @@ class WorkFolder:
             )
 
     def begin(self, record, dtype, wrap, need):
-        """Say what is dreamt, before anything is made.
+        """Record what is dreamt, before anything is made.
 
         Parameters
         ----------

@@ -348,7 +348,7 @@ def test_an_unfinished_dream_is_not_begun_anew_unasked(tmp_path):
     store = WorkFolder(tmp_path)
     store.begin({}, np.uint8, "none", need=1)
     store.close()
-    with pytest.raises(DreamError, match="holds an unfinished dream: go on with it by --resume"):
+    with pytest.raises(DreamError, match="holds an unfinished dream: resume it with --resume"):
         WorkFolder(tmp_path)
     WorkFolder(tmp_path, resume=True).close()  # what was refused has let go of the folder
 

@@ -117,19 +117,19 @@ class Distortion:
     values: tuple
 
     def __str__(self):
-        texts, needed = [], 0
+        texts, defaults = [self.kind.name], []
         for one, value in zip(self.kind.parameters, self.values):
             changed = one.default is one.empty or value != one.default
             if one.annotation is bool:
                 texts += [one.name] * value
             elif one.kind is one.KEYWORD_ONLY:
                 texts += [f"{_name(one)}={one.annotation.write(value)}"] * changed
-            else:
-                texts.append(one.annotation.write(value))
-                if not changed:  # written only where something after it is
-                    continue
-            needed = len(texts) if changed else needed
-        return ":".join([self.kind.name, *texts[:needed]])
+            else:  # defaults are written only where a value follows them
+                defaults.append(one.annotation.write(value))
+                if changed:
+                    texts += defaults
+                    defaults = []
+        return ":".join(texts)
 
     def __call__(self, first, second):
         """Call the function with its values: see `Kind.function`."""

@@ -47,6 +47,12 @@ def test_a_stranger_may_write_all_but_code(text):
 def test_a_chain_is_written_canonically():
     text = " zoom : 0.050:0.5:0.5,rotate:+2 ,shift:1 , -2.0,roll:rows:sine( 12, 80 , 0) + 3:group=1"
     assert str(parse_chain(text)) == ("zoom:0.05, rotate:2, shift:1,-2, roll:rows:sine(12,80)+3")
+    text = (
+        "zoom:0.3:0.5:0.2, regions:3x4:0.05:steady, pixelsort:rows:60..200:falling, sobel:colour:1"
+    )
+    assert str(parse_chain(text)) == (
+        "zoom:0.3:0.5:0.2, regions:3x4:steady, pixelsort:rows:falling, sobel:colour"
+    )
 
 
 def test_numbers_after_a_comma_belong_to_the_distortion_before():

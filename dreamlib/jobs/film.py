@@ -1,0 +1,218 @@
+"""The flow of every film, from file to file: of frames from a picture, and of a clip.
+
+A film is what `run_film` is given: it opens its source, yields the pictures of its frames, keeps
+the dreamt ones in a `FrameFolder`, and is finished when all are there. An interrupted film is
+resumed from its last whole frame and becomes the same: random numbers follow from the seed and the
+frame's number.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dreamlib.config import to_toml
+from dreamlib.errors import DreamError
+from dreamlib.imaging.resample import octave_sizes
+from dreamlib.jobs.keyframes import absolute_variations, parse_variations, settings_at
+from dreamlib.jobs.prepare import open_network, settle, with_seed
+from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
+from dreamlib.jobs.run import dream_levels, work
+from dreamlib.jobs.script import choose_script
+from dreamlib.util.progress import Progress
+
+
+class Result(NamedTuple):
+    """What became of a film."""
+
+    path: Path  #: the folder of the frames, or the clip
+    frames: int  #: that are there now
+    films: list  #: paths that were assembled
+    settings: object
+    device: str
+    seconds: float
+    interrupted: bool
+
+
+def run_film(film, source, settings, listener=None):
+    """Dream a film's frames, all that are not there yet, and finish it.
+
+    Parameters
+    ----------
+    film : dreamlib.jobs.frames.FramesOfPicture or dreamlib.jobs.clip.FramesOfClip
+    source : str
+        What it is made of.
+    settings : Settings
+    listener : callable, optional
+        See `dreamlib.util.progress.Progress`.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    DreamError
+    dreamlib.util.progress.Left
+        The listener wanted it; the whole frames are kept.
+    """
+    folder = film.folder
+    settings = with_seed(resumed(settings, folder) if folder.record else settings)
+    film.open(settings)
+    renderer = FrameRenderer(settings, film.first, film.count)
+    _begin(folder, renderer, source, film.count)
+    begin, done, text = time.monotonic(), film.resume(), to_toml(renderer.settings)
+    steps, left = renderer.work(film.first, 0), renderer.work(film.first, done)
+    with Progress(*steps, settings.quiet, None, ("frame", film.count), listener) as progress:
+        progress.skip(progress.total - Progress(*left).total)
+        for frame, picture in film.pictures(done):
+            levels = renderer.dream(picture, frame, progress)
+            if levels is None:
+                break
+            film.keep(frame, levels, text)
+        interrupted = progress.interrupted
+    frames = folder.whole()
+    films = None if interrupted else film.finish()
+    device = "CPU" if settings.gpu is None else f"GPU {settings.gpu}"
+    return Result(
+        film.path, frames, films or [], renderer.settings, device, time.monotonic() - begin,
+        films is None,
+    )  # fmt: skip
+
+
+def _begin(folder, renderer, source, count):
+    """Note what a new film is made of; refuse to resume another one."""
+    record = {
+        "settings": renderer.settings.recorded(),
+        "frames": count,
+        "files": fingerprints(source, renderer.network.published, renderer.settings),
+    }
+    if not folder.record:
+        folder.begin(record)
+        return
+    refuse_changes(folder, record)
+    before = folder.record["frames"]
+    if ".." in (renderer.settings.vary or "") and count != before:
+        raise DreamError(
+            f"--vary runs over {before} frames in {folder.path}, and --frames is {count} now; "
+            "resume with as many, or begin anew in another folder"
+        )
+
+
+class FrameRenderer:
+    """Dreams frame after frame with one network.
+
+    Parameters
+    ----------
+    settings : Settings
+        With a seed.
+    picture : picture
+        The first.
+    count : int
+        Frames of the film.
+
+    Attributes
+    ----------
+    settings : Settings
+        What repeats the film: paths are absolute, and what memory decided is written down.
+    """
+
+    def __init__(self, settings, picture, count):
+        self._variations, self._count = parse_variations(settings.vary), count
+        settings = settings.replace(resume=False)  # the film is resumed, not a frame's dream
+        way, picture = choose_script(self._at(settings, 0), picture)
+        self.network = open_network(way)
+        job = settle(self.network, picture, way, "0000.png")
+        if not job.demand.in_ram:
+            raise DreamError(
+                f"frames of {picture.width} x {picture.height} pixels take "
+                f"{(job.demand.ram + job.demand.canvases) / (1 << 30):.2f}G of memory, more than "
+                "there is; films are made in RAM: take a smaller picture, or allow more --memory"
+            )
+        chosen = ["model", "engine", "mask"]
+        given = ("guide", "guide_layer", "target", "script")
+        chosen += [name for name in given if getattr(settings, name)]
+        if not job.settings.script:
+            chosen += ["schedule", "tile_size", "overlap"]
+        kept = {name: getattr(job.recorded, name) for name in chosen}
+        if settings.vary:
+            kept["vary"] = absolute_variations(settings.vary)
+        self.settings = settings.replace(**kept)
+        for frame in range(1, count):
+            if self._turns(frame):
+                self._job(picture, frame)  # refuses what would be met in hours
+
+    def work(self, picture, begin):
+        """Return what `Progress` counts: sizes and steps, of the frames from `begin` on.
+
+        Parameters
+        ----------
+        picture : picture
+        begin : int
+            Number of the first frame that is left.
+        """
+        sizes, counts = [], []
+        job = self._job(picture, 0)
+        names = {one.name for one in self._variations}
+        varied = names & {"octaves", "octave_scale", "iterations"} and not job.settings.script
+        for frame in range(begin, self._count):
+            if varied:
+                now = self._at(self.settings, frame)
+                size = picture.height, picture.width
+                octaves = octave_sizes(*size, now.octaves, now.octave_scale)
+                sizes += octaves
+                counts += [-(-now.iterations // now.tile_steps)] * len(octaves)
+            else:
+                shapes, steps = work(job.dream)
+                sizes += shapes
+                counts += steps
+        return sizes, counts
+
+    def dream(self, picture, frame, progress):
+        """Dream a frame: (H, W, 3) float32, levels; None where it was interrupted.
+
+        Parameters
+        ----------
+        picture : picture
+        frame : int
+        progress : Progress
+        """
+        levels = dream_levels(self._job(picture, frame), _Part(progress, frame))
+        return None if progress.interrupted else levels
+
+    def _job(self, picture, frame):
+        settings = self._at(self.settings, frame)
+        if frame:
+            state = np.random.SeedSequence([self.settings.seed, frame]).generate_state(1)
+            settings = settings.replace(seed=int(state[0]))
+        settings, picture = choose_script(settings, picture)
+        return settle(self.network, picture, settings, f"{frame:04d}.png")
+
+    def _at(self, settings, frame):
+        return settings_at(settings, self._variations, frame, self._count)
+
+    def _turns(self, frame):
+        """Tell whether a frame has values that none before it had, but for those between ends."""
+        turns = [len(one.text.split("|")) for one in self._variations]
+        return frame < max(turns, default=0) or (bool(turns) and frame == self._count - 1)
+
+
+class _Part:
+    """What the dream of one frame tells its progress to, as part of the film's."""
+
+    def __init__(self, progress, frame):
+        self._progress, self._frame = progress, frame
+
+    def __call__(self, step):
+        return self._progress(step._replace(octave=self._frame))
+
+    @property
+    def left(self):
+        """Whether the film is to be left."""
+        return self._progress.left
+
+    def skip(self, pixels):
+        """Do nothing: a frame begins at its beginning."""
