@@ -6,6 +6,7 @@ it and ask for gradients; after `install`, ``import caffe`` itself finds this pa
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 from dreamlib.pycaffe import io, proto
@@ -44,15 +45,14 @@ def layer_type_list():
 
 
 def __getattr__(name):
-    if name != "Detector":  # which few import
+    if name not in ("Detector", "detector"):  # which few import
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from dreamlib.pycaffe.detector import Detector
-
-    return Detector
+    module = importlib.import_module("dreamlib.pycaffe.detector")
+    return module if name == "detector" else module.Detector
 
 
 def __dir__():
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "detector"})
 
 
 def install():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import shutil
 import subprocess
@@ -36,21 +37,36 @@ def find():
     return Path(result.stdout.strip())
 
 
-def run(command, folder, timeout=600):
-    """Run a command in the root, in a copy of a folder; what it writes there comes back.
+@functools.cache
+def project():
+    """Return a copy of the project in the root, there until this process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="project", dir=find() / "tmp"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    ignored = shutil.ignore_patterns("__pycache__", ".*", "*.part")
+    for name in PROJECT_FILES:
+        if (PROJECT / name).is_dir():
+            shutil.copytree(PROJECT / name, folder / name, ignore=ignored)
+        else:
+            shutil.copy(PROJECT / name, folder)
+    return folder
+
+
+def run(arguments, folder, timeout=600):
+    """Run the root's Python in a copy of a folder; what it writes there comes back.
 
     Parameters
     ----------
-    command : list of str
+    arguments : list of str
+        Of Python; ``{project}`` becomes the folder of the project, which is on the path.
     folder : Path
-        Its files are there for the command, as its working directory.
+        Its files are there for the program, in its working directory.
     timeout : float
         Seconds.
 
     Returns
     -------
     str
-        What the command printed.
+        Printed output.
 
     Raises
     ------
@@ -60,13 +76,14 @@ def run(command, folder, timeout=600):
     """
     root = find()
     inside = Path(tempfile.mkdtemp(dir=root / "tmp"))
+    code = f"/tmp/{project().name}"
     try:
         shutil.copytree(folder, inside, dirs_exist_ok=True)
         chroot = ["chroot", root, "env", "-i", "PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8"]
-        chroot += ["GLOG_minloglevel=2", "PYTHONPATH=.", "PYTHONDONTWRITEBYTECODE=1"]
-        shell = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", f"/tmp/{inside.name}"]
+        chroot += ["GLOG_minloglevel=2", f"PYTHONPATH=.:{code}", "PYTHONDONTWRITEBYTECODE=1"]
+        shell = ["sh", "-c", 'cd "$1" && shift && exec python3 "$@"', "sh", f"/tmp/{inside.name}"]
         result = subprocess.run(
-            [*chroot, *shell, *map(str, command)],
+            [*chroot, *shell, *(str(value).replace("{project}", code) for value in arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -75,26 +92,13 @@ def run(command, folder, timeout=600):
             check=False,
         )
         if result.returncode:
-            raise RuntimeError(f"{command} ended with {result.returncode}:\n{result.stdout}")
+            raise RuntimeError(f"{arguments} ended with {result.returncode}:\n{result.stdout}")
         shutil.copytree(inside, folder, dirs_exist_ok=True)
         return result.stdout
     finally:
         shutil.rmtree(inside, ignore_errors=True)
 
 
-def copy_project(folder):
-    """Put a copy of the project's files into a folder, for `run`."""
-    ignored = shutil.ignore_patterns("__pycache__", ".*", "*.part")
-    for name in PROJECT_FILES:
-        source = PROJECT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, dirs_exist_ok=True, ignore=ignored)
-        else:
-            shutil.copy(source, folder / name)
-
-
-def run_python(arguments, timeout=600):
-    """Run the root's Python in a copy of the project; return what it printed."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy_project(Path(folder))
-        return run(["python3", *arguments], Path(folder), timeout)
+def dream(folder, *arguments):
+    """Run the project's command in the root; see `run`."""
+    return run(["{project}/dream.py", *arguments], folder)

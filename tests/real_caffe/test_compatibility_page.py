@@ -22,7 +22,7 @@ OF_NETS = {"blobs", "bottom_names", "inputs", "layer_dict", "layers", "outputs",
 
 
 def test_every_name_of_real_caffe_is_there_or_listed_as_missing(tmp_path):
-    theirs = json.loads(root.run(["python3", "-c", ASK], tmp_path).splitlines()[-1])
+    theirs = json.loads(root.run(["-c", ASK], tmp_path).splitlines()[-1])
     missing = set(theirs["caffe"]) - set(dir(pycaffe)) - INTERNAL
     missing |= set(theirs["net"]) - set(dir(pycaffe.Net)) - OF_NETS
     missing |= set(theirs["layers"]) - set(pycaffe.layer_type_list())

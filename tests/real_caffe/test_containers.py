@@ -98,6 +98,6 @@ def test_weights_are_fetched_by_the_script_in_the_image(image):
     shutil.rmtree(folder)
 
 
-def test_the_trials_net_has_its_sum_on_real_caffe():
+def test_the_trials_net_has_its_sum_on_real_caffe(tmp_path):
     program = "import caffe, dreamlib.models.caffe_gpu as it; print(it.compute(caffe))"
-    assert root.run_python(["-c", program]).strip() == "None"
+    assert root.run(["-c", program], tmp_path).strip() == "None"

@@ -22,9 +22,8 @@ SETTINGS = (
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A copy of the project with a random net and a picture beside it."""
-    folder = tmp_path_factory.mktemp("project")
-    root.copy_project(folder)
+    """A random net and a picture."""
+    folder = tmp_path_factory.mktemp("dreams")
     write_random_net(folder)
     np.save(folder / "picture.npy", picture(130, 171))
     Image.fromarray(picture(130, 171)).save(folder / "sky.png")
@@ -34,7 +33,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dreams(folder):
     """The same dreams by the notebook's code and by ours, on real Caffe."""
-    root.run(["python3", "tests/real_caffe/notebook_on_caffe.py", json.dumps(SETTINGS)], folder)
+    root.run(["-m", "tests.real_caffe.notebook_on_caffe", json.dumps(SETTINGS)], folder)
     return np.load(folder / "dreams.npz")
 
 
@@ -62,7 +61,7 @@ def test_our_engine_dreams_what_real_caffe_dreams(dreams, folder):
 def test_the_command_makes_the_same_picture_on_both_engines(folder, monkeypatch):
     monkeypatch.chdir(folder)
     flags = ["--model", ".", "--end", END, "--octaves", "3", "--iterations", "3", "--seed", "4"]
-    root.run(["python3", "dream.py", "sky.png", "caffe.png", "--engine", "caffe", *flags], folder)
+    root.dream(folder, "sky.png", "caffe.png", "--engine", "caffe", *flags)
     assert cli.main(["sky.png", "torch.png", "--engine", "torch", *flags]) == 0
     by_caffe, by_torch = (
         np.asarray(Image.open(name)).astype(int) for name in ("caffe.png", "torch.png")
@@ -86,8 +85,7 @@ def test_tiles_make_the_same_picture_on_both_engines(folder, monkeypatch, more):
     monkeypatch.chdir(folder)
     flags = ["--model", ".", "--end", END, "--octaves", "2", "--iterations", "2", "--seed", "4"]
     flags += ["--tile-size", "64", "--overlap", "16", "--storage", "float32", *more]
-    command = ["python3", "dream.py", "sky.png", "caffe.png", "--engine", "caffe"]
-    root.run([*command, *flags], folder)
+    root.dream(folder, "sky.png", "caffe.png", "--engine", "caffe", *flags)
     assert cli.main(["sky.png", "torch.png", "--engine", "torch", *flags]) == 0
     by_caffe, by_torch = (
         np.asarray(Image.open(name)).astype(int) for name in ("caffe.png", "torch.png")
@@ -119,8 +117,7 @@ def test_lucid_dreams_are_the_same_on_both_engines(folder, monkeypatch, more):
     flags = ["--model", ".", "--seed", "4", *more]
     if "--script" not in more:
         flags += ["--iterations", "2"] + ["--octaves", "2"] * ("--octaves" not in more)
-    command = ["python3", "dream.py", "sky.png", "caffe.png", "--engine", "caffe"]
-    root.run([*command, *flags], folder)
+    root.dream(folder, "sky.png", "caffe.png", "--engine", "caffe", *flags)
     assert cli.main(["sky.png", "torch.png", "--engine", "torch", *flags]) == 0
     by_caffe, by_torch = (
         np.asarray(Image.open(name)).astype(int) for name in ("caffe.png", "torch.png")
@@ -132,10 +129,7 @@ def test_lucid_dreams_are_the_same_on_both_engines(folder, monkeypatch, more):
 
 
 def test_auto_takes_real_caffe_and_the_embedded_model_dreams_on_it(folder):
-    said = root.run(
-        ["python3", "dream.py", "sky.png", "auto.png", "--octaves", "1", "--iterations", "1"],
-        folder,
-    )
+    said = root.dream(folder, "sky.png", "auto.png", "--octaves", "1", "--iterations", "1")
     assert "efficientnet_lite0" in said
     assert "caffe on CPU" in said
     assert Image.open(folder / "auto.png").size == (171, 130)
@@ -147,9 +141,8 @@ def test_bad_input_is_refused_before_caffe_can_end_the_process(folder):
         (["--end", END, "--octaves", "14"], "does not fit"),
         (["--end", END, "--precision", "float16"], "float32 alone"),
     ]:
-        command = ["python3", "dream.py", "sky.png", "no.png", "--model", ".", *flags]
         with pytest.raises(RuntimeError, match="ended with 2:") as refusal:
-            root.run(command, folder)
+            root.dream(folder, "sky.png", "no.png", "--model", ".", *flags)
         assert says in str(refusal.value)
         assert "Traceback" not in str(refusal.value)
         assert not (folder / "no.png").exists()
@@ -172,23 +165,18 @@ def test_a_bad_model_is_refused_before_caffe_can_end_the_process(folder, file, c
         shutil.copy(folder / name, bad)
     (bad / file).write_bytes(content((folder / file).read_bytes()))
     with pytest.raises(RuntimeError, match="ended with 2:") as refusal:
-        root.run(["python3", "dream.py", "sky.png", "no.png", "--model", "bad"], folder)
+        root.dream(folder, "sky.png", "no.png", "--model", "bad")
     assert says in str(refusal.value)
     assert "Traceback" not in str(refusal.value)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "imaging/test_inplace",
+def test_the_engines_surroundings_pass_on_debian_11(tmp_path):
+    names = ["imaging/test_inplace", "imaging/test_picture", "imaging/test_pillow_io"]
+    names += [
         "imaging/test_resample",
-        "test_settings",
-        "imaging/test_open_save",
-        "util/test_progress",
         "imaging/test_samples",
-    ],
-)
-def test_the_engines_surroundings_pass_on_debian_11(folder, name):
-    root.run(
-        ["python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{name}.py"], folder
-    )
+        "test_settings",
+        "util/test_progress",
+    ]
+    files = [f"{{project}}/tests/{name}.py" for name in names]
+    root.run(["-m", "pytest", "-q", "-p", "no:cacheprovider", *files], tmp_path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ root = pytest.importorskip("tests.real_caffe.root")
 
 pytestmark = pytest.mark.real_caffe
 PHOTOGRAPHS = ("chelsea", "coffee", "astronaut", "rocket")
-SCRIPT = Path(__file__).parent / "embedded_scores.py"
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +26,10 @@ def answer(pictures, tmp_path_factory):
     """Folder with scores.npy and gradients.npy by real Caffe."""
     folder = tmp_path_factory.mktemp("embedded")
     model = prepared_model()
-    for file in (model.prototxt, model.weights, SCRIPT):
+    for file in (model.prototxt, model.weights):
         shutil.copy(file, folder)
     np.save(folder / "inputs.npy", np.array([network_input(picture) for picture in pictures]))
-    root.run(["python3", SCRIPT.name, "."], folder)
+    root.run(["-m", "tests.real_caffe.embedded_scores", "."], folder)
     return folder
 
 

@@ -1,8 +1,5 @@
 """Real Caffe itself, asked now: what was recorded still holds."""
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -30,9 +27,7 @@ def googlenet(real_caffe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("googlenet")
     text = find_model("bvlc_googlenet").prototxt.read_text()
     write_random_net(folder, "force_backward: true\n" + text)
-    script = Path(googlenet_answers.__file__)
-    shutil.copy(script, folder)
-    root.run(["python3", script.name, "caffe"], folder)
+    root.run(["-m", googlenet_answers.__name__, "caffe"], folder)
     return folder
 
 

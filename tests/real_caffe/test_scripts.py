@@ -20,10 +20,10 @@ PYCAFFE = HERE.parent / "pycaffe"
 def test_a_script_of_2015_draws_the_same_picture_on_both(real_caffe, tmp_path):
     """With weights that ours saved and real Caffe loads."""
     write_random_net(tmp_path, INCEPTION.replace("force_backward: true", ""))
-    script = shutil.copy(PYCAFFE / "script_of_2015.py", tmp_path)
-    said = root.run(["python3", "script_of_2015.py", "."], tmp_path)
+    script = str(PYCAFFE / "script_of_2015.py")
+    said = root.run(["{project}/tests/pycaffe/script_of_2015.py", "."], tmp_path)
     picture = np.load(tmp_path / "dreamed.npy")
-    code = f"import runpy, dreamlib.pycaffe as c; c.install(); runpy.run_path({str(script)!r})"
+    code = f"import runpy, dreamlib.pycaffe as c; c.install(); runpy.run_path({script!r})"
     ours = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
         capture_output=True,
@@ -37,7 +37,7 @@ def test_a_script_of_2015_draws_the_same_picture_on_both(real_caffe, tmp_path):
 
 def test_what_was_recorded_is_what_real_caffe_gives(real_caffe, tmp_path):
     shutil.copy(PYCAFFE / "record_io.py", tmp_path)
-    root.run(["python3", "record_io.py"], tmp_path)
+    root.run(["record_io.py"], tmp_path)
     with (
         np.load(tmp_path / "recorded_io.npz") as now,
         np.load(PYCAFFE / "recorded_io.npz") as before,

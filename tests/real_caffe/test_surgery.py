@@ -32,14 +32,12 @@ def embedded_model(folder):
     ids=["flat", "v1", "embedded"],
 )
 def test_real_caffe_runs_the_fully_convolutional_net(tmp_path, make, layer, own, larger):
-    project = tmp_path / "project"
-    project.mkdir()
-    root.copy_project(project)
-    model = make(project / "net")
-    np.save(project / "net" / "own.npy", some(*own))
-    np.save(project / "net" / "larger.npy", some(*larger))
-    root.run(["python3", "tests/real_caffe/surgery_scores.py", "net", layer], project)
-    found = np.load(project / "net" / "scores.npz")
+    net = tmp_path / "net"
+    model = make(net)
+    np.save(net / "own.npy", some(*own))
+    np.save(net / "larger.npy", some(*larger))
+    root.run(["-m", "tests.real_caffe.surgery_scores", ".", layer], net)
+    found = np.load(net / "scores.npz")
     np.testing.assert_allclose(found["own"].reshape(1, -1), found["original"], rtol=0, atol=1e-5)
     (tmp_path / "ours").mkdir()
     ours = scores(fully_convolutional(model, "torch", tmp_path / "ours"), layer, some(*larger))
