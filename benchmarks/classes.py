@@ -17,7 +17,7 @@ import numpy as np
 from dreamlib.ascent.octave_script import preset_names
 from dreamlib.imaging.open_save import save_picture
 from dreamlib.imaging.picture import Noise
-from dreamlib.jobs.prepare import open_network, settle
+from dreamlib.jobs.prepare import make_job, open_network
 from dreamlib.jobs.run import dream_levels, work
 from dreamlib.jobs.script import choose_script
 from dreamlib.models.classify import class_probabilities, classify
@@ -30,7 +30,7 @@ ENOUGH = 0.9
 def drawing(network, settings, side):
     """Draw a class on a square of noise; gives uint8 pixels, as a file holds them."""
     settings, noise = choose_script(settings, Noise(side, side, settings.seed))
-    job = settle(network, noise, settings, "drawing.png")
+    job = make_job(network, noise, settings, "drawing.png")
     return np.uint8(np.rint(dream_levels(job, Progress(*work(job.dream), quiet=True))))
 
 

@@ -162,7 +162,7 @@ def layer_examples(model, pixels):
 
 
 def _plan(net, items, size, definition, dream):
-    """Settle titles, and on how many octaves each item can be dreamt."""
+    """Resolve titles, and the octaves that each item can be dreamt on."""
     layers = {name: (kind, shape[1]) for name, kind, shape in dreamable_layers(net)}
     reach = {}
     planned = []

@@ -18,7 +18,7 @@ from dreamlib.config import to_toml
 from dreamlib.errors import DreamError
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.jobs.keyframes import absolute_variations, parse_variations, settings_at
-from dreamlib.jobs.prepare import open_network, settle, with_seed
+from dreamlib.jobs.prepare import make_job, open_network, with_seed
 from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
 from dreamlib.jobs.run import dream_levels, work
 from dreamlib.jobs.script import choose_script
@@ -125,7 +125,7 @@ class FrameRenderer:
         settings = settings.replace(resume=False)  # the film is resumed, not a frame's dream
         way, picture = choose_script(self._at(settings, 0), picture)
         self.network = open_network(way)
-        job = settle(self.network, picture, way, "0000.png")
+        job = make_job(self.network, picture, way, "0000.png")
         if not job.demand.in_ram:
             raise DreamError(
                 f"frames of {picture.width} x {picture.height} pixels take "
@@ -189,7 +189,7 @@ class FrameRenderer:
             state = np.random.SeedSequence([self.settings.seed, frame]).generate_state(1)
             settings = settings.replace(seed=int(state[0]))
         settings, picture = choose_script(settings, picture)
-        return settle(self.network, picture, settings, f"{frame:04d}.png")
+        return make_job(self.network, picture, settings, f"{frame:04d}.png")
 
     def _at(self, settings, frame):
         return settings_at(settings, self._variations, frame, self._count)

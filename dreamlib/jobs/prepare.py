@@ -92,7 +92,7 @@ def prepare(source, output, settings, planning=False):
         picture = open_picture(source, settings.seed, output, settings.tiff)
         settings, picture = choose_script(settings, picture)
         network = open_network(settings)
-        job = settle(network, picture, settings, output)
+        job = make_job(network, picture, settings, output)
         in_folder = settings.work_dir or settings.resume or not job.demand.in_ram
         if in_folder and not planning:
             from dreamlib.jobs.resume import fingerprints, refuse_changes
@@ -155,7 +155,7 @@ def open_network(settings):
     return Network(published, model, net, engines.read_definition(model, settings.engine))
 
 
-def settle(network, picture, settings, output):
+def make_job(network, picture, settings, output):
     """Make the job of one picture: resolve what settings leave open, refuse what cannot be.
 
     Parameters

@@ -284,11 +284,11 @@ class Schedule:
 
     def _levels(self, tiles):
         """Put each tile of a sequence into the first phase after all whose pixels it sees."""
-        painted = np.zeros([-(-side // self._cell) for side in self.size], int)
+        done = np.zeros([-(-side // self._cell) for side in self.size], int)
         phases = []
         for tile in tiles:
-            level = int(painted[self._area(tile.window)].max())
-            painted[self._area(tile.interior)] = level + 1
+            level = int(done[self._area(tile.window)].max())
+            done[self._area(tile.interior)] = level + 1
             if level == len(phases):
                 phases.append([])
             phases[level].append(tile)

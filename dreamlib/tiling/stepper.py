@@ -90,7 +90,7 @@ class Stepper:
             for position, tile, slot in drawn_ahead(begun, transfer.ahead):
                 yield position, self._deliver(tile, slot, target)
         finally:
-            transfer.settle()
+            transfer.synchronize()
 
     def measure(self, octave, tile, canvas):
         """Return the sums of a tile's first step as `steps` would, but change nothing.
@@ -147,7 +147,7 @@ class Stepper:
             )
             for _ in range(2 * network.transfer.ahead + 1)
         ]  # fmt: skip
-        network.transfer.settle()
+        network.transfer.synchronize()
         self._room = (pixels, lines, base)
 
     def _picture(self, tile):

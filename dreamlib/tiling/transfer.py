@@ -95,7 +95,7 @@ class HostTransfer:
             Of `download`.
         """
 
-    def settle(self):
+    def synchronize(self):
         """Return when nothing is under way."""
 
 
@@ -103,7 +103,7 @@ class CudaTransfer:
     """A GPU's: pinned buffers, and a stream for each direction beside the one that computes.
 
     Its methods are `HostTransfer`'s. Buffers are written on other streams than they are made on, so
-    `settle` is called after `staging`, and before they are given up.
+    `synchronize` is called after `staging`, and before they are given up.
 
     Parameters
     ----------
@@ -147,6 +147,6 @@ class CudaTransfer:
     def finish(self, arrival):
         arrival.synchronize()
 
-    def settle(self):
+    def synchronize(self):
         for stream in (self._up, self._computing, self._down):
             stream.synchronize()

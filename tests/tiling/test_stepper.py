@@ -275,7 +275,7 @@ class LateTransfer(HostTransfer):
         self.log.append("finish")
         arrival.result()
 
-    def settle(self):
+    def synchronize(self):
         for way in self._ways.values():
             way.submit(int).result()
 
