@@ -81,6 +81,11 @@ class Memory:
         ----------
         tensor : Tensor
             Of the blob's shape; kept, not copied, where that can be.
+
+        Raises
+        ------
+        CaffeError
+            The tensor has another shape.
         """
         if tuple(tensor.shape) != self.shape:
             raise CaffeError(f"a layer gave shape {tuple(tensor.shape)} for a blob of {self.shape}")
@@ -239,6 +244,11 @@ class Blob:
         ----------
         *shape : int
             Lengths of the axes. Values are kept where their number stays the same.
+
+        Raises
+        ------
+        CaffeError
+            A length is negative.
         """
         shape = tuple(int(length) for length in shape)
         if any(length < 0 for length in shape):
