@@ -7,6 +7,7 @@ PyTorch everywhere else.
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import importlib
 import importlib.util
@@ -203,13 +204,14 @@ def read_definition(model, engine):
     Returns
     -------
     caffe_pb2.NetParameter
+        The caller's own.
 
     Raises
     ------
     DreamError
         Malformed text, or a file that cannot be read.
     """
-    return _definition(model, _engine(engine))
+    return copy.deepcopy(_definition(model, _engine(engine)))
 
 
 def _definition(model, caffe):

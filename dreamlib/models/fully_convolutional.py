@@ -12,7 +12,6 @@ stock Caffe loads what is written.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import hashlib
 import os
@@ -62,7 +61,7 @@ def fully_convolutional(model, engine="auto", folder=None):
     folder = Path(folder)
     made = dataclasses.replace(model, prototxt=folder / PROTOTXT, weights=folder / WEIGHTS)
     if not (cached and made.has_weights):
-        definition = copy.deepcopy(read_definition(model, engine))  # which others share
+        definition = read_definition(model, engine)
         shapes = {
             name: tuple(blob.shape) for name, blob in load_layers(model, engine).blobs.items()
         }

@@ -173,7 +173,7 @@ def test_a_word_without_a_class_is_refused(model, capsys):
         (["--target", "99999"], "no class 99999"),
         (["--target", "1:x"], "CLASS or CLASS:WEIGHT"),
         (["--target", "1", "--script", "drow"], "no preset 'drow'.*did you mean 'draw'"),
-        (["--target", "1", "--script", "draw", "--octaves", "3"], "--octaves mean nothing"),
+        (["--target", "1", "--script", "draw", "--octaves", "3"], "--octaves means nothing"),
         (["--target", "1", "--octaves", "9"], "octaves.*or leave out --octaves: then the class"),
         (["--target", "9", "--script", "few.toml"], "'mixed/1x1'.*0 to 7: there is no 9"),
         (["--target", "1", "--script", "data.toml"], "no layer 'data' to draw"),

@@ -366,7 +366,7 @@ def test_where_nothing_was_begun_there_is_nothing_to_resume(tmp_path):
         '{"version": 3, "rec',
         "[]",
         '"text"',
-        '{"version": 2}',
+        '{"version": 3}',
         '{"version": 3, "record": {}, "state": {"octave": 1}}',
         '{"version": 3, "record": {}, "state": {"done": [], "scale": {"nonsense": 1}}}',
         '{"version": 3, "record": {}, "state": {"done": 5, "scale": {}}}',
