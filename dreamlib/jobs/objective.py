@@ -18,7 +18,7 @@ def resolve_objective(net, model, settings):
     Parameters
     ----------
     net : caffe.Classifier
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
     settings : Settings
 
     Returns
@@ -125,13 +125,13 @@ def numbered_targets(text, model, seed):
     Parameters
     ----------
     text : str
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
         Whose labels name classes.
     seed : int
     """
-    from dreamlib.models.labels import labels_of, parse_targets
+    from dreamlib.models.labels import parse_targets
 
-    targets = parse_targets(text, labels_of(model), np.random.RandomState(seed))
+    targets = parse_targets(text, model.known_labels(), np.random.RandomState(seed))
     return ", ".join(str(i) if weight == 1 else f"{i}:{weight:.9g}" for i, weight in targets)
 
 
@@ -140,7 +140,7 @@ def describe(model, settings):
 
     Parameters
     ----------
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
     settings : Settings
         As `resolve_objective` returns them.
     """
@@ -148,9 +148,9 @@ def describe(model, settings):
         return f"script {os.path.basename(settings.script)} of {model.name}"
     if not settings.target:
         return f"layer {settings.end} of {model.name}"
-    from dreamlib.models.labels import labels_of, parse_targets
+    from dreamlib.models.labels import parse_targets
 
-    names = labels_of(model)
+    names = model.known_labels()
     targets = [
         f"{index}{f' ({names[index]})' if names else ''}"
         for index, _ in parse_targets(settings.target, [], None)

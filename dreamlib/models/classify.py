@@ -6,7 +6,6 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import shrunken
-from dreamlib.models.labels import labels_of
 from dreamlib.models.preprocessing import preprocess
 
 #: Longest side, in network inputs, of the picture that is looked at.
@@ -19,7 +18,7 @@ def seen_as(net, model, picture):
     Parameters
     ----------
     net : caffe.Classifier
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
     picture : picture
         See `dreamlib.imaging.picture`.
 
@@ -31,7 +30,7 @@ def seen_as(net, model, picture):
     side = SHOWN * max(int(length) for length in net.crop_dims)
     longest, shortest = max(picture.height, picture.width), min(picture.height, picture.width)
     pixels = shrunken(picture, -(-side * longest // shortest))
-    found = classify(net, pixels, labels_of(model))
+    found = classify(net, pixels, model.known_labels())
     return ", ".join(f"{name.split(',')[0]} {100 * share:.1f} %" for name, share in found)
 
 

@@ -123,7 +123,7 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
 
     Parameters
     ----------
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
     engine, gpu
         As for `load_caffe`.
     precision : {'float32', 'bfloat16', 'float16'}
@@ -172,7 +172,7 @@ def load_layers(model, engine="auto"):
 
     Parameters
     ----------
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
     engine : {'auto', 'caffe', 'torch'}
 
     Returns
@@ -198,7 +198,7 @@ def read_definition(model, engine):
 
     Parameters
     ----------
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
     engine : {'auto', 'caffe', 'torch'}
 
     Returns

@@ -31,7 +31,7 @@ def fully_convolutional(model, engine="auto", folder=None):
 
     Parameters
     ----------
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
     engine : {'auto', 'caffe', 'torch'}
         Whose protocol buffers read and write; the files are the same.
     folder : path, optional
@@ -40,7 +40,7 @@ def fully_convolutional(model, engine="auto", folder=None):
 
     Returns
     -------
-    dreamlib.models.zoo.Model
+    dreamlib.models.model.Model
         The same, but for network and weights. Layers, blobs and input size are called and sized as
         before. Pictures must not be smaller than the network's own input: the windows would not
         fit.

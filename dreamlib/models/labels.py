@@ -174,13 +174,3 @@ def _names(label):
 
 def _plain(text):
     return " ".join(re.sub(r"[\s_,-]+", " ", text.lower()).split())
-
-
-def labels_of(model):
-    """Return the class names of a model (dreamlib.models.zoo.Model); none where it has none.
-
-    Parameters
-    ----------
-    model : dreamlib.models.zoo.Model
-    """
-    return model.read_labels() if model.labels and model.labels.is_file() else []

@@ -40,7 +40,7 @@ def check_layer(net, end, model):
     ----------
     net : caffe.Net
     end : str
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
 
     Raises
     ------

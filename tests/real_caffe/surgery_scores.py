@@ -12,7 +12,7 @@ import numpy as np
 
 from dreamlib.models.engines import load_net
 from dreamlib.models.fully_convolutional import fully_convolutional
-from dreamlib.models.zoo import load_model
+from dreamlib.models.model import load_model
 
 folder, layer = Path(sys.argv[1]), sys.argv[2]
 own, larger = (np.load(str(folder / name)) for name in ("own.npy", "larger.npy"))
