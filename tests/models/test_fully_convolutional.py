@@ -1,4 +1,4 @@
-"""Fully convolutional surgery: the same scores at the network's own size, and maps beyond it."""
+"""Fully convolutional networks: the same scores at their own size, and maps beyond it."""
 
 import dataclasses
 from pathlib import Path
