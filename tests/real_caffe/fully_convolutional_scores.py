@@ -1,7 +1,8 @@
 """Runs in the Debian 11 root: a network made fully convolutional by real Caffe's own messages.
 
-python3 fully_convolutional_scores.py FOLDER LAYER: the model in FOLDER, which also holds own.npy and
-larger.npy (1, 3, H, W); writes scores.npz with the layer's scores: original, own, larger.
+python3 fully_convolutional_scores.py FOLDER LAYER: converts the model in FOLDER, which also holds
+own.npy and larger.npy (1, 3, H, W); writes scores.npz with the layer's scores: original, own,
+larger.
 """
 
 import sys
