@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from dreamlib.ascent.objective_builder import ObjectiveSpec, layer_shapes
-from dreamlib.ascent.objective_parser import absolute_guides, parse_layers, parse_weights
 from dreamlib.errors import DreamError, nearest
 
 
@@ -48,11 +47,15 @@ def resolve_objective(net, model, settings):
                 f"--guide-layer: there is no layer {layer!r} to dream (all: --list-layers)"
                 f"{nearest(layer or '', shapes)}"
             )
+        from dreamlib.ascent.objective_parser import absolute_guides, parse_weights
+
         settings = settings.replace(guide=absolute_guides(settings.guide), guide_layer=layer)
         guides = tuple(parse_weights(settings.guide, "--guide"))
         spec = replace(spec, guides=guides, guide_layer=layer, guide_mode=settings.guide_mode)
         names.append(layer)
     if settings.layers:
+        from dreamlib.ascent.objective_parser import parse_layers
+
         spec = replace(spec, layers=settings.layers)
         names += parse_layers(settings.layers, shapes).layers
     if names:
@@ -96,7 +99,10 @@ def drawn_objective(net, spec, layer):
             )
     names = [layer] if spec.targets or not (spec.layers or spec.guides) else []
     names += [spec.guide_layer] if spec.guides else []
-    names += parse_layers(spec.layers, shapes).layers if spec.layers else []
+    if spec.layers:
+        from dreamlib.ascent.objective_parser import parse_layers
+
+        names += parse_layers(spec.layers, shapes).layers
     end = max(names, key=list(net._layer_names).index)
     return replace(spec, end=end, class_layer=layer if spec.targets else "")
 

@@ -3,16 +3,9 @@
 import numpy as np
 import pytest
 
+from dreamlib.ascent.guides import channel_guide, guide
 from dreamlib.ascent.objective_parser import parse_layers, parse_weights
-from dreamlib.ascent.objectives import (
-    Objective,
-    channel_guide,
-    guide,
-    l2,
-    mean,
-    neuron,
-    objective_L2,
-)
+from dreamlib.ascent.objectives import Objective, l2, mean, neuron, objective_L2
 from dreamlib.dream import climb, make_step
 from dreamlib.errors import DreamError
 from dreamlib.models.preprocessing import preprocess
@@ -130,7 +123,7 @@ def notebooks_guide(ours, theirs):
 
 @pytest.mark.parametrize("block", [1 << 24, 3000])
 def test_a_guides_gradient_is_the_notebooks_in_blocks_of_any_size(monkeypatch, block):
-    monkeypatch.setattr("dreamlib.ascent.objectives.MATCHES", block)
+    monkeypatch.setattr("dreamlib.ascent.guides.MATCHES", block)
     random = np.random.RandomState(1)
     ours, theirs = random.rand(1, 12, 20, 30), random.rand(12, 17, 9)
     diff = np.zeros_like(ours)
