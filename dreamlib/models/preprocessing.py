@@ -22,7 +22,7 @@ class Preprocessing(NamedTuple):
 
     @classmethod
     def of(cls, net):
-        """Read it from a net's transformer; the notebook's BGR where that is silent.
+        """Read it from a net's transformer; its default is the notebook's BGR.
 
         Parameters
         ----------
