@@ -200,6 +200,10 @@ def l2(layer, channels=None):
     ----------
     layer : str
     channels : list of int, optional
+
+    Returns
+    -------
+    Objective
     """
     chosen = slice(None) if channels is None else list(channels)
 
@@ -216,6 +220,10 @@ def mean(layer, channels=None):
     ----------
     layer : str
     channels : list of int, optional
+
+    Returns
+    -------
+    Objective
     """
     chosen = slice(None) if channels is None else list(channels)
 
@@ -233,6 +241,11 @@ def neuron(layer, channel, x=None, y=None):
     layer : str
     channel : int
     x, y : int, optional
+
+    Returns
+    -------
+    Objective
+        Its gradient raises a DreamError where the layer has no such place.
     """
 
     def add(data, diff, weight):
@@ -266,6 +279,10 @@ def class_scores(layer, targets):
         is the map's mean, so that the objective does not grow with the picture.
     targets : iterable of (int, float)
         Number of the class, and its weight; below 0 the class is avoided.
+
+    Returns
+    -------
+    Objective
     """
     objective = Objective([])
     for index, weight in targets:

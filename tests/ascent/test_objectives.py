@@ -10,16 +10,14 @@ from dreamlib.dream import climb, make_step
 from dreamlib.errors import DreamError
 from dreamlib.models.preprocessing import preprocess
 from dreamlib.tiling.network import Tensors
-from tests.nets import picture, small_classifier
+from tests.nets import picture
 
 END, HEIGHT, WIDTH = "mixed/output", 64, 80
 
 
-@pytest.fixture(scope="module")
-def net(tmp_path_factory):
-    net = small_classifier(tmp_path_factory.mktemp("net"))
+@pytest.fixture(scope="module", autouse=True)
+def _as_in_a_dream(net):
     net.keep_intermediates = False
-    return net
 
 
 @pytest.fixture(scope="module")
