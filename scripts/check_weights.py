@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Tell whether a caffemodel has every layer of a prototxt, in its shape: PROTOTXT [CAFFEMODEL].
+"""Check that a caffemodel has every layer of a prototxt, in its shape: PROTOTXT [CAFFEMODEL].
 
-What `fetch_model.sh` asks where no checksum is published. Exit code: 0 it fits, 2 it does not (the
-message says where), 3 it cannot be told, because dreamlib's torch engine is not installed. Without
-a caffemodel: whether it can be told.
+`fetch_model.sh` runs it where no checksum is published. Exit code: 0 it fits, 2 it does not (the
+message says where), 3 no check is possible, because dreamlib's torch engine is not installed.
+Without a caffemodel: whether a check is possible.
 """
 
 from __future__ import annotations
@@ -13,11 +13,27 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # dreamlib, installed or not
 
-FITS, DOES_NOT, CANNOT_TELL = 0, 2, 3
+FITS, DOES_NOT, NO_CHECK = 0, 2, 3
 
 
 def fault(prototxt, caffemodel=None):
-    """What is wrong with the weights (str), or None."""
+    """Find the first fault of weights.
+
+    Parameters
+    ----------
+    prototxt : str
+    caffemodel : str, optional
+        Without it nothing but the torch engine is tried.
+
+    Returns
+    -------
+    str or None
+
+    Raises
+    ------
+    ImportError
+        The torch engine is not installed.
+    """
     from dreamlib import pycaffe
     from dreamlib.errors import DreamError
     from dreamlib.pycaffe.weights import copy_weights, read_weights
@@ -37,6 +53,12 @@ def fault(prototxt, caffemodel=None):
 
 
 def main(arguments):
+    """Run the command; return its exit code.
+
+    Parameters
+    ----------
+    arguments : list of str
+    """
     if len(arguments) not in (1, 2):
         print(__doc__, file=sys.stderr)
         return DOES_NOT
@@ -44,7 +66,7 @@ def main(arguments):
         found = fault(*arguments)
     except ImportError as error:
         print(f"check_weights.py: {error}", file=sys.stderr)
-        return CANNOT_TELL
+        return NO_CHECK
     if found:
         print(found, file=sys.stderr)
     return DOES_NOT if found else FITS

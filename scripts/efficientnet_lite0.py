@@ -1,8 +1,8 @@
-"""EfficientNet-Lite0 as a Caffe network: what ``prepare_models.py`` makes of a PyTorch checkpoint.
+"""EfficientNet-Lite0 as a Caffe network, converted from a PyTorch checkpoint.
 
 The network is that of Tan and Le, "EfficientNet" (2019), in the Lite variant of TensorFlow's TPU
 models: no squeeze-and-excitation, ReLU6 for swish. Stock Caffe runs the result, because everything
-it does not know is folded away, exactly:
+unknown to it is folded away, exactly:
 
 * batch norm (epsilon 1e-3) into the convolution before it;
 * TensorFlow's "SAME" padding of a stride-2 convolution, one row more below than above: a kernel
@@ -43,20 +43,39 @@ class Builder:
     net : caffe_pb2.NetParameter
         Gets the layers, each with its blobs.
     checkpoint : mapping of str to (...) float32 ndarray
-        The PyTorch state dictionary. Each array that is used is taken out of it, so that what is
-        left in the end is what the network did not know.
+        The PyTorch state dictionary. Each array that is used is taken out of it, so that those
+        unknown to the network are left in the end.
     """
 
     net: object
     checkpoint: dict
 
     def layer(self, name, kind, bottoms):
+        """Add a layer whose top has its name, and return it.
+
+        Parameters
+        ----------
+        name, kind : str
+        bottoms : list of str
+        """
         return self.net.layer.add(name=name, type=kind, bottom=bottoms, top=[name])
 
     def convolution(
         self, name, bottom, key, norm, stride=1, depthwise=False, relu6=True, weight=None
     ):
-        """Convolution, the batch norm folded into it, and ReLU6; `name` is the last one's blob."""
+        """Add a convolution, with the batch norm folded into it, and ReLU6.
+
+        Parameters
+        ----------
+        name, bottom : str
+            The last layer's blob, which is returned; and the first one's input.
+        key, norm : str
+            Of the weight and of the batch norm in the checkpoint.
+        stride : int
+        depthwise, relu6 : bool
+        weight : (outputs, inputs, k, k) ndarray, optional
+            Instead of the checkpoint's.
+        """
         weight = self.take(key + ".weight") if weight is None else weight
         weight, bias = self.fold(weight, norm)
         kernel = weight.shape[-1]
@@ -81,16 +100,35 @@ class Builder:
         return name
 
     def take(self, key):
+        """Take an array out of the checkpoint: float64.
+
+        Parameters
+        ----------
+        key : str
+        """
         return np.asarray(self.checkpoint.pop(key), np.float64)
 
     def fold(self, weight, norm):
-        """Weight and bias of the one convolution that does what `weight`, then `norm`, do."""
+        """Return weight and bias of a convolution by `weight` followed by a batch norm.
+
+        Parameters
+        ----------
+        weight : (outputs, inputs, k, k) ndarray
+        norm : str
+        """
         mean, variance = self.take(norm + ".running_mean"), self.take(norm + ".running_var")
         gain = self.take(norm + ".weight") / np.sqrt(variance + EPSILON)
         return weight * gain[:, None, None, None], self.take(norm + ".bias") - mean * gain
 
 
 def add_blobs(layer, *arrays):
+    """Store arrays as a layer's parameters.
+
+    Parameters
+    ----------
+    layer : caffe_pb2.LayerParameter
+    *arrays : ndarray
+    """
     for array in arrays:
         blob = layer.blobs.add()
         blob.shape.dim.extend(array.shape)
@@ -141,9 +179,18 @@ def convert(checkpoint, net):
 
 
 def add_block(build, name, bottom, key, stride, expansion, same_channels):
-    """An inverted residual: widen, filter each channel by itself, narrow, and add what came in.
+    """Add an inverted residual: widen, filter each channel by itself, narrow, add the input.
 
-    Its output is the blob `name`, whether there is something to add or not.
+    Parameters
+    ----------
+    build : Builder
+    name, bottom : str
+        The output's blob, which is returned, and the input's.
+    key : str
+        Beginning of the block's keys in the checkpoint.
+    stride, expansion : int
+    same_channels : bool
+        Whether output and input have the same number of channels.
     """
     top = bottom
     if expansion > 1:

@@ -9,7 +9,7 @@
 # DREAM_MODEL_SHA1 its SHA-1, for a mirror that holds other weights of the same network
 # DREAM_PYTHON     the Python that has dreamlib's packages; .venv/bin/python if not given
 #
-# A download that was cut goes on where it stopped (FILE.part). The file is moved into place only
+# A download that was cut is resumed (FILE.part). The file is moved into place only
 # when its checksum is right; where none is published, when it holds every layer of deploy.prototxt
 # in its shape. Weights in a .tar.gz are taken out of it: the checksum is the archive's.
 # Exit code: 0 it is there, 2 it is not (the message says what to do).
@@ -175,14 +175,14 @@ if [ -s "$part" ]; then
         say "$file: the download was complete, $judged"
         exit 0
     fi
-    say "going on after $(size_of "$part") bytes of $url"
+    say "resuming after $(size_of "$part") bytes of $url"
 else
     rm -f "$part"
     say "fetching $url"
 fi
 download
 if [ "$reason" = no_range ]; then
-    say "the server cannot go on with a part; fetching all of it"
+    say "the server cannot resume a download; fetching all of it"
     rm -f "$part"
     download
 fi
@@ -190,7 +190,7 @@ kept=0
 [ -f "$part" ] && kept=$(size_of "$part")
 case $reason in
     unreachable)
-        [ "$kept" -eq 0 ] || say "$kept bytes are kept in $part; the next run goes on after them" >&2
+        [ "$kept" -eq 0 ] || say "$kept bytes are kept in $part; the next run resumes there" >&2
         fail "cannot reach $url" \
             "Check the connection, or name a mirror: DREAM_MODEL_URL=ADDRESS $again," "$by_hand" ;;
     refused)
@@ -199,7 +199,7 @@ case $reason in
             "Name a mirror: DREAM_MODEL_URL=ADDRESS $again," "$by_hand" ;;
     disk) fail "cannot write $part; is the disk full?" ;;
     ?*)
-        fail "the download was cut; $kept bytes are kept in $part" "Run this again to go on: $again" ;;
+        fail "the download was cut; $kept bytes are kept in $part" "Run this again to resume: $again" ;;
 esac
 
 got=$(sha1_of "$part")

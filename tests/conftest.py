@@ -15,6 +15,14 @@ settings.register_profile("dreamlib", deadline=None, derandomize=bool(os.environ
 settings.load_profile("dreamlib")
 
 
+@pytest.fixture(scope="module")
+def net(tmp_path_factory):
+    """A small classifier, as the notebook makes one; a module's tests share it."""
+    from tests.nets import small_classifier
+
+    return small_classifier(tmp_path_factory.mktemp("net"))
+
+
 def pytest_collection_modifyitems(items):
     """Skip the tests that need CUDA, with the reason, where there is none."""
     marked = [item for item in items if item.get_closest_marker("gpu")]

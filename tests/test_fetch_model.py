@@ -1,4 +1,4 @@
-"""scripts/fetch_model.sh on models without a checksum and in archives; scripts/check_weights.py."""
+"""scripts/fetch_model.sh against a web server on this machine."""
 
 from __future__ import annotations
 
@@ -6,40 +6,31 @@ import hashlib
 import io
 import os
 import shutil
+import socket
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from tests.nets import INCEPTION, write_random_net
+from tests.nets import INCEPTION
 from tests.webserver import only_programs, serving
 
 REPOSITORY = Path(__file__).parent.parent
 SCRIPTS = REPOSITORY / "scripts"
-WEIGHTS = b"good weights " * 1000
-PACKED = "small/small.caffemodel"
+WEIGHTS = bytes(range(256)) * 1024
+SHA1 = hashlib.sha1(WEIGHTS).hexdigest()
+PROGRAMS = "sh cat cut dirname gzip mkdir mv rm sed sha1sum tar tr wc".split()
 # Stands for the Python that runs check_weights.py, and answers as that does, but at once.
-JUDGE = """#!/bin/sh
+JUDGE = f"""#!/bin/sh
 [ $# -eq 3 ] || exit 0
-[ "$(sha1sum <"$3" | cut -d' ' -f1)" = "%s" ] && exit 0
+[ "$(sha1sum <"$3" | cut -d' ' -f1)" = "{SHA1}" ] && exit 0
 echo "$3: layer conv1 is missing"
 exit 2
 """
 
 
-WITHOUT_PARAMETERS = """
-layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 } } }
-layer { name: "half" type: "Power" bottom: "data" top: "half" power_param { scale: 0.5 } }
-"""
-
-
-def sha1(content):
-    return hashlib.sha1(content).hexdigest()
-
-
-def archive(name=PACKED, content=WEIGHTS):
+def archive(name="small/small.caffemodel", content=WEIGHTS):
     """A .tar.gz with a prototxt and weights."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
@@ -50,12 +41,15 @@ def archive(name=PACKED, content=WEIGHTS):
     return packed.getvalue()
 
 
+PACKED = archive()
+PACKED_SHA1 = hashlib.sha1(PACKED).hexdigest()
+
+
 @pytest.fixture
 def server():
-    good = dict.fromkeys(["/good", "/plain", "/cut"], WEIGHTS)
-    with serving({**good, "/wrong": WEIGHTS[::-1]}) as server:
-        for path in ("/good.tar.gz", "/cut.tar.gz"):
-            server.files[path] = archive()
+    files = dict.fromkeys(["/good", "/plain", "/cut"], WEIGHTS)
+    files.update(dict.fromkeys(["/good.tar.gz", "/cut.tar.gz"], PACKED))
+    with serving({**files, "/wrong": WEIGHTS[::-1]}) as server:
         yield server
 
 
@@ -64,10 +58,9 @@ def fetch(request, server, tmp_path):
     """Fetch the model `small` of a repository of its own; `published` is in its model.toml."""
     if shutil.which(request.param) is None:
         pytest.skip(f"{request.param} is not installed")
-    needed = "sh cat cut dirname gzip mkdir mv rm sed sha1sum tar tr wc".split()
-    programs = only_programs(tmp_path / "bin", [*needed, request.param])
+    programs = only_programs(tmp_path / "bin", [*PROGRAMS, request.param])
     judge = programs / "judge"
-    judge.write_text(JUDGE % sha1(WEIGHTS))
+    judge.write_text(JUDGE)
     judge.chmod(0o755)
     repository = tmp_path / "a repository"
     folder = repository / "models" / "small"
@@ -75,12 +68,12 @@ def fetch(request, server, tmp_path):
     shutil.copytree(SCRIPTS, repository / "scripts")
     (folder / "deploy.prototxt").write_text(INCEPTION)
 
-    def run(path, published="", name="small", **variables):
-        toml = f'weights = "small.caffemodel"\nsource = "{server.address}{path}"\n'
-        toml += published and f'sha1 = "{published}"  # of what is fetched\n'
+    def run(path, published=SHA1, *arguments, name="small", url=None, **variables):
+        toml = f'weights = "small.caffemodel"\nsource = "{url or server.address + path}"\n'
+        toml += published and f'sha1 = "{published}"  # of the download\n'
         (folder / "model.toml").write_text(toml + 'fetch = "scripts/fetch_model.sh small"\n')
         return subprocess.run(
-            [shutil.which("sh"), str(repository / "scripts" / "fetch_model.sh"), name],
+            [shutil.which("sh"), str(repository / "scripts/fetch_model.sh"), name, *arguments],
             env={"PATH": str(programs), "DREAM_PYTHON": "judge", **variables},
             capture_output=True,
             text=True,
@@ -89,6 +82,7 @@ def fetch(request, server, tmp_path):
         )
 
     run.folder, run.file = folder, folder / "small.caffemodel"
+    run.part = folder / "small.caffemodel.part"
     return run
 
 
@@ -97,80 +91,175 @@ def left(fetch):
     return sorted(f.name for f in fetch.folder.iterdir() if f.suffix not in (".toml", ".prototxt"))
 
 
-def test_weights_without_a_checksum_are_judged_by_loading_them(fetch):
-    done = fetch("/good")
+def assert_fetched(fetch, done):
     assert done.returncode == 0, done.stderr
     assert left(fetch) == ["small.caffemodel"]
     assert fetch.file.read_bytes() == WEIGHTS
-    assert "every layer" in done.stdout
 
 
-def test_where_no_checksum_is_published_that_is_said_and_the_files_own_shown(fetch):
-    said = fetch("/good").stdout
-    assert "No checksum is published" in said
-    assert sha1(WEIGHTS) in said
+# With a checksum
 
 
-def test_weights_that_do_not_fit_are_refused_and_removed(fetch):
+def test_a_good_file_is_moved_into_place(fetch):
+    done = fetch("/good", DREAM_PYTHON="nobody")
+    assert_fetched(fetch, done)
+    assert "checksum right" in done.stdout
+
+
+def test_a_corrupt_file_is_refused_and_removed(fetch):
     done = fetch("/wrong")
     assert done.returncode == 2
-    assert "layer conv1 is missing" in done.stderr
+    assert SHA1 in done.stderr
+    assert hashlib.sha1(WEIGHTS[::-1]).hexdigest() in done.stderr
     assert left(fetch) == []
 
 
-def test_a_cut_download_without_a_checksum_goes_on(fetch, server):
-    assert fetch("/cut").returncode == 2
-    done = fetch("/good")
-    assert done.returncode == 0, done.stderr
+def test_a_cut_download_is_kept(fetch):
+    done = fetch("/cut")
+    assert done.returncode == 2
+    assert "cut" in done.stderr
+    assert "Run this again" in done.stderr
+    assert fetch.part.read_bytes() == WEIGHTS[: len(WEIGHTS) // 2]
+    assert not fetch.file.exists()
+
+
+@pytest.mark.parametrize("published", [SHA1, ""])
+def test_a_cut_download_is_resumed(fetch, server, published):
+    assert fetch("/cut", published).returncode == 2
+    assert_fetched(fetch, fetch("/good", published))
     assert server.asked[-1] == ("/good", f"bytes={len(WEIGHTS) // 2}-")
-    assert fetch.file.read_bytes() == WEIGHTS
 
 
-def test_a_complete_part_without_a_checksum_needs_no_download(fetch, server):
-    (fetch.folder / "small.caffemodel.part").write_bytes(WEIGHTS)
-    assert fetch("/good").returncode == 0
-    assert (left(fetch), server.asked) == (["small.caffemodel"], [])
+def test_a_server_without_ranges_starts_over(fetch):
+    fetch.part.write_bytes(WEIGHTS[:1000])
+    assert_fetched(fetch, fetch("/plain"))
 
 
-def test_weights_that_are_there_and_fit_are_not_fetched_again(fetch, server):
-    fetch.file.write_bytes(WEIGHTS)
+def test_a_resumed_download_that_is_corrupt_is_removed(fetch):
+    fetch.part.write_bytes(b"x" * 1000)
     done = fetch("/good")
+    assert done.returncode == 2
+    assert not fetch.part.exists()
+    assert fetch("/good").returncode == 0
+
+
+@pytest.mark.parametrize("published", [SHA1, ""])
+def test_a_complete_part_needs_no_download(fetch, server, published):
+    fetch.part.write_bytes(WEIGHTS)
+    assert_fetched(fetch, fetch("/good", published))
+    assert server.asked == []
+
+
+def test_an_overlong_part_does_not_block_the_download(fetch):
+    fetch.part.write_bytes(WEIGHTS + b"more")
+    fetch("/good")  # curl starts over; wget takes the part for complete and the checksum removes it
+    assert_fetched(fetch, fetch("/good"))
+
+
+@pytest.mark.parametrize("path", ["/elsewhere", "/elsewhere/416"])
+def test_a_missing_file_says_status_and_mirror(fetch, path):
+    done = fetch(path)
+    assert done.returncode == 2
+    assert "404" in done.stderr
+    assert "DREAM_MODEL_URL" in done.stderr
+    assert not fetch.part.exists()
+
+
+def test_a_missing_file_keeps_an_earlier_part(fetch):
+    fetch.part.write_bytes(WEIGHTS[:1000])
+    assert fetch("/elsewhere").returncode == 2
+    assert fetch.part.read_bytes() == WEIGHTS[:1000]
+
+
+def test_an_unreachable_host_is_named(fetch):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/file"
+        done = fetch("", url=url)
+    assert done.returncode == 2
+    assert f"cannot reach {url}" in done.stderr
+    assert "DREAM_MODEL_URL" in done.stderr
+
+
+@pytest.mark.parametrize("published", [SHA1, ""])
+def test_a_file_that_is_there_and_right_is_not_fetched_again(fetch, server, published):
+    fetch.file.write_bytes(WEIGHTS)
+    done = fetch("/good", published)
     assert done.returncode == 0
     assert "already" in done.stdout
     assert server.asked == []
 
 
+def test_a_file_with_another_checksum_is_replaced(fetch):
+    fetch.file.write_bytes(b"not it")
+    assert_fetched(fetch, fetch("/good"))
+
+
+@pytest.mark.parametrize("sha1", ["abc", "z" * 40, SHA1 + "0"])
+def test_a_malformed_checksum_is_refused_before_anything_runs(fetch, server, sha1):
+    done = fetch("/good", DREAM_MODEL_SHA1=sha1)
+    assert done.returncode == 2
+    assert "DREAM_MODEL_SHA1" in done.stderr
+    assert server.asked == []
+
+
+def test_a_checksum_may_be_in_capitals(fetch):
+    assert fetch("/good", "0" * 40, DREAM_MODEL_SHA1=SHA1.upper()).returncode == 0
+
+
+def test_weights_go_into_a_folder_that_is_named(fetch, tmp_path):
+    assert fetch("/good", SHA1, str(tmp_path / "a folder")).returncode == 0
+    assert (tmp_path / "a folder" / "small.caffemodel").read_bytes() == WEIGHTS
+
+
+def test_a_folder_that_cannot_be_made_is_named(fetch, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = fetch("/good", SHA1, str(tmp_path / "file" / "folder"))
+    assert done.returncode == 2
+    assert str(tmp_path / "file" / "folder") in done.stderr
+
+
+# Without a checksum
+
+
+def test_weights_without_a_checksum_are_judged_by_loading_them(fetch):
+    done = fetch("/good", "")
+    assert_fetched(fetch, done)
+    assert "every layer" in done.stdout
+    assert "No checksum is published" in done.stdout
+    assert SHA1 in done.stdout
+
+
+def test_weights_that_do_not_fit_are_refused_and_removed(fetch):
+    done = fetch("/wrong", "")
+    assert done.returncode == 2
+    assert "layer conv1 is missing" in done.stderr
+    assert left(fetch) == []
+
+
 def test_without_the_means_to_load_weights_nothing_is_fetched(fetch, server):
-    done = fetch("/good", DREAM_PYTHON="nobody")
+    done = fetch("/good", "", DREAM_PYTHON="nobody")
     assert done.returncode == 2
     assert "make setup" in done.stderr
     assert server.asked == []
 
 
-def test_a_published_checksum_of_weights_is_enough(fetch):
-    done = fetch("/good", published=sha1(WEIGHTS), DREAM_PYTHON="nobody")
-    assert done.returncode == 0, done.stderr
-    assert "checksum right" in done.stdout
+# In archives
 
 
-def test_weights_are_taken_out_of_their_archive(fetch, server):
-    done = fetch("/good.tar.gz", published=sha1(server.files["/good.tar.gz"]))
-    assert done.returncode == 0, done.stderr
-    assert left(fetch) == ["small.caffemodel"]
-    assert fetch.file.read_bytes() == WEIGHTS
+def test_weights_are_taken_out_of_their_archive(fetch):
+    assert_fetched(fetch, fetch("/good.tar.gz", PACKED_SHA1))
 
 
-def test_a_cut_archive_goes_on(fetch, server):
-    packed = server.files["/cut.tar.gz"]
-    assert fetch("/cut.tar.gz", published=sha1(packed)).returncode == 2
+def test_a_cut_archive_is_resumed(fetch, server):
+    assert fetch("/cut.tar.gz", PACKED_SHA1).returncode == 2
     assert left(fetch) == ["small.caffemodel.tar.gz.part"]
-    done = fetch("/good.tar.gz", published=sha1(server.files["/good.tar.gz"]))
-    assert done.returncode == 0, done.stderr
-    assert server.asked[-1][1] == f"bytes={len(packed) // 2}-"
+    assert_fetched(fetch, fetch("/good.tar.gz", PACKED_SHA1))
+    assert server.asked[-1][1] == f"bytes={len(PACKED) // 2}-"
 
 
 def test_an_archive_with_another_checksum_is_refused_and_removed(fetch):
-    done = fetch("/good.tar.gz", published="0" * 40)
+    done = fetch("/good.tar.gz", "0" * 40)
     assert done.returncode == 2
     assert "expected SHA-1" in done.stderr
     assert left(fetch) == []
@@ -185,16 +274,18 @@ def test_an_archive_with_another_checksum_is_refused_and_removed(fetch):
 )
 def test_an_archive_without_the_weights_is_refused_and_removed(fetch, server, packed, says):
     server.files["/other.tar.gz"] = packed
-    done = fetch("/other.tar.gz", published=sha1(packed))
+    done = fetch("/other.tar.gz", hashlib.sha1(packed).hexdigest())
     assert done.returncode == 2
     assert says in done.stderr
     assert left(fetch) == []
 
 
 def test_a_mirror_may_hold_the_weights_of_an_archive_as_they_are(fetch, server):
-    done = fetch("/x.tar.gz", published="0" * 40, DREAM_MODEL_URL=server.address + "/good")
-    assert done.returncode == 0, done.stderr
-    assert fetch.file.read_bytes() == WEIGHTS
+    done = fetch("/x.tar.gz", "0" * 40, DREAM_MODEL_URL=server.address + "/good")
+    assert_fetched(fetch, done)
+
+
+# Names, help, programs
 
 
 def test_an_unknown_name_lists_the_models_that_can_be_fetched(fetch):
@@ -204,57 +295,34 @@ def test_an_unknown_name_lists_the_models_that_can_be_fetched(fetch):
     assert "there are: small" in done.stderr
 
 
-def test_help_names_every_model_that_can_be_fetched():
-    command = [str(SCRIPTS / "fetch_model.sh"), "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("script", ["fetch_model.sh", "fetch_bvlc_googlenet.sh"])
+def test_help_says_the_variables_and_every_model_that_can_be_fetched(script):
+    done = subprocess.run(
+        [str(SCRIPTS / script), "--help"], capture_output=True, text=True, check=True
+    )
     fetched = [
         toml.parent.name
         for toml in sorted(REPOSITORY.glob("models/*/model.toml"))
         if 'fetch = "scripts/fetch_' in toml.read_text()
     ]
     assert done.stdout.splitlines()[-1] == f"NAME is one of: {' '.join(fetched)} "
+    assert "DREAM_MODEL_URL" in done.stdout
+    assert "DREAM_MODEL_SHA1" in done.stdout
+    assert os.access(SCRIPTS / script, os.X_OK)
 
 
-# check_weights.py
-
-
-def check(*arguments):
-    command = [sys.executable, str(SCRIPTS / "check_weights.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-
-
-def test_weights_of_the_network_fit(tmp_path):
-    done = check(*write_random_net(tmp_path))
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture
-def fault(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    import check_weights
-
-    return check_weights.fault
-
-
-def test_a_layer_that_is_missing_is_named(tmp_path, fault):
-    prototxt, weights = write_random_net(tmp_path)
-    Path(prototxt).write_text(INCEPTION.replace("mixed/3x3", "mixed/9x9"))
-    assert "mixed/9x9" in fault(prototxt, weights)
-
-
-def test_a_layer_of_another_shape_is_named(tmp_path, fault):
-    prototxt, weights = write_random_net(tmp_path)
-    Path(prototxt).write_text(INCEPTION.replace("num_output: 10 ", "num_output: 11 "))
-    assert "'classifier' has shape (10," in fault(prototxt, weights)
-
-
-def test_weights_cut_short_do_not_fit(tmp_path, fault):
-    prototxt, weights = write_random_net(tmp_path)
-    os.truncate(weights, os.path.getsize(weights) - 1)
-    assert "truncated" in fault(prototxt, weights)
-
-
-def test_every_layer_of_the_network_is_asked_for(tmp_path, fault):
-    prototxt, weights = write_random_net(tmp_path, WITHOUT_PARAMETERS)
-    Path(prototxt).write_text(INCEPTION)
-    assert "4 layers are missing: conv1, " in fault(prototxt, weights)
+def test_without_curl_and_wget_the_message_says_what_to_install(tmp_path):
+    programs = only_programs(tmp_path / "bin", PROGRAMS)
+    script = str(SCRIPTS / "fetch_bvlc_googlenet.sh")
+    done = subprocess.run(
+        [shutil.which("sh"), script, str(tmp_path / "models")],
+        env={"PATH": str(programs)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "neither curl nor wget" in done.stderr
+    # the published address and checksum, when nothing else is asked for
+    assert "http://dl.caffe.berkeleyvision.org/bvlc_googlenet.caffemodel" in done.stderr
+    assert "405fc5acd08a3bb12de8ee5e23a96bec22f08204" in done.stderr

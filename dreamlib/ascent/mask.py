@@ -11,10 +11,10 @@ from dreamlib.imaging.open_save import open_picture
 from dreamlib.imaging.picture import to_levels, white_of
 from dreamlib.imaging.window import WRAPS
 
-#: Pixels that a mask is held with at most, a byte each; a larger one is made smaller as it is read.
+#: Most pixels of a mask in memory, a byte each; a larger file is made smaller as it is read.
 MOST_PIXELS = 1 << 24
 
-#: Pixels of the file that are read at a time.
+#: Pixels of the file read at a time.
 STRIP = 1 << 19
 
 
@@ -31,7 +31,7 @@ class Mask:
 
     @classmethod
     def read(cls, path, most_pixels=MOST_PIXELS):
-        """Read a mask from a picture file; colours count by their luminance, alpha does not.
+        """Read a mask from a picture file: its luminance; alpha is ignored.
 
         Parameters
         ----------
@@ -41,7 +41,7 @@ class Mask:
         Raises
         ------
         DreamError
-            There is no picture there; says why.
+            There is no picture, with the reason.
         """
         return cls(_as_grey(open_picture(str(path), 0, "", "strip"), most_pixels))
 
@@ -51,9 +51,9 @@ class Mask:
         Parameters
         ----------
         window : dreamlib.imaging.window.Window
-            The part of the picture, or of its octave; beyond borders it goes on as a canvas does.
+            Within the picture or its octave; beyond borders as in a canvas.
         size : (height, width)
-            Of that picture or octave.
+            Of the picture or octave.
         wrap : {'none', 'horizontal', 'both'}
 
         Returns
@@ -82,7 +82,7 @@ class Mask:
 def _taps(start, length, side, own_side, closed):
     """Return, for each pixel of an axis, the mask's pixels on either side and the latter's share.
 
-    Pixels of both are areas, and the mask covers the whole picture; at its ends it goes on evenly.
+    Pixels of both are areas; the mask covers the whole picture and continues evenly at its ends.
     """
     place = np.arange(start, start + length)
     if closed:
@@ -97,10 +97,7 @@ def _taps(start, length, side, own_side, closed):
 
 
 def _as_grey(picture, most_pixels):
-    """Make a picture grey, of at most `most_pixels` pixels: an ndarray of uint8.
-
-    Each pixel is the mean of a square of the picture's, so that nothing of it is lost.
-    """
+    """Make a picture grey, of at most `most_pixels` pixels, each the mean of a square: uint8."""
     height, width = picture.height, picture.width
     factor = max(1, math.ceil(math.sqrt(height * width / most_pixels)))
     grey = np.empty((-(-height // factor), -(-width // factor)), np.uint8)

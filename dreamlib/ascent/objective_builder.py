@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dreamlib.ascent.objective_parser import parse_layers
-from dreamlib.ascent.objectives import Objective, channel_guide, class_scores, guide, objective_L2
+from dreamlib.ascent.objectives import Objective, class_scores, objective_L2
 from dreamlib.errors import DreamError
 from dreamlib.imaging.open_save import open_picture
 from dreamlib.imaging.picture import shrunken, shrunken_size
@@ -67,11 +66,16 @@ def build_objective(net, spec):
     """
     objective = Objective([])
     if spec.layers:
+        from dreamlib.ascent.objective_parser import parse_layers
+
         objective += parse_layers(spec.layers, layer_shapes(net))
-    kind = {"match": guide, "channels": channel_guide}[spec.guide_mode]
-    for path, weight in spec.guides:
-        seen = features(net, spec.guide_layer, _guide_pixels(path))
-        objective += weight * kind(spec.guide_layer, seen, name=path)
+    if spec.guides:
+        from dreamlib.ascent.guides import channel_guide, guide
+
+        kind = {"match": guide, "channels": channel_guide}[spec.guide_mode]
+        for path, weight in spec.guides:
+            seen = features(net, spec.guide_layer, _guide_pixels(path))
+            objective += weight * kind(spec.guide_layer, seen, name=path)
     if spec.targets:
         objective += class_scores(spec.class_layer, spec.targets)
     return objective if objective.terms else objective_L2

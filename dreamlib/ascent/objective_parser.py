@@ -1,4 +1,4 @@
-"""Objectives as they are written on the command line: ``--layers`` and ``--guide``."""
+"""Objectives from the command line's texts: ``--layers`` and ``--guide``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def parse_layers(text, shapes):
     text : str
         See `FORMS`.
     shapes : dict of str -> tuple
-        Of the blobs of the layers that can be dreamt: (1, C, ...).
+        Shapes (1, C, ...) of the layers that can be dreamt.
 
     Returns
     -------
@@ -50,33 +50,39 @@ def parse_layers(text, shapes):
     return objective
 
 
-def parse_weights(text, what):
-    """Read ``NAME:WEIGHT, NAME``: a list of (name, weight); a name may have colons itself.
+def parse_weights(text, flag):
+    """Read names with weights, as ``NAME:WEIGHT, NAME``; a name may have colons itself.
 
     Parameters
     ----------
     text : str
-    what : str
-        The flag, for errors.
+    flag : str
+        For errors.
+
+    Returns
+    -------
+    list of (str, float)
+        Name and weight, 1 by default.
 
     Raises
     ------
     DreamError
+        An empty text, or a weight of 0 or that is not finite.
     """
     found = []
     for part in _parts(text):
         name, colon, weight = part.rpartition(":")
         number = _number(weight) if colon else None
         if number == 0 or (number and not math.isfinite(number)):
-            raise DreamError(f"{what}: {part!r}: the weight is {weight}; expected {WEIGHTS}")
+            raise DreamError(f"{flag}: {part!r}: the weight is {weight}; expected {WEIGHTS}")
         found.append((part, 1.0) if number is None else (name.strip(), number))
     if not found:
-        raise DreamError(f"{what} is empty; expected NAME or NAME:WEIGHT, with commas between them")
+        raise DreamError(f"{flag} is empty; expected NAME or NAME:WEIGHT, with commas between them")
     return found
 
 
 def absolute_guides(text):
-    """Write guide pictures by their absolute paths.
+    """Spell guide pictures, as ``PATH:WEIGHT, PATH``, by their absolute paths.
 
     Parameters
     ----------
@@ -123,19 +129,22 @@ def _term(part, shapes):
 
 
 def parse_channels(text, layer, count, flag):
-    """Read ``12,47-50``: a list of channels of a layer that has `count` of them.
+    """Read channels, as ``12,47-50``: a list of int, each once.
 
     Parameters
     ----------
     text : str
     layer : str
+        For errors.
     count : int
+        Number of the layer's channels.
     flag : str
+        For errors.
 
     Raises
     ------
     DreamError
-        With the flag that the text was written after.
+        No such numbers, or a channel that the layer does not have.
     """
     channels = []
     for part in text.split(","):

@@ -1,19 +1,18 @@
-"""What a dream maximises: weighted sums of small functions of layers.
+"""Objectives, which a dream maximises: weighted sums of small functions of layers.
 
 >>> objective = l2("inception_4c/output") + 0.3 * l2("inception_3b/5x5_reduce") - mean("pool1")
 >>> print(objective)
 inception_4c/output, inception_3b/5x5_reduce:0.3, mean(pool1):-1
 
-A term's function adds its gradient to a blob's diff; the objective runs backward through the net
-once, whatever its layers, and stops at each of them to have its term added. Functions take numpy's
-arrays and PyTorch's tensors alike.
+A term's function adds its gradient to a blob's diff, numpy's array or PyTorch's tensor. The
+objective runs backward through the net once, whatever its layers, and stops at each of them to have
+its term added.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Callable, NamedTuple
-
-import numpy as np
 
 from dreamlib.errors import DreamError
 
@@ -35,9 +34,9 @@ class Term(NamedTuple):
     """One function of one layer."""
 
     layer: str
-    add_gradient: Callable  #: of (data, diff, weight): adds weight times the gradient to diff
+    add_gradient: Callable  #: given (data, diff, weight), adds weight times the gradient to diff
     weight: float
-    text: str  #: as it is written, without the weight
+    text: str  #: spelling on the command line, without the weight
 
     def __str__(self):
         return self.text if self.weight == 1 else f"{self.text}:{self.weight:g}"
@@ -85,12 +84,12 @@ class Objective:
         Parameters
         ----------
         run : Arrays
-            Or what does the same on tensors. Its net's ``data`` blob has the gradient afterwards.
+            Or its like on tensors. Afterwards the gradient is in the diff of the ``data`` blob.
 
         Notes
         -----
-        A layer below the deepest is seen as the layers above see it: after a ReLU that works in
-        place on it. The deepest is seen before, as in the notebook.
+        A layer below the deepest is maximised as the layers above see it: after a ReLU that works
+        in place on it. The deepest is maximised before such a ReLU, as in the notebook.
         """
         stops = self._stops(run.net)
         deepest = stops[0][0]
@@ -103,22 +102,17 @@ class Objective:
             run.backward(index, 0 if last else stops[number + 1][0] + 1)
 
     def _stops(self, net):
-        """Return where terms are added on the way down: (index of layer, its terms), descending."""
+        """Return where terms are added on the way down: [(index of layer, terms)], descending."""
         names = list(net._layer_names)
         deepest = max(names.index(layer) for layer in self.layers)
         stops = {}
         for term in self.terms:
             index = names.index(term.layer)
             if index != deepest:
-                index = max(
-                    [index]
-                    + [
-                        later
-                        for later, name in enumerate(names[: deepest + 1])
-                        if term.layer in net.top_names[name]
-                        and term.layer in net.bottom_names[name]
-                    ]
-                )
+                for later in range(index + 1, deepest + 1):
+                    name = names[later]
+                    if term.layer in net.top_names[name] and term.layer in net.bottom_names[name]:
+                        index = later  # works in place
             stops.setdefault(index, []).append(term)
         return sorted(stops.items(), reverse=True)
 
@@ -126,7 +120,7 @@ class Objective:
 def unread_blobs(net, deepest):
     """List the blobs that layers up to index `deepest` make and none of them reads.
 
-    Nothing writes their diff on the way down, where an earlier pass may have left something.
+    No pass down writes their diffs, so those of an earlier pass must be cleared.
 
     Parameters
     ----------
@@ -139,13 +133,22 @@ def unread_blobs(net, deepest):
     """
     names = list(net._layer_names)[: deepest + 1]
     made = [top for name in names for top in net.top_names[name]]
-    read = {bottom for name in names for bottom in net.bottom_names[name]
-            if bottom not in net.top_names[name]}  # fmt: skip
+    read = {
+        bottom
+        for name in names
+        for bottom in net.bottom_names[name]
+        if bottom not in net.top_names[name]
+    }
     return [blob for blob in dict.fromkeys(made) if blob not in read]
 
 
 class Arrays:
-    """Passes through a net of any engine, on the arrays of its blobs."""
+    """Passes through a net of any engine, on the arrays of its blobs.
+
+    Parameters
+    ----------
+    net : caffe.Net
+    """
 
     def __init__(self, net):
         self.net = net
@@ -190,9 +193,6 @@ class Arrays:
         term.add_gradient(blob.data, blob.diff, term.weight)
 
 
-# The functions.
-
-
 def l2(layer, channels=None):
     """Half the squared L2 norm of a layer, or of some of its channels.
 
@@ -200,6 +200,10 @@ def l2(layer, channels=None):
     ----------
     layer : str
     channels : list of int, optional
+
+    Returns
+    -------
+    Objective
     """
     chosen = slice(None) if channels is None else list(channels)
 
@@ -210,20 +214,21 @@ def l2(layer, channels=None):
 
 
 def mean(layer, channels=None):
-    """Mean of a layer, or of some of its channels: activations count alike, weak or strong.
+    """Mean of a layer, or of some of its channels: strong and weak activations count alike.
 
     Parameters
     ----------
     layer : str
     channels : list of int, optional
+
+    Returns
+    -------
+    Objective
     """
     chosen = slice(None) if channels is None else list(channels)
 
     def add(data, diff, weight):
-        count = 1
-        for length in data[:, chosen].shape:
-            count *= length
-        diff[:, chosen] += weight / count
+        diff[:, chosen] += weight / math.prod(data[:, chosen].shape)
 
     return Objective([Term(layer, add, 1.0, f"mean({layer}{_written(channels)})")])
 
@@ -236,6 +241,11 @@ def neuron(layer, channel, x=None, y=None):
     layer : str
     channel : int
     x, y : int, optional
+
+    Returns
+    -------
+    Objective
+        Its gradient raises a DreamError where the layer has no such place.
     """
 
     def add(data, diff, weight):
@@ -255,63 +265,6 @@ def neuron(layer, channel, x=None, y=None):
     return Objective([Term(layer, add, 1.0, f"{layer}[{channel}]{where}")])
 
 
-#: Elements of the matrix of dot products that a guide makes at once: 64 MB of float32.
-MATCHES = 1 << 24
-
-
-def guide(layer, features, name="guide"):
-    """Make every place of a layer more like the best matching place of a guide picture.
-
-    The notebook's: the gradient at a place is the guide's feature vector with the largest dot
-    product with the activations there. Dot products are made for some places at a time.
-
-    Parameters
-    ----------
-    layer : str
-    features : (C, h, w) ndarray of float32
-        The layer's activations for the guide picture.
-    name : str
-        Written for it.
-    """
-    theirs = features.reshape(len(features), -1)
-    step = max(1, MATCHES // theirs.shape[1])
-    held = {}  # the same on another device
-
-    def add(data, diff, weight):
-        wanted = _like(theirs, data, held)
-        ours = data[0].reshape(len(theirs), -1)
-        target = diff[0].reshape(len(theirs), -1)
-        for start in range(0, ours.shape[1], step):
-            matches = ours[:, start : start + step].T @ wanted
-            target[:, start : start + step] += weight * wanted[:, matches.argmax(1)]
-
-    return Objective([Term(layer, add, 1.0, f"{name}({layer})")])
-
-
-def channel_guide(layer, features, name="channels"):
-    """Excite each channel of a layer as much as a guide picture does, wherever in the picture.
-
-    Cheaper than `guide`: only the guide's mean over each channel counts.
-    """
-    means = features.reshape(len(features), -1).mean(axis=1)[None, :, None, None]
-    held = {}
-
-    def add(data, diff, weight):
-        diff[:] += weight * _like(means, data, held)
-
-    return Objective([Term(layer, add, 1.0, f"{name}({layer})")])
-
-
-def _like(array, data, held):
-    """Return an array as what `data` is: an ndarray, or a tensor on its device."""
-    if isinstance(data, np.ndarray):
-        return array
-    key = (data.device, data.dtype)
-    if key not in held:
-        held[key] = data.new_tensor(array)
-    return held[key]
-
-
 def _written(channels):
     return "" if channels is None else "[" + ",".join(map(str, channels)) + "]"
 
@@ -326,6 +279,10 @@ def class_scores(layer, targets):
         is the map's mean, so that the objective does not grow with the picture.
     targets : iterable of (int, float)
         Number of the class, and its weight; below 0 the class is avoided.
+
+    Returns
+    -------
+    Objective
     """
     objective = Objective([])
     for index, weight in targets:

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dreamlib.ascent.gradient_filters import normalise_laplacian, smooth_gaussian
 from dreamlib.errors import DreamError
 from dreamlib.imaging.inplace import BLOCK
 from dreamlib.imaging.resample import strips
@@ -80,6 +79,10 @@ class GradientRules:
         list of scalars
             What `normalise_laplacian` returns; empty where it is off.
         """
+        if not (self.laplacian or self.smooth):
+            return []
+        from dreamlib.ascent.gradient_filters import normalise_laplacian, smooth_gaussian
+
         squares = normalise_laplacian(gradient, self.laplacian, deviations, interior)
         smooth_gaussian(gradient, self.smooth)
         return squares

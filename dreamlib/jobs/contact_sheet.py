@@ -144,7 +144,7 @@ def layer_examples(model, pixels):
 
     Parameters
     ----------
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
     pixels : (H, W, 3) ndarray of uint8
 
     Returns

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from dreamlib.ascent.objective_builder import ObjectiveSpec, layer_shapes
-from dreamlib.ascent.objective_parser import absolute_guides, parse_layers, parse_weights
 from dreamlib.errors import DreamError, nearest
 
 
@@ -18,7 +17,7 @@ def resolve_objective(net, model, settings):
     Parameters
     ----------
     net : caffe.Classifier
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
     settings : Settings
 
     Returns
@@ -48,11 +47,15 @@ def resolve_objective(net, model, settings):
                 f"--guide-layer: there is no layer {layer!r} to dream (all: --list-layers)"
                 f"{nearest(layer or '', shapes)}"
             )
+        from dreamlib.ascent.objective_parser import absolute_guides, parse_weights
+
         settings = settings.replace(guide=absolute_guides(settings.guide), guide_layer=layer)
         guides = tuple(parse_weights(settings.guide, "--guide"))
         spec = replace(spec, guides=guides, guide_layer=layer, guide_mode=settings.guide_mode)
         names.append(layer)
     if settings.layers:
+        from dreamlib.ascent.objective_parser import parse_layers
+
         spec = replace(spec, layers=settings.layers)
         names += parse_layers(settings.layers, shapes).layers
     if names:
@@ -96,7 +99,10 @@ def drawn_objective(net, spec, layer):
             )
     names = [layer] if spec.targets or not (spec.layers or spec.guides) else []
     names += [spec.guide_layer] if spec.guides else []
-    names += parse_layers(spec.layers, shapes).layers if spec.layers else []
+    if spec.layers:
+        from dreamlib.ascent.objective_parser import parse_layers
+
+        names += parse_layers(spec.layers, shapes).layers
     end = max(names, key=list(net._layer_names).index)
     return replace(spec, end=end, class_layer=layer if spec.targets else "")
 
@@ -125,13 +131,13 @@ def numbered_targets(text, model, seed):
     Parameters
     ----------
     text : str
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
         Whose labels name classes.
     seed : int
     """
-    from dreamlib.models.labels import labels_of, parse_targets
+    from dreamlib.models.labels import parse_targets
 
-    targets = parse_targets(text, labels_of(model), np.random.RandomState(seed))
+    targets = parse_targets(text, model.known_labels(), np.random.RandomState(seed))
     return ", ".join(str(i) if weight == 1 else f"{i}:{weight:.9g}" for i, weight in targets)
 
 
@@ -140,7 +146,7 @@ def describe(model, settings):
 
     Parameters
     ----------
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
     settings : Settings
         As `resolve_objective` returns them.
     """
@@ -148,9 +154,9 @@ def describe(model, settings):
         return f"script {os.path.basename(settings.script)} of {model.name}"
     if not settings.target:
         return f"layer {settings.end} of {model.name}"
-    from dreamlib.models.labels import labels_of, parse_targets
+    from dreamlib.models.labels import parse_targets
 
-    names = labels_of(model)
+    names = model.known_labels()
     targets = [
         f"{index}{f' ({names[index]})' if names else ''}"
         for index, _ in parse_targets(settings.target, [], None)

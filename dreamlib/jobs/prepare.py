@@ -27,7 +27,7 @@ from dreamlib.util.profiling import phase
 class Network(NamedTuple):
     """A network that is loaded."""
 
-    published: object  #: the `dreamlib.models.zoo.Model` that was named
+    published: object  #: the `dreamlib.models.model.Model` that was named
     model: object  #: what runs of it: fully convolutional, where classes are dreamt
     net: object
     definition: object  #: its prototxt

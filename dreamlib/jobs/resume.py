@@ -88,7 +88,7 @@ def fingerprints(source, model, settings):
     ----------
     source : str
         The input.
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
     settings : Settings
 
     Returns

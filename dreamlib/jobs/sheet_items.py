@@ -28,7 +28,7 @@ def choose_items(net, model, text=""):
     Parameters
     ----------
     net : caffe.Net
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
     text : str
         Nothing for all layers; ``LAYER`` for its channels, ``LAYER[0-31,47]`` for some of
         them; or a pattern with ``*`` or ``?`` for the layers that match.

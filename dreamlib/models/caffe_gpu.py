@@ -1,8 +1,7 @@
-"""Whether real Caffe can compute on a GPU.
+"""A trial of real Caffe on a GPU, in a process of its own.
 
 Caffe ends its process on any error, and pycaffe has no way to ask beforehand: `set_device` of a
-Caffe that was built for the CPU alone is the end of it, and so is the first kernel of one that was
-built for other GPUs. So a process of its own tries.
+Caffe built for the CPU alone ends it, and so does the first kernel of one built for other GPUs.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ layer { name: "relu" type: "ReLU" bottom: "sum" top: "sum" }
 """
 SUM = 27  # of 3 x 3 x 3 ones
 
-#: What Caffe says as it ends, in glog's line of a fatal error, and what it means here.
+#: Caffe's words in glog's line of a fatal error, and their meaning here.
 TROUBLES = (
     (
         "CPU-only Caffe",
@@ -63,8 +62,7 @@ TROUBLES = (
 def require_gpu(gpu):
     """Refuse a CUDA device that real Caffe cannot compute on.
 
-    A process of its own loads Caffe, chooses the device and runs a small net there: a second or
-    two, once for each device.
+    A process of its own runs a small net there: a second or two, once for each device.
 
     Parameters
     ----------
@@ -86,7 +84,7 @@ def require_gpu(gpu):
 
 
 def _meaning(said, status, gpu):
-    """Say what a trial's stderr means."""
+    """Explain a trial's stderr."""
     for sign, meaning in TROUBLES:
         if sign in said:
             return meaning.format(gpu=gpu)
@@ -99,7 +97,17 @@ def _meaning(said, status, gpu):
 
 
 def compute(caffe):
-    """Run the small net; say what is wrong with its answer (str), or None."""
+    """Run the small net.
+
+    Parameters
+    ----------
+    caffe : module
+
+    Returns
+    -------
+    str or None
+        The fault of a wrong answer.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
         file.write(NET)
         file.flush()

@@ -1,4 +1,4 @@
-"""What a network takes a picture for."""
+"""The likeliest classes of a picture."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import shrunken
-from dreamlib.models.labels import labels_of
 from dreamlib.models.preprocessing import preprocess
 
-#: Longest side, in network inputs, of the picture that is looked at.
-SHOWN = 2
+#: Shorter side, in network inputs, of the copy of a large picture that is classified.
+COPY_SIDE = 2
 
 
 def seen_as(net, model, picture):
-    """Say what a model takes a picture for: the likeliest classes in one line.
+    """Name the likeliest classes of a picture in one line.
 
     Parameters
     ----------
     net : caffe.Classifier
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
     picture : picture
         See `dreamlib.imaging.picture`.
 
@@ -28,30 +27,30 @@ def seen_as(net, model, picture):
     str
         ``balloon 98.2 %, parachute 0.4 %, ...``
     """
-    side = SHOWN * max(int(length) for length in net.crop_dims)
+    side = COPY_SIDE * max(int(length) for length in net.crop_dims)
     longest, shortest = max(picture.height, picture.width), min(picture.height, picture.width)
     pixels = shrunken(picture, -(-side * longest // shortest))
-    found = classify(net, pixels, labels_of(model))
+    found = classify(net, pixels, model.known_labels())
     return ", ".join(f"{name.split(',')[0]} {100 * share:.1f} %" for name, share in found)
 
 
 def classify(net, pixels, labels, top=5):
     """Name the likeliest classes of a picture.
 
-    The shorter side is brought to the network's input size, by Pillow's bicubic filter, and the
-    middle is cropped, as is usual in ImageNet's test.
+    As is usual for ImageNet, the shorter side is scaled to the network's input size, by Pillow's
+    bicubic filter, and the middle is cropped.
 
     Parameters
     ----------
     net : caffe.Classifier
-        Whose last output is a class's score or probability. Its ``data`` blob is overwritten, in
-        the input size.
+        Its last output has the classes' scores or probabilities. Its ``data`` blob is overwritten,
+        in the input size.
     pixels : (H, W, 3) ndarray
         RGB, 0..255; uint16 up to 65535.
     labels : list of str
-        One for each class; empty where the model has none: then numbers stand for them.
+        One for each class; empty where the model has none: then classes are named by number.
     top : int
-        How many.
+        Number of classes.
 
     Returns
     -------
@@ -75,7 +74,18 @@ def classify(net, pixels, labels, top=5):
 
 
 def class_probabilities(net, pixels):
-    """Probabilities (K,) ndarray of float64 of all classes; parameters as for `classify`."""
+    """Compute the probabilities of all classes of a picture.
+
+    Parameters
+    ----------
+    net, pixels
+        As for `classify`.
+
+    Returns
+    -------
+    (K,) ndarray of float64
+        0 to 1.
+    """
     size = tuple(int(side) for side in net.crop_dims)
     source = net.blobs["data"]
     source.reshape(1, 3, *size)

@@ -1,7 +1,7 @@
-"""Arithmetic on a prototxt: does a picture of this size reach that layer?
+"""Arithmetic on a prototxt: does a picture of this size reach that layer, and in how much memory?
 
 Real Caffe ends the process where a picture gets too small for a layer, so the question is answered
-before a network runs, from the prototxt alone.
+before a network runs, from the definition alone.
 """
 
 from __future__ import annotations
@@ -10,13 +10,8 @@ import math
 
 from dreamlib.errors import DreamError
 
-#: Where no layer of any known net needs more: the search for the smallest picture ends here.
+#: No layer of any known net needs a larger picture: the search for the smallest one ends here.
 LARGEST_SIDE = 4096
-
-
-def check_picture_fits(net_param, end, height, width):
-    """Refuse a picture of one size: see `check_octaves_fit`."""
-    check_octaves_fit(net_param, end, [(height, width)])
 
 
 def check_octaves_fit(net_param, end, sizes):
@@ -36,8 +31,8 @@ def check_octaves_fit(net_param, end, sizes):
     DreamError
         Says what would fit.
     """
-    misfits = [_misfit(net_param, end, *size) for size in sizes]
-    octave = next((index for index, misfit in enumerate(misfits) if misfit), None)
+    faults = [_fault(net_param, end, *size) for size in sizes]
+    octave = next((index for index, fault in enumerate(faults) if fault), None)
     if octave is None:
         return
     height, width = sizes[octave]
@@ -46,17 +41,17 @@ def check_octaves_fit(net_param, end, sizes):
     else:
         which = "the smallest" if octave == 0 else f"number {octave + 1}"
         what = f"{which} of {len(sizes)} octaves, {width} x {height} pixels, does not fit"
-    only = _misfit(net_param, end, LARGEST_SIDE, LARGEST_SIDE)
-    if only and only.takes:
+    largest = _fault(net_param, end, LARGEST_SIDE, LARGEST_SIDE)
+    if largest and largest.takes:
         raise DreamError(
-            f"{what}: {only}. Take exactly {only.takes[1]} x {only.takes[0]} pixels and "
-            f"--octaves 1, or a layer before {only.layer!r}"
+            f"{what}: {largest}. Take exactly {largest.takes[1]} x {largest.takes[0]} pixels and "
+            f"--octaves 1, or a layer before {largest.layer!r}"
         )
     side = _smallest_side(net_param, end)
-    fitting = next(count for count, misfit in enumerate(reversed(misfits)) if misfit)
+    fitting = next(count for count, fault in enumerate(reversed(faults)) if fault)
     fewer = f"--octaves {fitting} (the most that fit), " if fitting else ""
     raise DreamError(
-        f"{what}: {misfits[octave]}; layer {end!r} takes pictures from {side} x {side} pixels on. "
+        f"{what}: {faults[octave]}; layer {end!r} takes pictures from {side} x {side} pixels on. "
         f"Take {fewer}a larger picture, or a layer nearer to the input"
     )
 
@@ -70,97 +65,31 @@ def misfit(net_param, end, height, width):
     end : str
     height, width : int
     """
-    fault = _misfit(net_param, end, height, width)
-    if not fault:
+    if not _fault(net_param, end, height, width):
         return ""
-    only = _misfit(net_param, end, LARGEST_SIDE, LARGEST_SIDE)
-    if only and only.takes:
-        return f"takes only pictures of {only.takes[1]} x {only.takes[0]} pixels"
+    largest = _fault(net_param, end, LARGEST_SIDE, LARGEST_SIDE)
+    if largest and largest.takes:
+        return f"takes only pictures of {largest.takes[1]} x {largest.takes[0]} pixels"
     side = _smallest_side(net_param, end)
     return f"takes pictures from {side} x {side} pixels on"
 
 
-class _Misfit(Exception):
-    """Why a picture does not reach a layer."""
-
-    def __init__(self, text, layer=None, takes=None):
-        super().__init__(text)
-        self.layer = layer
-        self.takes = takes  # (height, width) where nothing else fits, None if it is too small
-
-
-def _misfit(net_param, end, height, width):
-    """Why a picture of this size does not fit, or None."""
-    try:
-        _sizes(net_param, end, height, width)
-    except _Misfit as misfit:
-        return misfit
-    return None
-
-
-def _smallest_side(net_param, end):
-    sides = (side for side in range(1, LARGEST_SIDE) if not _misfit(net_param, end, side, side))
-    return next(sides, LARGEST_SIDE)
-
-
-def _layers(net_param):
-    """Layers of phase TEST as (name, type, bottoms, tops, message), whatever the prototxt's age."""
-    for layer in list(net_param.layer) + list(net_param.layers):
-        if any(rule.HasField("phase") and rule.phase == 0 for rule in layer.include):
-            continue  # in phase TRAIN alone
-        kind = layer.type
-        if isinstance(kind, int):
-            kind = layer.LayerType.Name(kind)
-        yield layer.name, kind.replace("_", "").upper(), list(layer.bottom), list(layer.top), layer
-
-
-def _sizes(net_param, end, height, width):
-    """Return {blob: (height, width)} up to layer `end`, None for blobs without spatial axes."""
-    if min(height, width) < 1:
-        raise _Misfit("nothing is left of it")
-    declared = _declared_input(net_param)
-    sizes = dict.fromkeys(net_param.input, (height, width))
-    at_home = dict.fromkeys(net_param.input, declared)  # the same at the prototxt's own size
-    for name, kind, bottoms, tops, layer in _layers(net_param):
-        if not bottoms:
-            size, home = (height, width), declared
-        else:
-            known = [bottom for bottom in bottoms if sizes.get(bottom)]
-            size, home = (sizes[known[0]], at_home[known[0]]) if known else (None, None)
-        if size is not None:
-            size, home = _through(name, kind, layer, size), _through(name, kind, layer, home)
-            if kind == "INNERPRODUCT":
-                if home is not None and size != home:
-                    raise _Misfit(
-                        f"layer {name!r} takes only the {declared[1]} x {declared[0]} pixels that "
-                        "the network was made for",
-                        layer=name,
-                        takes=declared,
-                    )
-                size = home = None
-        for top in tops:
-            sizes[top], at_home[top] = size, home
-        if name == end:
-            return sizes
-    return sizes
-
-
 def activations_per_pixel(net_param, end, side=512):
-    """Count what the network holds for a picture up to layer `end`.
+    """Count the elements of all blobs up to a layer, the input's among them.
 
     Parameters
     ----------
     net_param : caffe_pb2.NetParameter
     end : str
     side : int
-        Of the square picture that it is reckoned for.
+        Of a square picture, for which they are counted.
 
     Returns
     -------
     float
-        Elements of all blobs, the input's among them, per pixel of the picture.
+        Per pixel of the picture.
     """
-    if _misfit(net_param, end, side, side):
+    if _fault(net_param, end, side, side):
         side = _declared_input(net_param)[0]
     sizes = _sizes(net_param, end, side, side)
     channels = dict.fromkeys(net_param.input, 3)
@@ -181,8 +110,73 @@ def activations_per_pixel(net_param, end, side=512):
     return sum(channels[blob] * area[blob] for blob in sizes) / side**2
 
 
+class _Misfit(Exception):
+    """The reason why a picture does not reach a layer."""
+
+    def __init__(self, text, layer=None, takes=None):
+        super().__init__(text)
+        self.layer = layer
+        self.takes = takes  # (height, width), where no other size fits
+
+
+def _fault(net_param, end, height, width):
+    """Return why a picture of one size does not fit (_Misfit), or None."""
+    try:
+        _sizes(net_param, end, height, width)
+    except _Misfit as misfit:
+        return misfit
+    return None
+
+
+def _smallest_side(net_param, end):
+    sides = (side for side in range(1, LARGEST_SIDE) if not _fault(net_param, end, side, side))
+    return next(sides, LARGEST_SIDE)
+
+
+def _layers(net_param):
+    """Yield the layers of phase TEST, of any age: (name, type, bottoms, tops, message)."""
+    for layer in list(net_param.layer) + list(net_param.layers):
+        if any(rule.HasField("phase") and rule.phase == 0 for rule in layer.include):
+            continue  # in phase TRAIN alone
+        kind = layer.type
+        if isinstance(kind, int):
+            kind = layer.LayerType.Name(kind)
+        yield layer.name, kind.replace("_", "").upper(), list(layer.bottom), list(layer.top), layer
+
+
+def _sizes(net_param, end, height, width):
+    """Return {blob: (height, width)} up to a layer; None for blobs without spatial axes."""
+    if min(height, width) < 1:
+        raise _Misfit("nothing is left of it")
+    declared = _declared_input(net_param)
+    sizes = dict.fromkeys(net_param.input, (height, width))
+    own_sizes = dict.fromkeys(net_param.input, declared)  # the same at the declared input's size
+    for name, kind, bottoms, tops, layer in _layers(net_param):
+        if not bottoms:
+            size, own = (height, width), declared
+        else:
+            known = [bottom for bottom in bottoms if sizes.get(bottom)]
+            size, own = (sizes[known[0]], own_sizes[known[0]]) if known else (None, None)
+        if size is not None:
+            size, own = _through(name, kind, layer, size), _through(name, kind, layer, own)
+            if kind == "INNERPRODUCT":
+                if own is not None and size != own:
+                    raise _Misfit(
+                        f"layer {name!r} takes only the {declared[1]} x {declared[0]} pixels that "
+                        "the network was made for",
+                        layer=name,
+                        takes=declared,
+                    )
+                size = own = None
+        for top in tops:
+            sizes[top], own_sizes[top] = size, own
+        if name == end:
+            return sizes
+    return sizes
+
+
 def _declared_input(net_param):
-    """Height and width that the prototxt gives its input, or None."""
+    """Return the input's (height, width) in the prototxt, or None."""
     shapes = [list(shape.dim) for shape in net_param.input_shape] + [list(net_param.input_dim)[:4]]
     for layer in net_param.layer:
         shapes += [list(shape.dim) for shape in layer.input_param.shape]
@@ -190,6 +184,7 @@ def _declared_input(net_param):
 
 
 def _through(name, kind, layer, size):
+    """Return a layer's output size (height, width) for an input size."""
     if size is None or kind not in ("CONVOLUTION", "DECONVOLUTION", "POOLING"):
         return size
     if kind == "POOLING":
@@ -222,7 +217,7 @@ def _through(name, kind, layer, size):
 
 
 def _pair(value, height, width, default):
-    """Read a spatial parameter that is one number, repeated, or given per axis."""
+    """Read a spatial parameter, one number or one for each axis: (height, width)."""
     if height or width:
         return height, width
     values = list(value) if hasattr(value, "__len__") else [value]

@@ -1,4 +1,4 @@
-"""Classes by name: what a model's labels know under a word, and the targets of a class dream.
+"""Classes by name: searches in a model's labels, and the targets of a class dream.
 
 A label may hold several names of its class, separated by commas: "tench, Tinca tinca".
 """
@@ -11,11 +11,8 @@ import re
 
 from dreamlib.errors import DreamError
 
-#: Classes that an error lists.
-LISTED = 8
-
-#: How alike (0 to 1, difflib's ratio) a name must be that was nearly meant.
-ALIKE = 0.6
+LISTED = 8  #: classes in an error
+ALIKE = 0.6  #: least similarity (0 to 1, difflib's ratio) of a name that was probably meant
 
 
 def find_class(labels, text):
@@ -31,9 +28,8 @@ def find_class(labels, text):
     Returns
     -------
     list of (int, str)
-        Number and label. First the classes of which it is a whole name, then those in whose names
-        it stands as words, then as letters. Only where there are none of these: those with a name
-        like it, the likest first.
+        Number and label: classes of this name, then those whose names contain it as words, then as
+        letters. If there are none, those of similar names, the most similar first.
     """
     exact, words, letters = _matches(labels, text)
     found = exact + words + letters or _alike(labels, text)
@@ -46,25 +42,24 @@ def parse_targets(text, labels, random_state):
     Parameters
     ----------
     text : str
-        Separated by commas, each a class and perhaps a weight: ``goldfish, ostrich:0.5, 963``. A
-        class is a number, ``random``, a whole name, or words that stand in one class's label alone.
-        Weights are 1 by default; below 0 the class is avoided.
+        Classes, perhaps with weights: ``goldfish, ostrich:0.5, 963``. A class is a number,
+        ``random``, a whole name, or words that only one class's label has. Weights are 1 by
+        default; with one below 0 the class is avoided.
     labels : list of str
-        The model's; empty where it has none, and then only numbers can be read.
+        The model's; empty where it has none: then only numbers can be read.
     random_state : numpy.random.RandomState or module
         Draws ``random``, each time another class.
 
     Returns
     -------
     list of (int, float)
-        Class and weight, in the order of the text; a class that several of its names mean, with
-        the same weight, once.
+        Class and weight, in the order of the text, each class once.
 
     Raises
     ------
     DreamError
-        An empty text; an unknown or ambiguous name, with the nearest classes and their numbers; a
-        number beyond the classes; a weight that is none.
+        An empty text; an unknown or ambiguous name, with the nearest classes; a number beyond the
+        classes; a weight of 0 or that is no number; a class with two weights.
     """
     items = [item.strip() for item in text.split(",") if item.strip()]
     if not items:
@@ -138,7 +133,7 @@ def _listed(labels, indices):
 
 
 def _matches(labels, text):
-    """Classes (three lists of int) with a name that is the text, has it as words, as letters."""
+    """Return the classes named so, those with the text as words, and as letters: lists of int."""
     wanted = _plain(text)
     exact, words, letters = [], [], []
     if not wanted:
@@ -155,14 +150,12 @@ def _matches(labels, text):
 
 
 def _alike(labels, text):
+    """Return the classes of similar names, the most similar first."""
     wanted = _plain(text)
     scored = []
     for index, label in enumerate(labels):
         matchers = (difflib.SequenceMatcher(None, name, wanted) for name in _names(label))
-        score = max(
-            (m.ratio() for m in matchers if m.quick_ratio() >= ALIKE),
-            default=0,
-        )
+        score = max((one.ratio() for one in matchers if one.quick_ratio() >= ALIKE), default=0)
         if score >= ALIKE:
             scored.append((-score, index))
     return [index for _, index in sorted(scored)[:LISTED]]
@@ -174,13 +167,3 @@ def _names(label):
 
 def _plain(text):
     return " ".join(re.sub(r"[\s_,-]+", " ", text.lower()).split())
-
-
-def labels_of(model):
-    """Return the class names of a model (dreamlib.models.zoo.Model); none where it has none.
-
-    Parameters
-    ----------
-    model : dreamlib.models.zoo.Model
-    """
-    return model.read_labels() if model.labels and model.labels.is_file() else []

@@ -1,26 +1,31 @@
-"""Which layers of a network can be dreamt, and what to say of the others."""
+"""Layers of a network that can be dreamt, and refusals of the others."""
 
 from __future__ import annotations
 
 from dreamlib.errors import DreamError, nearest
 
-#: Types that hold no activations of the picture, beside losses.
+#: Types without activations of the picture, beside losses.
 NOT_DREAMT = ("Data", "DummyData", "HDF5Data", "HDF5Output", "ImageData", "Input", "MemoryData",
               "Parameter", "Silence", "Split", "WindowData")  # fmt: skip
-#: Types through which Caffe passes no gradient down: nothing from the first of them on is dreamt.
+#: Types through which Caffe passes no gradient down: from the first of them on no layer is dreamt.
 NO_GRADIENT = ("Accuracy", "ArgMax", "Threshold")
 TYPICAL = ("Convolution", "Concat", "Eltwise")  # worth suggesting
 
 
 def dreamable_layers(net):
-    """List the layers that can be dreamt: (name, type, shape of its blob) in the net's order.
+    """List the layers that can be dreamt, in the net's order.
 
-    The notebook's step wants a layer and a blob of one name, above the input, of more than one
+    The notebook's step needs a layer and a blob of one name, above the input, of more than one
     number, and a gradient through all layers below.
 
     Parameters
     ----------
     net : caffe.Net
+
+    Returns
+    -------
+    list of (str, str, tuple)
+        Name, type and shape of the blob.
     """
     found = []
     for name, layer in zip(net._layer_names, net.layers):
@@ -40,12 +45,12 @@ def check_layer(net, end, model):
     ----------
     net : caffe.Net
     end : str
-    model : dreamlib.models.zoo.Model
+    model : dreamlib.models.model.Model
 
     Raises
     ------
     DreamError
-        Names the nearest layers, or a few.
+        Names the nearest layers, or a few others.
     """
     layers = dreamable_layers(net)
     names = [name for name, _, _ in layers]
@@ -68,7 +73,7 @@ def check_layer(net, end, model):
 
 
 def _why_not(net, end, model):
-    """Why a layer cannot be dreamt, and which to take instead (None where nobody knows)."""
+    """Return why a layer cannot be dreamt, and a layer to take instead, if known."""
     if end not in net._layer_names:
         return f"model {model.name} has no layer {end!r} to dream", None
     made = list(net.top_names[end])

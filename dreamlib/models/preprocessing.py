@@ -1,4 +1,7 @@
-"""How a network wants its pictures, and the notebook's `preprocess` and `deprocess`, in place."""
+"""From pictures to a network's values and back: the notebook's two functions, in place.
+
+And the mean that is taken away, as Caffe's models keep it in files.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dreamlib.errors import DreamError
 from dreamlib.util.profiling import profile
 
 
 class Preprocessing(NamedTuple):
-    """How a network wants its pictures: ``(pixel[channel_order] - mean) * scale``."""
+    """A network's values of a picture: ``(pixel[order] - mean) * scale``."""
 
     order: tuple  #: network channel i is picture channel order[i]
     mean: np.ndarray  #: (3,) float32, grey levels, in the network's order
@@ -18,7 +22,7 @@ class Preprocessing(NamedTuple):
 
     @classmethod
     def of(cls, net):
-        """Read it from a net's transformer; the notebook's BGR where that is silent.
+        """Read it from a net's transformer; its default is the notebook's BGR.
 
         Parameters
         ----------
@@ -32,11 +36,11 @@ class Preprocessing(NamedTuple):
         return cls(order, mean, np.float32(transformer.input_scale.get("data", 1.0)))
 
     def limits(self):
-        """Lowest and highest value of each network channel that is still a colour."""
+        """Return the lowest and the highest value of each network channel: two (3,) ndarrays."""
         return -self.mean * self.scale, (255 - self.mean) * self.scale
 
     def difference(self, levels):
-        """Turn a difference of grey levels into one of the network's values: a float.
+        """Return a difference of grey levels as one of the network's values: a float.
 
         Parameters
         ----------
@@ -96,3 +100,55 @@ def deprocess(net, img, out=None):
         np.divide(plane, rule.scale, out=picture_plane)
         picture_plane += mean
     return out
+
+
+def read_mean(path):
+    """Read a mean picture, or a mean colour, and average it over the picture.
+
+    Parameters
+    ----------
+    path : Path
+        A .npy file or Caffe's .binaryproto; (3, H, W), (1, 3, H, W) or (3,), grey levels.
+
+    Returns
+    -------
+    tuple of 3 float
+
+    Raises
+    ------
+    DreamError
+        The file is damaged, or has another shape.
+    """
+    mean = _read_npy(path) if path.suffix == ".npy" else _read_binaryproto(path)
+    if mean.ndim == 4 and len(mean) == 1:
+        mean = mean[0]
+    if mean.ndim not in (1, 3) or len(mean) != 3:
+        raise DreamError(f"{path}: expected a mean of shape (3, H, W) or (3,); it has {mean.shape}")
+    return tuple(float(channel.mean()) for channel in mean)
+
+
+def _read_npy(path):
+    try:
+        with path.open("rb") as file:
+            return np.load(file, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise DreamError(f"{path} is not a NumPy array: {error}") from error
+
+
+def _read_binaryproto(path):
+    from google.protobuf.message import DecodeError
+
+    try:
+        from caffe.proto import caffe_pb2
+    except ImportError:
+        from dreamlib.pycaffe.proto import caffe_pb2
+    blob = caffe_pb2.BlobProto()
+    try:
+        blob.ParseFromString(path.read_bytes())
+    except DecodeError as error:
+        raise DreamError(f"{path} is not a mean file of Caffe (BlobProto): {error}") from error
+    shape = tuple(blob.shape.dim) or (blob.num, blob.channels, blob.height, blob.width)
+    data = np.array(blob.data or blob.double_data, np.float32)
+    if data.size != np.prod(shape):
+        raise DreamError(f"{path}: {data.size} values do not fill the shape {shape}")
+    return data.reshape(shape)

@@ -81,6 +81,11 @@ class Memory:
         ----------
         tensor : Tensor
             Of the blob's shape; kept, not copied, where that can be.
+
+        Raises
+        ------
+        CaffeError
+            The tensor has another shape.
         """
         if tuple(tensor.shape) != self.shape:
             raise CaffeError(f"a layer gave shape {tuple(tensor.shape)} for a blob of {self.shape}")
@@ -140,6 +145,34 @@ def _count(shape):
     return int(np.prod(shape, dtype=np.int64))
 
 
+def _array_of(half):
+    """Return the property of `Blob` that is an array: to be changed, not to be exchanged."""
+
+    def refuse(blob, values):
+        raise AttributeError(f"assign into the array: blob.{half}[...] = values")
+
+    return property(lambda blob: getattr(blob, f"{half}_memory").array(), refuse)
+
+
+def _tensor_of(half):
+    name = f"{half}_memory"
+    return property(
+        lambda blob: getattr(blob, name).tensor(),
+        lambda blob, tensor: getattr(blob, name).put(tensor),
+    )
+
+
+def _legacy_axis(axis):
+    def length(blob):
+        if len(blob.shape) > 4:
+            raise CaffeError(
+                f"a blob of {len(blob.shape)} axes has no num, channels, height, width"
+            )
+        return blob.shape[axis] if axis < len(blob.shape) else 1
+
+    return property(length)
+
+
 class Blob:
     """A named array of the network and the gradient with respect to it.
 
@@ -157,43 +190,16 @@ class Blob:
         The same values as layers see them: on the net's device, in its precision; not to be changed
         in place. A tensor of the blob's shape may be assigned, and is kept, not copied, where that
         can be. An extension.
+    num, channels, height, width : int
+        Lengths of the first four axes; 1 where there is none.
     """
 
     def __init__(self, shape, compute):
         self.data_memory = Memory(shape, compute)
         self.diff_memory = Memory(shape, compute)
 
-    @property
-    def data(self):
-        return self.data_memory.array()
-
-    @data.setter
-    def data(self, values):
-        raise AttributeError("assign into the array: blob.data[...] = values")
-
-    @property
-    def diff(self):
-        return self.diff_memory.array()
-
-    @diff.setter
-    def diff(self, values):
-        raise AttributeError("assign into the array: blob.diff[...] = values")
-
-    @property
-    def data_tensor(self):
-        return self.data_memory.tensor()
-
-    @data_tensor.setter
-    def data_tensor(self, tensor):
-        self.data_memory.put(tensor)
-
-    @property
-    def diff_tensor(self):
-        return self.diff_memory.tensor()
-
-    @diff_tensor.setter
-    def diff_tensor(self, tensor):
-        self.diff_memory.put(tensor)
+    data, diff = map(_array_of, ("data", "diff"))
+    data_tensor, diff_tensor = map(_tensor_of, ("data", "diff"))
 
     @property
     def shape(self):
@@ -205,32 +211,7 @@ class Blob:
         """Number of elements."""
         return _count(self.shape)
 
-    @property
-    def num(self):
-        """Length of the first axis; 1 where there is none."""
-        return self._legacy_shape(0)
-
-    @property
-    def channels(self):
-        """Length of the second axis; 1 where there is none."""
-        return self._legacy_shape(1)
-
-    @property
-    def height(self):
-        """Length of the third axis; 1 where there is none."""
-        return self._legacy_shape(2)
-
-    @property
-    def width(self):
-        """Length of the fourth axis; 1 where there is none."""
-        return self._legacy_shape(3)
-
-    def _legacy_shape(self, axis):
-        if len(self.shape) > 4:
-            raise CaffeError(
-                f"a blob of {len(self.shape)} axes has no num, channels, height, width"
-            )
-        return self.shape[axis] if axis < len(self.shape) else 1
+    num, channels, height, width = map(_legacy_axis, range(4))
 
     def reshape(self, *shape):
         """Change the shape; layers above follow on the next pass or `Net.reshape`.
@@ -239,6 +220,11 @@ class Blob:
         ----------
         *shape : int
             Lengths of the axes. Values are kept where their number stays the same.
+
+        Raises
+        ------
+        CaffeError
+            A length is negative.
         """
         shape = tuple(int(length) for length in shape)
         if any(length < 0 for length in shape):

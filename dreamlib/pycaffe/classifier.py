@@ -11,7 +11,23 @@ from dreamlib.pycaffe.proto import caffe_pb2
 
 
 def make_transformer(net, mean=None, input_scale=None, raw_scale=None, channel_swap=None):
-    """Make the `Transformer` of a net's first input, for (H, W, K) pictures; None sets nothing."""
+    """Make the `Transformer` of a net's first input, for (H, W, K) pictures; None sets nothing.
+
+    Parameters
+    ----------
+    net : Net
+    mean, input_scale, raw_scale, channel_swap
+        As for `Classifier`.
+
+    Returns
+    -------
+    caffe.io.Transformer
+
+    Raises
+    ------
+    CaffeError
+        The net has no input.
+    """
     if not net.inputs:
         raise CaffeError(f"{net._source}: has no input; expected an Input layer for the pictures")
     name = net.inputs[0]

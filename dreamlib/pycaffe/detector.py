@@ -58,6 +58,11 @@ class Detector(Net):
         Parameters
         ----------
         context_pad : int or None
+
+        Raises
+        ------
+        CaffeError
+            The border leaves nothing of the input.
         """
         name = self.inputs[0]
         channels, height, width = self.blobs[name].shape[1:]
@@ -114,6 +119,11 @@ class Detector(Net):
         Parameters
         ----------
         image_fnames : list of str
+
+        Raises
+        ------
+        CaffeError
+            Always.
         """
         raise CaffeError(
             "detect_selective_search needs selective_search_ijcv_with_python, a MATLAB program; "
@@ -133,6 +143,11 @@ class Detector(Net):
         ndarray of float32
             The window as it is; or, with `context_pad`, the window warped to the input's size less
             that border, its surroundings in the border, the mean where the picture ends.
+
+        Raises
+        ------
+        CaffeError
+            The window does not lie within the picture.
         """
         top, left, bottom, right = (int(edge) for edge in window)
         if not (0 <= top < bottom <= im.shape[0] and 0 <= left < right <= im.shape[1]):

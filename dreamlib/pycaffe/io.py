@@ -93,6 +93,11 @@ def array_to_datum(arr, label=None):
     Returns
     -------
     caffe_pb2.Datum
+
+    Raises
+    ------
+    CaffeError
+        The array has not three axes.
     """
     if arr.ndim != 3:
         raise CaffeError(f"a Datum holds a (C, H, W) array, got shape {arr.shape}")
@@ -224,6 +229,11 @@ class Transformer:
         in_ : str
             Name of the net's input.
         order : tuple of int
+
+        Raises
+        ------
+        CaffeError
+            Another number of axes than the input's.
         """
         axes = len(self._shape(in_)) - 1
         if len(order) != axes:
@@ -238,6 +248,11 @@ class Transformer:
         in_ : str
             Name of the net's input.
         order : tuple of int
+
+        Raises
+        ------
+        CaffeError
+            Another number of channels than the input's.
         """
         channels = self._shape(in_)[1]
         if len(order) != channels:
@@ -264,6 +279,11 @@ class Transformer:
         in_ : str
             Name of the net's input.
         mean : (K,) or (K, h, w) ndarray
+
+        Raises
+        ------
+        CaffeError
+            Channels or axes are not the input's.
         """
         shape = self._shape(in_)[1:]
         if mean.ndim == 1:

@@ -142,6 +142,11 @@ class Net(Graph):
         Parameters
         ----------
         other : Net
+
+        Raises
+        ------
+        CaffeError
+            A parameter has another shape there.
         """
         for name, blobs in self.params.items():
             for own, theirs in zip(blobs, other.params.get(name, ())):
@@ -173,6 +178,11 @@ class Net(Graph):
         Parameters
         ----------
         data, labels : ndarray
+
+        Raises
+        ------
+        CaffeError
+            Always.
         """
         raise CaffeError(
             "set_input_arrays feeds a MemoryData layer, which dreamlib.pycaffe does not have; "
@@ -256,7 +266,7 @@ class Net(Graph):
             gradients = layer.backward(diffs, bottoms, tops, wanted)
             del bottoms, tops, diffs
             if not self.keep_intermediates:
-                self._let_go(layer)
+                self._free_tops(layer)
             for name, gradient, ask in zip(layer.param.bottom, gradients, wanted):
                 if ask:
                     self.blobs[name].diff_tensor = gradient
@@ -273,8 +283,8 @@ class Net(Graph):
             if learns:
                 blob.diff_tensor = blob.diff_tensor + gradient
 
-    def _let_go(self, layer):
-        """Free what this layer made: the layers below do not need it."""
+    def _free_tops(self, layer):
+        """Free the results of this layer: the layers below do not need them."""
         for name in layer.param.top:
             if name not in layer.param.bottom and name not in self._loss_weights:
                 if layer.type != "Split":  # its data is its bottom's
@@ -307,7 +317,7 @@ class Net(Graph):
         return {name: self.blobs[name].data for name in names}
 
     def backward(self, diffs=None, start=None, end=None, **kwargs):
-        """Compute the diffs from `start` down to `end`; forward must have run so far.
+        """Compute the diffs from `start` down to `end`, after a `forward` that reached `start`.
 
         Parameters
         ----------

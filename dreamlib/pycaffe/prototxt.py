@@ -75,6 +75,11 @@ def read_net(path):
     Returns
     -------
     caffe_pb2.NetParameter
+
+    Raises
+    ------
+    CaffeError
+        Missing or malformed file.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -96,6 +101,15 @@ def upgrade_net(net_param):
     Parameters
     ----------
     net_param : caffe_pb2.NetParameter
+
+    Returns
+    -------
+    caffe_pb2.NetParameter
+
+    Raises
+    ------
+    CaffeError
+        Two forms in one definition, or inputs without shapes.
     """
     if net_param.layers:
         if net_param.layer:
@@ -171,6 +185,15 @@ def filter_net(net_param, phase, level=0, stages=()):
     net_param : caffe_pb2.NetParameter
     phase, level, stages
         As for `load_net`.
+
+    Returns
+    -------
+    caffe_pb2.NetParameter
+
+    Raises
+    ------
+    CaffeError
+        A layer has both include and exclude rules.
     """
     stages = {*net_param.state.stage, *stages}
 

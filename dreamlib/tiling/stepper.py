@@ -12,8 +12,8 @@ from itertools import islice
 from dreamlib.ascent.objective_builder import build_objective
 from dreamlib.imaging.filters import gaussian_blur
 from dreamlib.models.engines import load_net
+from dreamlib.models.model import load_model
 from dreamlib.models.preprocessing import Preprocessing
-from dreamlib.models.zoo import load_model
 from dreamlib.tiling.network import network_of
 from dreamlib.tiling.quantize import Quantizer
 from dreamlib.util.profiling import profile

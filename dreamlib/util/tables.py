@@ -29,10 +29,15 @@ def parse_table(text, suffix):
 
         try:
             # Through JSON, since tomlkit's values remember their spelling.
-            text = json.dumps(tomlkit.parse(text))
-        except (TOMLKitError, TypeError) as error:
+            text = json.dumps(tomlkit.parse(text), default=_plain)
+        except TOMLKitError as error:
             raise ValueError(str(error)) from error
     return json.loads(text, object_pairs_hook=_without_duplicates)
+
+
+def _plain(item):
+    """Return the bool of one within a list, which tomlkit wraps, and a date as a text."""
+    return item.value if isinstance(item.value, bool) else str(item)
 
 
 def _without_duplicates(pairs):

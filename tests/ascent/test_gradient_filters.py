@@ -107,10 +107,10 @@ def test_normalise_laplacian_divides_by_the_deviations_it_is_given():
     np.testing.assert_allclose(gradient, expected, atol=1e-5)
 
 
-def test_normalise_laplacian_returns_each_bands_squares_over_the_core():
-    gradient, core = noise(3, 40, 50), (slice(5, 30), slice(10, 45))
-    squares = normalise_laplacian(gradient.copy(), 3, core=core)
-    expected = [np.square(band[(slice(None), *core)]).sum() for band in bands_of(gradient, 3)]
+def test_normalise_laplacian_returns_each_bands_squares_over_the_interior():
+    gradient, interior = noise(3, 40, 50), (slice(5, 30), slice(10, 45))
+    squares = normalise_laplacian(gradient.copy(), 3, interior=interior)
+    expected = [np.square(band[(slice(None), *interior)]).sum() for band in bands_of(gradient, 3)]
     np.testing.assert_allclose(squares, expected, rtol=1e-5)
 
 

@@ -3,30 +3,21 @@
 import numpy as np
 import pytest
 
+from dreamlib.ascent.guides import channel_guide, guide
 from dreamlib.ascent.objective_parser import parse_layers, parse_weights
-from dreamlib.ascent.objectives import (
-    Objective,
-    channel_guide,
-    guide,
-    l2,
-    mean,
-    neuron,
-    objective_L2,
-)
+from dreamlib.ascent.objectives import Objective, l2, mean, neuron, objective_L2
 from dreamlib.dream import climb, make_step
 from dreamlib.errors import DreamError
 from dreamlib.models.preprocessing import preprocess
 from dreamlib.tiling.network import Tensors
-from tests.nets import picture, small_classifier
+from tests.nets import picture
 
 END, HEIGHT, WIDTH = "mixed/output", 64, 80
 
 
-@pytest.fixture(scope="module")
-def net(tmp_path_factory):
-    net = small_classifier(tmp_path_factory.mktemp("net"))
+@pytest.fixture(scope="module", autouse=True)
+def _as_in_a_dream(net):
     net.keep_intermediates = False
-    return net
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +121,7 @@ def notebooks_guide(ours, theirs):
 
 @pytest.mark.parametrize("block", [1 << 24, 3000])
 def test_a_guides_gradient_is_the_notebooks_in_blocks_of_any_size(monkeypatch, block):
-    monkeypatch.setattr("dreamlib.ascent.objectives.MATCHES", block)
+    monkeypatch.setattr("dreamlib.ascent.guides.MATCHES", block)
     random = np.random.RandomState(1)
     ours, theirs = random.rand(1, 12, 20, 30), random.rand(12, 17, 9)
     diff = np.zeros_like(ours)

@@ -8,12 +8,7 @@ from dreamlib.errors import DreamError
 from dreamlib.models.classify import centre_crop, class_probabilities, classify
 from dreamlib.models.engines import load_net
 from tests.embedded import photograph, prepared_model
-from tests.nets import INCEPTION, MEAN, picture, small_classifier
-
-
-@pytest.fixture(scope="module")
-def net(tmp_path_factory):
-    return small_classifier(tmp_path_factory.mktemp("net"))
+from tests.nets import INCEPTION, MEAN, picture
 
 
 def test_a_photograph_of_a_cat_is_a_cat():

@@ -1,4 +1,4 @@
-"""Fully convolutional surgery: the same scores at the network's own size, and maps beyond it."""
+"""Fully convolutional networks: the same scores at their own size, and maps beyond it."""
 
 import dataclasses
 from pathlib import Path
@@ -11,7 +11,8 @@ from dreamlib import pycaffe
 from dreamlib.errors import DreamError
 from dreamlib.models.engines import load_net
 from dreamlib.models.fully_convolutional import fully_convolutional
-from dreamlib.models.zoo import Model, find_model
+from dreamlib.models.model import Model
+from dreamlib.models.zoo import find_model
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.pycaffe.weights import LEGACY_AXES
 from tests.embedded import prepared_model

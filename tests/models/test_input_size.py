@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dreamlib import pycaffe
 from dreamlib.errors import DreamError
 from dreamlib.imaging.resample import octave_sizes
-from dreamlib.models.input_size import check_octaves_fit, check_picture_fits
+from dreamlib.models.input_size import check_octaves_fit, misfit
 from dreamlib.pycaffe import caffe_pb2
 from tests.nets import INCEPTION
 
@@ -50,18 +50,13 @@ def test_what_is_refused_is_what_the_network_refuses(small_net, height, width):
         runs = True
     except pycaffe.CaffeError:
         runs = False
-    try:
-        check_picture_fits(definition, "prob", height, width)
-        accepted = True
-    except DreamError:
-        accepted = False
-    assert accepted == runs
+    assert runs == (misfit(definition, "prob", height, width) == "")
 
 
 def test_too_small_a_picture_is_told_the_smallest_that_fits():
     with pytest.raises(DreamError, match=r"5 x 4 .* from (\d+) x \1 pixels on"):
-        check_picture_fits(parse(OLD), "pool", 4, 5)
-    check_picture_fits(parse(OLD), "pool", 7, 7)
+        check_octaves_fit(parse(OLD), "pool", [(4, 5)])
+    check_octaves_fit(parse(OLD), "pool", [(7, 7)])
 
 
 @pytest.mark.parametrize(
@@ -88,15 +83,15 @@ def test_the_most_octaves_that_fit_do_fit():
 
 def test_layers_above_the_dreamt_one_do_not_matter():
     definition = parse(OLD)
-    check_picture_fits(definition, "conv", 5, 5)
-    check_picture_fits(definition, "conv", 500, 500)
+    check_octaves_fit(definition, "conv", [(5, 5)])
+    check_octaves_fit(definition, "conv", [(500, 500)])
 
 
 def test_a_layer_behind_an_inner_product_takes_one_size():
     definition = parse(OLD)
-    check_picture_fits(definition, "fc", 32, 32)
+    check_octaves_fit(definition, "fc", [(32, 32)])
     with pytest.raises(DreamError, match="'fc' takes only the 32 x 32"):
-        check_picture_fits(definition, "fc", 64, 64)
+        check_octaves_fit(definition, "fc", [(64, 64)])
 
 
 @pytest.mark.parametrize("octaves", [1, 2, 9])
@@ -114,11 +109,11 @@ def test_behind_an_inner_product_the_one_size_is_advised(side, octaves):
 def test_googlenet_takes_the_notebooks_octaves():
     definition = parse(GOOGLENET.read_text())
     for size in [(210, 373), (575, 1024), (15, 15)]:
-        check_picture_fits(definition, "inception_4c/output", *size)
+        check_octaves_fit(definition, "inception_4c/output", [size])
 
 
 def test_googlenets_classifier_takes_224_pixels_alone():
     definition = parse(GOOGLENET.read_text())
-    check_picture_fits(definition, "loss3/classifier", 224, 224)
+    check_octaves_fit(definition, "loss3/classifier", [(224, 224)])
     with pytest.raises(DreamError, match="224 x 224"):
-        check_picture_fits(definition, "loss3/classifier", 300, 224)
+        check_octaves_fit(definition, "loss3/classifier", [(300, 224)])

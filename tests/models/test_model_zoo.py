@@ -7,7 +7,7 @@ import pytest
 
 from dreamlib import dream
 from dreamlib.models.engines import load_layers
-from dreamlib.models.zoo import REPOSITORY, load_model
+from dreamlib.models.model import REPOSITORY, load_model
 from dreamlib.pycaffe.classifier import make_transformer
 from tests.nets import picture
 

@@ -1,5 +1,7 @@
 """Definitions that several tests of dreamlib.pycaffe share."""
 
+import numpy as np
+
 from dreamlib import pycaffe as caffe
 
 #: Two inputs, a convolution, its output read twice: the smallest net with everything a dream needs.
@@ -41,3 +43,8 @@ def make_net(folder, text=TINY, phase=caffe.TEST, seed=0, **options):
     path.write_text(text)
     caffe.set_random_seed(seed)
     return caffe.Net(str(path), phase, **options)
+
+
+def relative(value, reference):
+    """The error of a value, as a part of the reference's norm."""
+    return np.linalg.norm(value - reference) / np.linalg.norm(reference)

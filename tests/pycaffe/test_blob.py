@@ -4,18 +4,7 @@ import numpy as np
 import pytest
 
 from dreamlib import pycaffe as caffe
-from tests.pycaffe.nets import TINY, make_net
-
-
-@pytest.fixture
-def net(tmp_path):
-    net = make_net(tmp_path)
-    net.blobs["data"].data[...] = np.random.RandomState(0).standard_normal((2, 3, 6, 7))
-    return net
-
-
-def relative(value, reference):
-    return np.linalg.norm(value - reference) / np.linalg.norm(reference)
+from tests.pycaffe.nets import TINY, make_net, relative
 
 
 def gradient(net, seed=1, start="sum"):

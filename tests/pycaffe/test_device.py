@@ -7,7 +7,7 @@ import torch
 from dreamlib import pycaffe as caffe
 from dreamlib.pycaffe import device
 from tests.nets import INCEPTION
-from tests.pycaffe.nets import make_net
+from tests.pycaffe.nets import make_net, relative
 
 
 @pytest.fixture(autouse=True)
@@ -92,10 +92,6 @@ def dream_gradient(net, end="mixed/output"):
     net.blobs[end].diff[...] = top
     net.backward(start=end)
     return top.copy(), net.blobs["data"].diff.copy()
-
-
-def relative(value, reference):
-    return np.linalg.norm(value - reference) / np.linalg.norm(reference)
 
 
 @pytest.mark.gpu

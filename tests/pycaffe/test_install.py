@@ -65,10 +65,11 @@ def test_its_picture_equals_the_same_steps_taken_here(finished):
     np.testing.assert_allclose(np.load(folder / "dreamed.npy")[0], expected, atol=1e-3)
 
 
-def test_install_registers_every_module_a_script_imports():
+def test_install_registers_every_module_a_script_imports_and_nobody_does_before():
     names = ["caffe", "caffe.io", "caffe.proto", "caffe.proto.caffe_pb2"]
     code = f"""
-import dreamlib.pycaffe, importlib
+import dreamlib.pycaffe, importlib, sys
+assert not any(name.startswith("caffe") for name in sys.modules)
 dreamlib.pycaffe.install()
 import caffe
 assert caffe is dreamlib.pycaffe
@@ -79,14 +80,6 @@ assert caffe.proto.caffe_pb2.NetParameter is NetParameter
 for name in {names}:
     assert importlib.import_module(name).__name__.startswith("dreamlib.pycaffe")
 """
-    process = python("-c", code)
-    assert process.returncode == 0, process.stderr
-
-
-def test_without_install_caffe_is_not_touched():
-    code = (
-        "import sys, dreamlib.pycaffe; assert not any(n.startswith('caffe') for n in sys.modules)"
-    )
     process = python("-c", code)
     assert process.returncode == 0, process.stderr
 

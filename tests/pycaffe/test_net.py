@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from dreamlib import pycaffe as caffe
 from tests.pycaffe.nets import TINY, TRAINED, make_net
@@ -11,13 +12,6 @@ SHAPE = (2, 3, 6, 7)
 
 def values(*shape, seed=0):
     return np.random.RandomState(seed).standard_normal(shape).astype(np.float32)
-
-
-@pytest.fixture
-def net(tmp_path):
-    net = make_net(tmp_path)
-    net.blobs["data"].data[...] = values(*SHAPE)
-    return net
 
 
 # -- making one -----------------------------------------------------------------------------------
@@ -446,3 +440,35 @@ def test_contradictory_parameters_name_file_and_layer(tmp_path, body):
     )
     with pytest.raises(caffe.CaffeError, match=r"wrong\.prototxt.*culprit"):
         caffe.Net(str(path), caffe.TEST).forward()
+
+
+# -- by position, and with tensors ----------------------------------------------------------------
+
+
+def test_a_range_of_layers_gives_what_the_names_of_its_ends_give(net):
+    last = net.layer_index("sum")
+    expected = net.forward(end="sum")["sum"].copy()
+    net.blobs["sum"].diff[...] = expected
+    gradient = net.backward(start="sum")["data"].copy()
+    net.blobs["sum"].data[...] = net.blobs["data"].diff[...] = 0
+    net.forward_range(0, last)
+    net.backward_range(last, 0)
+    np.testing.assert_array_equal(net.blobs["sum"].data, expected)
+    np.testing.assert_array_equal(net.blobs["data"].diff, gradient)
+
+
+def test_a_layer_that_is_not_there_has_no_position(net):
+    with pytest.raises(caffe.CaffeError, match=r"no layer 'sums'.*'sum'"):
+        net.layer_index("sums")
+
+
+@pytest.mark.parametrize("half", ["data", "diff"])
+def test_a_blobs_tensor_and_its_array_have_the_same_values(net, half):
+    blob = net.blobs["sum"]
+    tensor = torch.rand(*blob.shape)
+    setattr(blob, f"{half}_tensor", tensor)
+    np.testing.assert_array_equal(getattr(blob, half), tensor.numpy())
+    getattr(blob, half)[...] = 3
+    assert (getattr(blob, f"{half}_tensor") == 3).all()
+    with pytest.raises(caffe.CaffeError, match="shape"):
+        setattr(blob, f"{half}_tensor", tensor[0])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
+import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -51,6 +54,27 @@ def project():
     return folder
 
 
+def _command(folder, arguments):
+    """Return the command that runs the root's Python in a folder of the root."""
+    code = f"/tmp/{project().name}"
+    chroot = ["chroot", find(), "env", "-i", "PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8"]
+    chroot += ["GLOG_minloglevel=2", f"PYTHONPATH=.:{code}", "PYTHONDONTWRITEBYTECODE=1"]
+    shell = ["sh", "-c", 'cd "$1" && shift && exec python3 "$@"', "sh", f"/tmp/{folder.name}"]
+    return [*chroot, *shell, *(str(value).replace("{project}", code) for value in arguments)]
+
+
+@contextlib.contextmanager
+def _inside(folder):
+    """Give a copy of a folder in the root; what is written there comes back."""
+    inside = Path(tempfile.mkdtemp(dir=find() / "tmp"))
+    try:
+        shutil.copytree(folder, inside, dirs_exist_ok=True)
+        yield inside
+        shutil.copytree(inside, folder, dirs_exist_ok=True)
+    finally:
+        shutil.rmtree(inside, ignore_errors=True)
+
+
 def run(arguments, folder, timeout=600):
     """Run the root's Python in a copy of a folder; what it writes there comes back.
 
@@ -71,19 +95,12 @@ def run(arguments, folder, timeout=600):
     Raises
     ------
     RuntimeError
-        It failed; with all it said.
+        It failed; with its output.
     Unavailable
     """
-    root = find()
-    inside = Path(tempfile.mkdtemp(dir=root / "tmp"))
-    code = f"/tmp/{project().name}"
-    try:
-        shutil.copytree(folder, inside, dirs_exist_ok=True)
-        chroot = ["chroot", root, "env", "-i", "PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8"]
-        chroot += ["GLOG_minloglevel=2", f"PYTHONPATH=.:{code}", "PYTHONDONTWRITEBYTECODE=1"]
-        shell = ["sh", "-c", 'cd "$1" && shift && exec python3 "$@"', "sh", f"/tmp/{inside.name}"]
+    with _inside(folder) as inside:
         result = subprocess.run(
-            [*chroot, *shell, *(str(value).replace("{project}", code) for value in arguments)],
+            _command(inside, arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -93,12 +110,26 @@ def run(arguments, folder, timeout=600):
         )
         if result.returncode:
             raise RuntimeError(f"{arguments} ended with {result.returncode}:\n{result.stdout}")
-        shutil.copytree(inside, folder, dirs_exist_ok=True)
         return result.stdout
-    finally:
-        shutil.rmtree(inside, ignore_errors=True)
+
+
+@functools.cache
+def _dream_server():
+    """Start `dream_server`; it ends with this process."""
+    command = _command(project(), ["-m", "tests.real_caffe.dream_server"])
+    pipe = subprocess.PIPE
+    server = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1)
+    atexit.register(server.communicate)
+    return server
 
 
 def dream(folder, *arguments):
-    """Run the project's command in the root; see `run`."""
-    return run(["{project}/dream.py", *arguments], folder)
+    """Run the project's command in the root, in a fork of a process that has Caffe; see `run`."""
+    with _inside(folder) as inside:
+        server = _dream_server()
+        server.stdin.write(json.dumps([f"/tmp/{inside.name}", arguments]) + "\n")
+        status = os.waitstatus_to_exitcode(int(server.stdout.readline()))
+        said = (inside / "said.txt").read_text()
+        if status:
+            raise RuntimeError(f"{arguments} ended with {status}:\n{said}")
+        return said

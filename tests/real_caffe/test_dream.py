@@ -129,7 +129,9 @@ def test_lucid_dreams_are_the_same_on_both_engines(folder, monkeypatch, more):
 
 
 def test_auto_takes_real_caffe_and_the_embedded_model_dreams_on_it(folder):
-    said = root.dream(folder, "sky.png", "auto.png", "--octaves", "1", "--iterations", "1")
+    # In a process of its own, as a user starts it.
+    command = ["{project}/dream.py", "sky.png", "auto.png", "--octaves", "1", "--iterations", "1"]
+    said = root.run(command, folder)
     assert "efficientnet_lite0" in said
     assert "caffe on CPU" in said
     assert Image.open(folder / "auto.png").size == (171, 130)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dreamlib import pycaffe
-from dreamlib.models.zoo import REPOSITORY, load_model
+from dreamlib.models.model import REPOSITORY, load_model
 from tests.real_caffe import root, zoo_answers
 
 MODELS = (

@@ -118,7 +118,7 @@ def tiles_of(gradient, levels):
     halves = slice(0, 30), slice(30, 64)
     for rows in halves:
         for columns in halves:
-            squares = normalise_laplacian(gradient.copy(), levels, core=(rows, columns))
+            squares = normalise_laplacian(gradient.copy(), levels, interior=(rows, columns))
             yield squares, (rows.stop - rows.start) * (columns.stop - columns.start)
 
 
@@ -158,7 +158,7 @@ def test_growth_tells_what_a_sample_will_measure_by_the_pictures_deviations():
     running, sample = RunningDeviations(), []
     for half in (slice(0, 32), slice(32, 64)):
         core, own = (slice(None), half), loud.copy()
-        squares = normalise_laplacian(own, 3, core=core)
+        squares = normalise_laplacian(own, 3, interior=core)
         sample.append((squares, np.abs(own[(slice(None), *core)]).sum()))
         running.add(squares, 64 * 32)
     running.end_sample()

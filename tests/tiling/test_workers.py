@@ -18,7 +18,7 @@ from dreamlib.ascent.regularizers import GradientRules
 from dreamlib.errors import DreamError
 from dreamlib.imaging.window import Window
 from dreamlib.models.engines import load_net
-from dreamlib.models.zoo import load_model
+from dreamlib.models.model import load_model
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import Scale
 from dreamlib.tiling.octaves import Place

@@ -68,6 +68,10 @@ def register(name):
     Parameters
     ----------
     name : str
+
+    Returns
+    -------
+    callable
     """
 
     def add(layer_class):
@@ -183,6 +187,10 @@ class Layer:
         Parameters
         ----------
         top : int
+
+        Returns
+        -------
+        float
         """
         return 0.0
 
@@ -192,6 +200,10 @@ class Layer:
         Parameters
         ----------
         bottom : int
+
+        Returns
+        -------
+        bool
         """
         return True
 
@@ -276,7 +288,17 @@ class Function(Layer):
     _input = None
 
     def function(self, *values):
-        """Return the top for these bottoms and parameters, by differentiable operations."""
+        """Return the top for these bottoms and parameters, by differentiable operations.
+
+        Parameters
+        ----------
+        *values : Tensor
+            The bottoms, then the parameters.
+
+        Returns
+        -------
+        Tensor
+        """
         raise NotImplementedError
 
     def _parameters(self, like):

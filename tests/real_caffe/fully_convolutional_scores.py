@@ -1,7 +1,8 @@
-"""Runs in the Debian 11 root: fully convolutional surgery by real Caffe's own protocol buffers.
+"""Runs in the Debian 11 root: a network made fully convolutional by real Caffe's own messages.
 
-python3 surgery_scores.py FOLDER LAYER: operates on the model in FOLDER, which also holds own.npy
-and larger.npy (1, 3, H, W); writes scores.npz with the layer's scores: original, own, larger.
+python3 fully_convolutional_scores.py FOLDER LAYER: converts the model in FOLDER, which also holds
+own.npy and larger.npy (1, 3, H, W); writes scores.npz with the layer's scores: original, own,
+larger.
 """
 
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 
 from dreamlib.models.engines import load_net
 from dreamlib.models.fully_convolutional import fully_convolutional
-from dreamlib.models.zoo import load_model
+from dreamlib.models.model import load_model
 
 folder, layer = Path(sys.argv[1]), sys.argv[2]
 own, larger = (np.load(str(folder / name)) for name in ("own.npy", "larger.npy"))
