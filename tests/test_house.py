@@ -11,7 +11,7 @@ house = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(house)
 
 #: Lines that a module may have: one idea, read from top to bottom.
-MOST_LINES = 540
+MOST_LINES = 430
 
 
 def test_imports_run_downwards_only():

@@ -271,12 +271,6 @@ class Net(Graph):
                 if ask:
                     self.blobs[name].diff_tensor = gradient
 
-    # Until `dreamlib.tiling` uses the public names.
-    _forward, _backward = forward_range, backward_range
-
-    def _index(self, layer, default):
-        return self.layer_index(layer)
-
     def _add_param_diffs(self, layer, diffs, bottoms, tops):
         gradients = layer.parameter_gradients(diffs, bottoms, tops)
         for blob, gradient, learns in zip(layer.blobs, gradients, self._learns[layer.name]):

@@ -210,20 +210,20 @@ class TensorNetwork:
     def gradient(self, image, end, objective):
         source = self._net.blobs["data"]
         source.reshape(1, *image.shape)
-        source.data_memory.put(image[None])
+        source.data_tensor = image[None]
         if isinstance(objective, Objective):
             objective.climb(Tensors(self._net))
-            return source.diff_memory.tensor()[0].float().contiguous()
-        layer = self._net._index(end, None)
+            return source.diff_tensor[0].float().contiguous()
+        layer = self._net.layer_index(end)
         blob = self._net.blobs[end]
-        self._net._forward(0, layer)
+        self._net.forward_range(0, layer)
         if objective is objective_L2:
             # A copy, since a layer in place writes its gradient over the one it is given.
-            blob.diff_memory.put(blob.data_memory.tensor().clone())
+            blob.diff_tensor = blob.data_tensor.clone()
         else:
             objective(blob)
-        self._net._backward(layer, 0)
-        return source.diff_memory.tensor()[0].float().contiguous()
+        self._net.backward_range(layer, 0)
+        return source.diff_tensor[0].float().contiguous()
 
     def sums(self, gradient, squares):
         if self._device.type == "cpu":  # in numpy's order of addition
@@ -261,22 +261,22 @@ class Tensors(Arrays):
     """Passes through a net of our engine, on the tensors of its blobs."""
 
     def forward(self, index):
-        self.net._forward(0, index)
+        self.net.forward_range(0, index)
 
     def backward(self, start, end):
-        self.net._backward(start, end)
+        self.net.backward_range(start, end)
 
     def clear(self, blobs):
         for name in blobs:
-            memory = self.net.blobs[name].diff_memory
-            memory.put(memory.tensor().new_zeros(memory.shape))
+            blob = self.net.blobs[name]
+            blob.diff_tensor = blob.diff_tensor.new_zeros(blob.shape)
 
     def add(self, term):
         blob = self.net.blobs[term.layer]
         # A copy, since layers share what they hand down.
-        diff = blob.diff_memory.tensor().clone()
-        term.add_gradient(blob.data_memory.tensor(), diff, term.weight)
-        blob.diff_memory.put(diff)
+        diff = blob.diff_tensor.clone()
+        term.add_gradient(blob.data_tensor, diff, term.weight)
+        blob.diff_tensor = diff
 
 
 def sum_abs(gradient):
