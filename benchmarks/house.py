@@ -129,8 +129,18 @@ def circles(imports):
 
 
 def undocumented(root, package):
-    """Return (names of public functions with parameters without full numpydoc, number of all)."""
-    missing, count = [], 0
+    """Judge the public functions that have parameters.
+
+    Returns
+    -------
+    unnamed : list of str
+        Those that neither name each parameter nor say whose they are.
+    silent : list of str
+        Those that return or yield something and have no section on it.
+    count : int
+        All.
+    """
+    unnamed, silent, count = [], [], 0
     for name, path in modules_of(root, package).items():
         for node in _public_functions(ast.parse(path.read_text(encoding="utf-8"))):
             given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
@@ -146,8 +156,25 @@ def undocumented(root, package):
             words = {word.strip(" *") for one in words for word in one.split(",")}
             elsewhere = re.search(r"[Ss]ee `|as for `|are those of|those of `|`\w+.*'s", text)
             if not set(wanted) <= words and not elsewhere:
-                missing.append(f"{name}.{node.name}")
-    return missing, count
+                unnamed.append(f"{name}.{node.name}")
+            if _gives(node) and not re.search(r"(Returns|Yields)\n-+\n", text):
+                silent.append(f"{name}.{node.name}")
+    return unnamed, silent, count
+
+
+def _gives(function):
+    """Whether a function returns or yields something; functions inside it are not looked into."""
+    nodes = list(function.body)
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
+            continue
+        if isinstance(node, (ast.Yield, ast.YieldFrom)):
+            return True
+        if isinstance(node, ast.Return) and node.value is not None:
+            return True
+        nodes += ast.iter_child_nodes(node)
+    return False
 
 
 def _public_functions(tree):
@@ -229,7 +256,7 @@ def main():
     imports = {package: imports_of(root, package) for package in ("dreamlib", "studio")}
     upward = upward_arrows(imports["dreamlib"]) if (root / "dreamlib/jobs").is_dir() else None
     rings = {package: circles(found) for package, found in imports.items()}
-    missing, functions = undocumented(root, "dreamlib")
+    unnamed, silent, functions = undocumented(root, "dreamlib")
     modules, settings, prototxts, seconds = plain_dream(root, python)
     for what, figure in (
         ("lines of dreamlib, generated code left out", lines_of(imported_paths(root))),
@@ -242,12 +269,14 @@ def main():
         ("Settings made by it", settings),
         ("prototxts parsed by it", prototxts),
         ("seconds of a one-step 64 x 64 command", f"{seconds:.2f}"),
-        ("public functions with full numpydoc",
-         f"{functions - len(missing)} of {functions}, {1 - len(missing) / functions:.0%}"),
+        ("public functions whose parameters are named",
+         f"{functions - len(unnamed)} of {functions}, {1 - len(unnamed) / functions:.0%}"),
+        ("and with a section on what they return",
+         f"{functions - len({*unnamed, *silent})} of {functions}"),
     ):  # fmt: skip
         print(f"{what:45} {figure}")
     if options.list:
-        for line in [*(upward or []), *rings["dreamlib"], *rings["studio"], *missing]:
+        for line in [*(upward or []), *rings["dreamlib"], *rings["studio"], *unnamed, *silent]:
             print(" ", line)
 
 

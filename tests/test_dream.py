@@ -14,11 +14,6 @@ from tests.nets import MEAN, picture, small_classifier
 END = "mixed/output"
 
 
-@pytest.fixture(scope="module")
-def net(tmp_path_factory):
-    return small_classifier(tmp_path_factory.mktemp("net"))
-
-
 def both(net, image, **settings):
     """The same dream by the notebook's code and by ours, from the same random stream."""
     np.random.seed(0)

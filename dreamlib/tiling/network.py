@@ -193,7 +193,13 @@ class TensorNetwork:
         self._image = None
 
     def reserve(self, pixels):
-        """Make room for a picture of `pixels` pixels; what was there goes first."""
+        """Make room for a picture; what was there goes first.
+
+        Parameters
+        ----------
+        pixels : int
+            Of the largest tile.
+        """
         self._image = None
         self._image = self.empty(3 * pixels)
 

@@ -15,18 +15,13 @@ from dreamlib.tiling.stepper import Stepper
 from dreamlib.tiling.work_folder import InMemory
 from dreamlib.tiling.workers import InProcess
 from tests import dreams
-from tests.nets import picture, small_classifier
+from tests.nets import picture
 
 END = "mixed/output"
 schedules = pytest.mark.parametrize("schedule", dreams.SCHEDULES)
 
 FIRST, FIRST_PLACE = Window(0, 0, 0, 0), Place(0, 0, 0)
 ANCHORED = GradientRules(anchor=1.0)
-
-
-@pytest.fixture(scope="module")
-def net(tmp_path_factory):
-    return small_classifier(tmp_path_factory.mktemp("net"))
 
 
 def dreamt(net, image, schedule, progress=None, step_size=1.5, **values):
