@@ -157,7 +157,8 @@ def undocumented(root, package):
             elsewhere = re.search(r"[Ss]ee `|as for `|are those of|those of `|`\w+.*'s", text)
             if not set(wanted) <= words and not elsewhere:
                 unnamed.append(f"{name}.{node.name}")
-            if _gives(node) and not re.search(r"(Returns|Yields)\n-+\n", text):
+            told = re.search(r"(Returns|Yields)\n-+\n", text) or (elsewhere and not named)
+            if _gives(node) and not told:
                 silent.append(f"{name}.{node.name}")
     return unnamed, silent, count
 

@@ -119,6 +119,10 @@ def job_of(arguments, frames):
     arguments : argparse.Namespace
     frames : int or None
         The setting.
+
+    Returns
+    -------
+    str
     """
     if arguments.assemble is not None:
         return "assembly"

@@ -20,6 +20,10 @@ def disk_trouble(path, error):
     ----------
     path : str or Path
     error : OSError
+
+    Returns
+    -------
+    DreamError
     """
     return DreamError(
         f"{path} cannot be written: {error.strerror}; mend that, then resume with --resume"
@@ -50,6 +54,10 @@ def nearest(name, known):
     ----------
     name : str
     known : iterable of str
+
+    Returns
+    -------
+    str
     """
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f"; did you mean {', '.join(repr(match) for match in close)}?" if close else ""

@@ -230,6 +230,10 @@ class Settings:
         ----------
         job : str
             One of `JOBS`.
+
+        Returns
+        -------
+        Settings
         """
         useless = [setting for setting in SETTINGS if job not in setting.applies_to]
         return self.replace(**{setting.name: setting.default for setting in useless})
@@ -291,6 +295,10 @@ def meant(name):
     Parameters
     ----------
     name : str
+
+    Returns
+    -------
+    str
     """
     plain = name.lstrip("-").replace("-", "_")
     if plain in BY_NAME:

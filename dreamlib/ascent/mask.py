@@ -38,6 +38,10 @@ class Mask:
         path : str
         most_pixels : int
 
+        Returns
+        -------
+        Mask
+
         Raises
         ------
         DreamError

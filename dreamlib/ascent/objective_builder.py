@@ -87,6 +87,10 @@ def layer_shapes(net):
     Parameters
     ----------
     net : caffe.Net
+
+    Returns
+    -------
+    dict of str: tuple of int
     """
     return {name: shape for name, _, shape in dreamable_layers(net)}
 

@@ -87,6 +87,10 @@ def absolute_guides(text):
     Parameters
     ----------
     text : str
+
+    Returns
+    -------
+    str
     """
     guides = parse_weights(text, "--guide")
     return ", ".join(f"{os.path.abspath(path)}:{weight:g}" for path, weight in guides)
@@ -140,6 +144,10 @@ def parse_channels(text, layer, count, flag):
         Number of the layer's channels.
     flag : str
         For errors.
+
+    Returns
+    -------
+    list of int
 
     Raises
     ------

@@ -108,6 +108,10 @@ def absolute_script(name_or_path):
     Parameters
     ----------
     name_or_path : str
+
+    Returns
+    -------
+    str
     """
     return str(Path(name_or_path).absolute()) if is_file(name_or_path) else str(name_or_path)
 
@@ -118,6 +122,10 @@ def is_file(name_or_path):
     Parameters
     ----------
     name_or_path : str
+
+    Returns
+    -------
+    bool
     """
     return Path(name_or_path).suffix in _SUFFIXES
 

@@ -122,6 +122,10 @@ def parse_sigmas(text):
     ----------
     text : str
 
+    Returns
+    -------
+    tuple of float
+
     Raises
     ------
     DreamError

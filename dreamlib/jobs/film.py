@@ -153,6 +153,10 @@ class FrameRenderer:
         picture : picture
         begin : int
             Number of the first frame that is left.
+
+        Returns
+        -------
+        (list of (height, width), list of int)
         """
         sizes, counts = [], []
         job = self._job(picture, 0)
@@ -179,6 +183,10 @@ class FrameRenderer:
         picture : picture
         frame : int
         progress : Progress
+
+        Returns
+        -------
+        (H, W, 3) ndarray of float32, or None
         """
         levels = dream_levels(self._job(picture, frame), _Part(progress, frame))
         return None if progress.interrupted else levels

@@ -102,6 +102,10 @@ def writing(film, frames, settings):
     frames : int
         Number of frames that are shown.
     settings : Settings
+
+    Returns
+    -------
+    Progress
     """
     parts = (f"{Path(film).name}: frame", frames)
     return Progress([(1, 1)] * frames, 1, settings.quiet, parts=parts)
@@ -113,5 +117,9 @@ def counted_by(progress):
     Parameters
     ----------
     progress : Progress
+
+    Returns
+    -------
+    callable
     """
     return lambda number, of: progress(Step(number - 1, 0, "", (1, 1), 1))

@@ -163,6 +163,10 @@ def levels_of(picture):
     ----------
     picture : picture
         See `dreamlib.imaging.picture`.
+
+    Returns
+    -------
+    (H, W, 3) ndarray of uint8 or float32
     """
     pixels = np.concatenate([rows for _, rows in picture.strips(max(1, picture.height))])
     return np.float32(pixels) / np.float32(257) if pixels.dtype == np.uint16 else pixels

@@ -61,6 +61,10 @@ def absolute_variations(text):
     Parameters
     ----------
     text : str
+
+    Returns
+    -------
+    str
     """
     return ", ".join(
         f"{one.name}:{'|'.join(map(absolute_guides, one.text.split('|')))}"
@@ -79,6 +83,10 @@ def settings_at(settings, variations, frame, frames):
     variations : list of Variation
     frame, frames : int
         The frame's number, from 0, and how many there are.
+
+    Returns
+    -------
+    Settings
     """
     if not variations:
         return settings

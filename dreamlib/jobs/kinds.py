@@ -47,6 +47,10 @@ def runner_of(kind):
     Parameters
     ----------
     kind : {'picture', 'frames', 'clip'}
+
+    Returns
+    -------
+    callable
     """
     if kind == "frames":
         from dreamlib.jobs.frames import run_frames as run

@@ -134,6 +134,10 @@ def numbered_targets(text, model, seed):
     model : dreamlib.models.model.Model
         Whose labels name classes.
     seed : int
+
+    Returns
+    -------
+    str
     """
     from dreamlib.models.labels import parse_targets
 
@@ -149,6 +153,10 @@ def describe(model, settings):
     model : dreamlib.models.model.Model
     settings : Settings
         As `resolve_objective` returns them.
+
+    Returns
+    -------
+    str
     """
     if settings.script and not (settings.target or settings.layers or settings.guide):
         return f"script {os.path.basename(settings.script)} of {model.name}"

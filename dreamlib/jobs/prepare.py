@@ -117,6 +117,10 @@ def default_output(source):
     Parameters
     ----------
     source : str or Path
+
+    Returns
+    -------
+    str
     """
     stem = "noise" if str(source).startswith("noise:") else Path(source).stem
     return f"{stem}_dream.png"
@@ -128,6 +132,10 @@ def with_seed(settings):
     Parameters
     ----------
     settings : Settings
+
+    Returns
+    -------
+    Settings
     """
     if settings.seed is not None:
         return settings

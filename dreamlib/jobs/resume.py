@@ -23,6 +23,10 @@ def resumed(settings, folder):
     folder : object
         With `path` and `record`: a work folder, or a folder of frames.
 
+    Returns
+    -------
+    Settings
+
     Raises
     ------
     DreamError

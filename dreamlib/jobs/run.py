@@ -143,6 +143,10 @@ def work(dream):
     Parameters
     ----------
     dream : dreamlib.tiling.octaves.Dream
+
+    Returns
+    -------
+    (list of (height, width), list of int)
     """
     sizes = [octave.window[2:] for octave in dream.octaves]
     return sizes, [dream.passes(number) for number in range(len(sizes))]

@@ -56,6 +56,10 @@ def grey_noise(height, width, seed):
     ----------
     height, width : int
     seed : int
+
+    Returns
+    -------
+    Noise
     """
     return Noise(height, width, seed, GREY, DEVIATION)
 
@@ -66,6 +70,10 @@ def octave_flags(settings):
     Parameters
     ----------
     settings : Settings
+
+    Returns
+    -------
+    list of str
     """
     return [BY_NAME[name].flag for name in OF_OCTAVES if name in settings.given]
 

@@ -102,6 +102,10 @@ def free_gpu_memory(engine, gpu):
     engine : {'caffe', 'torch'}
     gpu : int
 
+    Returns
+    -------
+    int or None
+
     Raises
     ------
     DreamError
@@ -125,6 +129,10 @@ def engine_name(net):
     Parameters
     ----------
     net : caffe.Net
+
+    Returns
+    -------
+    str
     """
     bases = {base.__module__.split(".")[0] for base in type(net).__mro__}
     return "torch" if "dreamlib" in bases else "caffe"

@@ -64,6 +64,10 @@ def misfit(net_param, end, height, width):
     net_param : caffe_pb2.NetParameter
     end : str
     height, width : int
+
+    Returns
+    -------
+    str
     """
     if not _fault(net_param, end, height, width):
         return ""

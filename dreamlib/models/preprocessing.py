@@ -27,6 +27,10 @@ class Preprocessing(NamedTuple):
         Parameters
         ----------
         net : caffe.Classifier
+
+        Returns
+        -------
+        Preprocessing
         """
         transformer = net.transformer
         mean = np.float32(transformer.mean["data"])
@@ -45,6 +49,10 @@ class Preprocessing(NamedTuple):
         Parameters
         ----------
         levels : float
+
+        Returns
+        -------
+        float
         """
         return levels * float(self.scale)
 

@@ -60,6 +60,10 @@ def absolute_name(name_or_folder):
     Parameters
     ----------
     name_or_folder : str
+
+    Returns
+    -------
+    str
     """
     folder = os.path.expanduser(name_or_folder)
     if os.path.isdir(folder) and (_is_path(name_or_folder) or not _folders_of(name_or_folder)):

@@ -68,6 +68,10 @@ class Canvas:
         pixels : (H, W, 3) ndarray
         wrap : str
             See `Canvas`.
+
+        Returns
+        -------
+        Canvas
         """
         canvas = cls(0, 0, pixels.dtype, wrap)
         canvas.shape, canvas._pixels = pixels.shape, pixels
@@ -84,6 +88,10 @@ class Canvas:
         ----------
         height, width : int
         dtype : numpy dtype
+
+        Returns
+        -------
+        int
         """
         return height * width * 3 * np.dtype(dtype).itemsize
 
@@ -133,6 +141,10 @@ class Canvas:
         Parameters
         ----------
         top, bottom : int
+
+        Returns
+        -------
+        (bottom - top, width, 3) ndarray of the canvas's dtype
         """
         return self.read(Window(top, 0, bottom - top, self.shape[1]))
 

@@ -105,6 +105,10 @@ class RunningDeviations:
         Parameters
         ----------
         values : dict
+
+        Returns
+        -------
+        RunningDeviations
         """
         return cls([RunningMean(**band) for band in values["bands"]])
 
@@ -127,6 +131,10 @@ class RunningDeviations:
         Parameters
         ----------
         total : int
+
+        Returns
+        -------
+        list of float
         """
         return [math.sqrt(band.value(total)) for band in self.bands]
 
@@ -190,6 +198,10 @@ class GradientScale:
         Parameters
         ----------
         values : dict
+
+        Returns
+        -------
+        GradientScale
         """
         return cls(RunningMean(**values["mean"]), RunningDeviations.from_dict(values["deviations"]))
 

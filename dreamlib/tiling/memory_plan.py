@@ -65,6 +65,10 @@ def network_bytes(definition, end, engine, pixels):
     engine : {'caffe', 'torch'}
     pixels : int
         Seen at once.
+
+    Returns
+    -------
+    int
     """
     activations = 4 * activations_per_pixel(definition, end)
     return int(pixels * (ENGINE_FACTOR[engine] * activations + ENGINE_EXTRA))
@@ -85,6 +89,10 @@ def canvas_bytes(sizes, dtype, source_bytes, base=False):
         Of the undreamt picture.
     base : bool
         Whether steps look at the octave's undreamt picture.
+
+    Returns
+    -------
+    int
     """
     item = 3 * np.dtype(dtype).itemsize
     octaves = [height * width * item for height, width in sizes]
@@ -206,6 +214,10 @@ def memory_budget(memory, resident):
         What the user allows, as ``2G``.
     resident : int
         Bytes that the process holds now.
+
+    Returns
+    -------
+    int
     """
     if memory:
         return parse_bytes(memory)

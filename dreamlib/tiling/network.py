@@ -62,6 +62,10 @@ class ArrayNetwork:
         Parameters
         ----------
         count : int
+
+        Returns
+        -------
+        (count,) ndarray or tensor of float32
         """
         return np.empty(count, np.float32)
 
@@ -71,6 +75,10 @@ class ArrayNetwork:
         Parameters
         ----------
         array : ndarray or None
+
+        Returns
+        -------
+        ndarray, tensor or None
         """
         return array
 
@@ -80,6 +88,10 @@ class ArrayNetwork:
         Parameters
         ----------
         height, width : int
+
+        Returns
+        -------
+        (3, height, width) ndarray or tensor of float32
         """
         blob = self._net.blobs["data"]
         blob.reshape(1, 3, height, width)
@@ -111,6 +123,10 @@ class ArrayNetwork:
         gradient : (3, h, w) ndarray or tensor of float32
             May be a view.
         squares : list of scalars
+
+        Returns
+        -------
+        (1 + len(squares),) ndarray or tensor of float64
         """
         return np.array([sum_abs(gradient), *squares], np.float64)
 
@@ -120,6 +136,10 @@ class ArrayNetwork:
         Parameters
         ----------
         gradient : (3, h, w) ndarray or tensor of float32
+
+        Returns
+        -------
+        float or 0-d tensor
         """
         return inplace.mean_abs(gradient)
 
@@ -130,6 +150,10 @@ class ArrayNetwork:
         ----------
         mean : float
         first, last : scalars
+
+        Returns
+        -------
+        float or 0-d tensor
         """
         return float(mean * (last / first if first else 1))  # numpy's own would widen float32
 
@@ -139,6 +163,10 @@ class ArrayNetwork:
         Parameters
         ----------
         mean : scalar
+
+        Returns
+        -------
+        float or 0-d tensor
         """
         return mean
 
@@ -291,5 +319,9 @@ def sum_abs(gradient):
     Parameters
     ----------
     gradient : (3, h, w) ndarray
+
+    Returns
+    -------
+    float
     """
     return sum(float(np.abs(plane).sum(dtype=np.float64)) for plane in gradient)

@@ -140,6 +140,10 @@ class Dream:
         Parameters
         ----------
         octave : int
+
+        Returns
+        -------
+        int
         """
         return -(-self.octaves[octave].steps // self.tile_steps)
 
@@ -149,6 +153,10 @@ class Dream:
         Parameters
         ----------
         octave : int
+
+        Returns
+        -------
+        int
         """
         return sum(self.passes(earlier) for earlier in range(octave))
 
@@ -187,6 +195,10 @@ class Dream:
         Parameters
         ----------
         octave : int
+
+        Returns
+        -------
+        bool
         """
         blurs = any(self.octaves[octave].blur)
         return bool(self.gradient.anchor) or (blurs and self.carry == "detail")
@@ -197,6 +209,10 @@ class Dream:
         Parameters
         ----------
         octave : int
+
+        Returns
+        -------
+        Schedule
         """
         made = self.octaves[octave]
         return Schedule(

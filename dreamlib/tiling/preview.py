@@ -62,6 +62,10 @@ def shrunk(canvas, quantizer, side=SIDE):
     quantizer : dreamlib.tiling.quantize.Quantizer
     side : int
         Pixels.
+
+    Returns
+    -------
+    (h, w, 3) ndarray of float32
     """
     height, width = canvas.shape[:2]
     factor = max(1, -(-max(height, width) // side))

@@ -44,6 +44,10 @@ class Quantizer:
             Of the canvas's dtype; tensors carry uint16 in int16, bit for bit.
         out : (3, h, w) ndarray or tensor of float32
             Written to and returned.
+
+        Returns
+        -------
+        ndarray or tensor: `out`
         """
         for plane, channel, mean in zip(out, self.rule.order, self.rule.mean):
             plane[:] = _widened(pixels[..., channel])
@@ -61,6 +65,10 @@ class Quantizer:
         ----------
         pixels : (h, w, 3) ndarray
             Of the canvas's dtype.
+
+        Returns
+        -------
+        ndarray of float32
         """
         levels = pixels.astype(np.float32)
         if self.levels is None:
@@ -87,6 +95,10 @@ class Quantizer:
             Counts the times that this place is rounded.
         out : (h, w, 3) ndarray or tensor, optional
             As `decode`'s `pixels`; written to and returned.
+
+        Returns
+        -------
+        ndarray or tensor: `out`
         """
         if out is None:
             out = np.empty(image.shape[1:] + (3,), self.dtype)

@@ -112,6 +112,10 @@ class Schedule:
         ----------
         number : int
             Of the pass, from 0.
+
+        Returns
+        -------
+        list of list of Tile
         """
         random = np.random.RandomState([self._seed, self._octave, number])
         if self.kind in ("whole", "shift"):

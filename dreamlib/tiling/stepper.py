@@ -298,6 +298,10 @@ def interior_slices(tile):
     Parameters
     ----------
     tile : dreamlib.tiling.schedule.Tile
+
+    Returns
+    -------
+    (slice, slice)
     """
     top, left = tile.interior.top - tile.window.top, tile.interior.left - tile.window.left
     return slice(top, top + tile.interior.height), slice(left, left + tile.interior.width)
@@ -310,6 +314,10 @@ def interior_of(image, tile):
     ----------
     image : (..., h, w) ndarray or tensor
     tile : dreamlib.tiling.schedule.Tile
+
+    Returns
+    -------
+    (..., interior height, interior width) view
     """
     return image[(..., *interior_slices(tile))]
 
@@ -346,6 +354,10 @@ def drawn_ahead(items, count):
     ----------
     items : iterable
     count : int
+
+    Yields
+    ------
+    item
     """
     items = iter(items)
     drawn = deque(islice(items, count))

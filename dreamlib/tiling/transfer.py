@@ -49,6 +49,10 @@ class HostTransfer:
         count : int
         dtype : str
             One of `CARRIERS`.
+
+        Returns
+        -------
+        Staging
         """
         host = np.empty(count, dtype)
         if not self._tensors:

@@ -67,6 +67,10 @@ class InMemory:
         Parameters
         ----------
         name : str
+
+        Returns
+        -------
+        bool
         """
         return name in self._canvases
 
@@ -79,6 +83,10 @@ class InMemory:
         size : (height, width)
         dtype : numpy dtype, optional
             By default the store's.
+
+        Returns
+        -------
+        Canvas
         """
         self._canvases[name] = Canvas(*size, dtype or self._dtype, self._wrap)
         return self._canvases[name]
@@ -99,6 +107,10 @@ class InMemory:
         name : str
         size, dtype
             As for `new_canvas`.
+
+        Returns
+        -------
+        Canvas
         """
         return self._canvases[name]
 
@@ -125,6 +137,10 @@ class InMemory:
         size : (height, width)
         tiles : int
             Their number.
+
+        Returns
+        -------
+        Canvas or None
         """
         if tiles == 1:
             return None
@@ -291,6 +307,10 @@ class WorkFolder:
         Parameters
         ----------
         name : str
+
+        Returns
+        -------
+        bool
         """
         return self._file(name).exists()
 
@@ -301,6 +321,10 @@ class WorkFolder:
         ----------
         name, size, dtype
             As for `InMemory.new_canvas`.
+
+        Returns
+        -------
+        Canvas
         """
         self.drop(name)
         path = self._file(name + PART)
@@ -327,6 +351,10 @@ class WorkFolder:
         ----------
         name, size, dtype
             As for `InMemory.new_canvas`.
+
+        Returns
+        -------
+        Canvas
         """
         if name not in self._open:
             self._open[name] = Canvas(*size, dtype or self._dtype, self._wrap, self._file(name))
@@ -347,6 +375,10 @@ class WorkFolder:
         """Return the canvas that takes a phase's tiles until all of them are there.
 
         Parameters are those of `InMemory.back_buffer`.
+
+        Returns
+        -------
+        Canvas
         """
         wanted = Canvas.bytes_of(*size, self._dtype)
         path = self._file(BACK_BUFFER)

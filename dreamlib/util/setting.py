@@ -98,6 +98,10 @@ class Setting:
         texts : bool
             Whether a text may stand for a number.
 
+        Returns
+        -------
+        object
+
         Raises
         ------
         DreamError

@@ -145,7 +145,12 @@ class Field:
         return text
 
     def write(self, value):
-        """Write a value so that reading it gives the same: see `read`. Returns a str."""
+        """Write a value so that reading it gives the same: see `read`.
+
+        Returns
+        -------
+        str
+        """
         return value
 
 
