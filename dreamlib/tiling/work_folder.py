@@ -302,30 +302,11 @@ class WorkFolder:
         return self.path / f"{name}{CANVAS}"
 
     def has(self, name):
-        """Tell whether a canvas is there and complete.
-
-        Parameters
-        ----------
-        name : str
-
-        Returns
-        -------
-        bool
-        """
+        """Tell whether a canvas is there and complete: see `InMemory.has`."""
         return self._file(name).exists()
 
     def new_canvas(self, name, size, dtype=None):
-        """Make a canvas of `size` (height, width), which counts once it is `complete`.
-
-        Parameters
-        ----------
-        name, size, dtype
-            As for `InMemory.new_canvas`.
-
-        Returns
-        -------
-        Canvas
-        """
+        """Make a canvas, which counts once it is `complete`: see `InMemory.new_canvas`."""
         self.drop(name)
         path = self._file(name + PART)
         path.unlink(missing_ok=True)
@@ -345,17 +326,7 @@ class WorkFolder:
         self._rename(canvas.path, self._file(name))
 
     def canvas(self, name, size, dtype=None):
-        """Return a canvas that is there.
-
-        Parameters
-        ----------
-        name, size, dtype
-            As for `InMemory.new_canvas`.
-
-        Returns
-        -------
-        Canvas
-        """
+        """Return a canvas that is there: see `InMemory.canvas`."""
         if name not in self._open:
             self._open[name] = Canvas(*size, dtype or self._dtype, self._wrap, self._file(name))
         return self._open[name]
@@ -372,14 +343,7 @@ class WorkFolder:
         self._file(name).unlink(missing_ok=True)
 
     def back_buffer(self, size, tiles):
-        """Return the canvas that takes a phase's tiles until all of them are there.
-
-        Parameters are those of `InMemory.back_buffer`.
-
-        Returns
-        -------
-        Canvas
-        """
+        """Return the canvas that takes a phase's tiles: see `InMemory.back_buffer`."""
         wanted = Canvas.bytes_of(*size, self._dtype)
         path = self._file(BACK_BUFFER)
         if path.exists() and path.stat().st_size != wanted:
