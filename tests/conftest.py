@@ -23,6 +23,34 @@ def net(tmp_path_factory):
     return small_classifier(tmp_path_factory.mktemp("net"))
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The name of a small model, in a folder of its own; a module's tests share it."""
+    from tests.nets import write_random_net
+
+    folder = tmp_path_factory.mktemp("model")
+    write_random_net(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def sky_size():
+    """Height and width of the picture in `workplace`."""
+    return 90, 120
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch, sky_size):
+    """An empty folder to be in, with one picture, ``sky.png``."""
+    from PIL import Image
+
+    from tests.nets import picture
+
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(picture(*sky_size)).save("sky.png")
+    return tmp_path
+
+
 def pytest_collection_modifyitems(items):
     """Skip the tests that need CUDA, with the reason, where there is none."""
     marked = [item for item in items if item.get_closest_marker("gpu")]

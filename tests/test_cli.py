@@ -15,26 +15,10 @@ from dreamlib import cli
 from dreamlib.config import load_config
 from dreamlib.settings import SETTINGS, Settings
 from tests.command import pixels, run
-from tests.nets import picture, write_random_net
+from tests.nets import picture
 
 PROJECT = Path(__file__).parent.parent
 END = "mixed/output"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A small model in a folder of its own."""
-    folder = tmp_path_factory.mktemp("model")
-    write_random_net(folder)
-    return str(folder)
-
-
-@pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    """An empty folder to be in, with one picture."""
-    monkeypatch.chdir(tmp_path)
-    Image.fromarray(picture(90, 120)).save("sky.png")
-    return tmp_path
 
 
 def small(model, *more):

@@ -46,11 +46,9 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Image.fromarray(picture(90, 120)).save("sky.png")
-    (tmp_path / "script.toml").write_text(SCRIPT)
-    return tmp_path
+def workplace(workplace):
+    (workplace / "script.toml").write_text(SCRIPT)
+    return workplace
 
 
 def dream(model, *more):

@@ -40,14 +40,6 @@ def net(model):
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    """An empty folder to be in, with one picture."""
-    monkeypatch.chdir(tmp_path)
-    Image.fromarray(picture(90, 120)).save("sky.png")
-    return tmp_path
-
-
-@pytest.fixture
 def drawn(monkeypatch):
     """The cells that a sheet is drawn from."""
     kept = []

@@ -22,25 +22,16 @@ from dreamlib.settings import Settings
 from dreamlib.video.frame_folder import FrameFolder
 from tests import notebook
 from tests.command import pixels, run
-from tests.nets import MEAN, picture, write_random_net
+from tests.nets import MEAN, picture
 from tests.video.test_clip import PICTURES, SOUND, make_clip, sound_of
 
 PROJECT = Path(__file__).parents[2]
 END = "mixed/output"
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    write_random_net(folder)
-    return str(folder)
-
-
 @pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Image.fromarray(picture(70, 90)).save("sky.png")
-    return tmp_path
+def sky_size():
+    return 70, 90
 
 
 def flags(model, *more):

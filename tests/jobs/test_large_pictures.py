@@ -20,26 +20,15 @@ from dreamlib.settings import Settings
 from dreamlib.tiling.octave_loop import OctaveLoop
 from dreamlib.util.progress import Left
 from tests.command import pixels, run
-from tests.nets import picture, write_random_net
+from tests.nets import picture
 
 PROJECT = Path(__file__).parents[2]
 END = "mixed/output"
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A small model in a folder of its own."""
-    folder = tmp_path_factory.mktemp("model")
-    write_random_net(folder)
-    return str(folder)
-
-
 @pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    """An empty folder to be in, with one picture."""
-    monkeypatch.chdir(tmp_path)
-    Image.fromarray(picture(150, 220)).save("sky.png")
-    return tmp_path
+def sky_size():
+    return 150, 220
 
 
 def flags(model, *more):
