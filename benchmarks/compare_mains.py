@@ -5,7 +5,7 @@
 Each case is a command that both checkouts run, each with its own ``.venv``, on pictures that NEW
 makes; the outputs are compared pixel by pixel. OpenMP has one thread, since bits depend on their
 number. The exit code is 1 where any pixel differs. With ``--time`` each case is then run in pairs,
-and the median of the pairs' ratios, NEW to OLD, is told too.
+and the medians of the pairs' ratios, NEW to OLD, of time and of peak memory are told too.
 """
 
 from __future__ import annotations
@@ -208,13 +208,18 @@ def verdict(old, new):
     return "same" if most == 0 else f"differs by {most}"
 
 
-def seconds(checkout, case, arguments):
-    """Time a case from start to end."""
+def cost(checkout, case, arguments):
+    """Run a case from start to end; return its seconds and its peak of resident memory, in KiB.
+
+    Worker processes are not in the peak.
+    """
     begin = time.perf_counter()
     place, process = checkout.start(f"timed {case}", arguments)
-    if process.wait():
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
         raise SystemExit(f"{checkout.path}: {case}: {(place / 'said.txt').read_text()}")
-    return time.perf_counter() - begin
+    return time.perf_counter() - begin, usage.ru_maxrss
 
 
 def main():
@@ -244,10 +249,12 @@ def main():
             told = ""
             if options.time and not resume:
                 pairs = [
-                    [seconds(one, case, arguments) for one in (old, new)]
-                    for _ in range(options.time)
+                    [cost(one, case, arguments) for one in (old, new)] for _ in range(options.time)
                 ]
-                told = f"  {statistics.median(b / a for a, b in pairs):.3f} of the time"
+                time_, memory = (
+                    statistics.median(b[which] / a[which] for a, b in pairs) for which in (0, 1)
+                )
+                told = f"  {time_:.3f} of the time, {memory:.3f} of the memory"
             print(f"{case:24} {found}{told}", flush=True)
         for chain in DISTORTIONS:
             if fnmatch.fnmatch(chain, options.only):
