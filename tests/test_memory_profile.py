@@ -77,7 +77,8 @@ def test_another_processs_memory_is_seen_over_time(memory_profile):
     found = memory_profile.sampled(lambda: subprocess.run([sys.executable, "-c", code], check=True))
     seconds, memory = np.array(found).T
     assert (np.diff(seconds) > 0).all()
-    assert memory.max() - memory[len(memory) // 4] == pytest.approx(60 << 20, rel=0.1)
+    before = np.median(memory[memory < memory.max() / 2])  # an interpreter, whole or starting
+    assert memory.max() - before == pytest.approx(60 << 20, rel=0.2)
 
 
 def test_a_dream_under_memory_profiler_tells_of_the_network(memory_profile, tmp_path):

@@ -40,7 +40,7 @@ def _uniform(shape, filler, random):
 
 def _gaussian(shape, filler, random):
     values = random.normal(filler.mean, filler.std, shape)
-    if filler.sparse >= 0:  # so many non-zero inputs of each output, on average
+    if filler.sparse >= 0:  # the number of non-zero inputs of each output, on average
         values *= random.random_sample(shape) < filler.sparse / shape[0]
     return values
 

@@ -143,7 +143,7 @@ class Convolution(_Convolutional):
         ]
 
 
-#: Up to so many bottom channels a convolution is the input layer of an image network.
+#: Number of bottom channels up to which a convolution is the input layer of an image network.
 FEW_CHANNELS = 4
 
 

@@ -56,7 +56,7 @@ class LRN(Layer):
         return [gradient]
 
     def _chunks(self, *tensors):
-        """Corresponding (pixels, channels) views of the tensors, so many pixels at a time."""
+        """Corresponding (pixels, channels) views of the tensors, some pixels at a time."""
         channels = tensors[0].shape[1]
         rows = [
             tensor.contiguous(memory_format=torch.channels_last)
