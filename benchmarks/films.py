@@ -160,7 +160,8 @@ def overhead(frames=5):
     """Print the share of a film's time that is not spent in dreams: zoom, tone, files."""
     from PIL import Image
 
-    from dreamlib.jobs import frames as film
+    from dreamlib.jobs import film
+    from dreamlib.jobs.frames import run_frames
     from dreamlib.settings import Settings
 
     dreaming = []
@@ -178,7 +179,7 @@ def overhead(frames=5):
         Image.fromarray(clouds(1024, 575)).save(f"{folder}/sky.png")
         begin = time.perf_counter()
         settings = Settings(frames=frames, seed=0, quiet=True)
-        result = film.run_frames(f"{folder}/sky.png", f"{folder}/film", settings)
+        result = run_frames(f"{folder}/sky.png", f"{folder}/film", settings)
         whole = time.perf_counter() - begin
     print(f"{frames} frames of 1024 x 575, {result.settings.model}, settings as they are")
     print(f"dreaming {np.mean(dreaming):.2f} s a frame; besides "

@@ -191,9 +191,9 @@ def curves(folder, with_caffe):
             print(f"without real Caffe: {why}", file=sys.stderr)
         else:
             with tempfile.TemporaryDirectory() as copy:
-                root.copy_project(Path(copy))
                 (Path(copy) / sky.name).write_bytes(sky.read_bytes())
-                arguments = ["python3", *notebook_arguments("caffe", sky.name, 2, 2)]
+                script, *arguments = notebook_arguments("caffe", sky.name, 2, 2)
+                arguments = [f"{{project}}/{script}", *arguments]
                 found[f"{NOTEBOOK}, real Caffe"] = sampled(lambda: root.run(arguments, Path(copy)))
     found[f"{NOTEBOOK}, our engine"] = sampled(lambda: run(notebook_arguments("torch", sky, 2, 2)))
     found[OURS] = sampled(lambda: run(dream_arguments(folder, 2, 2)))

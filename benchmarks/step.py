@@ -19,6 +19,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -123,7 +124,8 @@ def measure(variant, size, steps):
         sys.path.insert(0, str(PROJECT))
         from tests.real_caffe import root
 
-        output = root.run_python(["benchmarks/step.py", *arguments])
+        with tempfile.TemporaryDirectory() as folder:
+            output = root.run(["{project}/benchmarks/step.py", *arguments], Path(folder))
     else:
         command = [sys.executable, __file__, *arguments]
         output = subprocess.run(
