@@ -49,5 +49,5 @@ def test_a_script_takes_from_the_project_what_is_there(path):
 
 
 def test_what_is_not_there_is_found():
-    program = "from dreamlib import errors\nfrom dreamlib.jobs import run, nothing\nerrors.nearest\nrun.none"
+    program = "from dreamlib.jobs import run, nothing; run.work; run.none"
     assert missing(ast.parse(program)) == ["dreamlib.jobs.nothing", "dreamlib.jobs.run.none"]
