@@ -45,7 +45,7 @@ SIZE = (320, 240)
 PICTURES = os.environ.get("STUDIO_PICTURES")
 
 #: Some seconds on one core, to be killed in the middle; more where a preview is to be pictured.
-ITERATIONS = 60 if PICTURES else 28
+ITERATIONS = 60 if PICTURES else 45
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 JUDGE = """
@@ -267,7 +267,7 @@ def test_a_killed_workers_dream_resumes_where_it_was_and_is_done(desk, dream):
     assert len(dream["killed"]) >= 2  # the worker and the dream's own process
     assert dream["after"], "nothing was seen after the worker was killed"
     assert min(dream["after"]) > dream["reached"] / 2  # the journal, not the beginning
-    assert dream["after"][-1] > dream["reached"]
+    assert dream["after"][-1] >= dream["reached"]  # a page tells every half second, then "done"
     assert "ended with code -9; starting it again" in desk.studio.log()
 
 
