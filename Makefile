@@ -9,6 +9,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 STUDIO := $(VENV)/.studio
 SERVICES := $(VENV)/.services
+# Each core has its stretch of the tests, and takes over from a slower one: modules stay together,
+# and what they share is made once.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help setup demo serve test test-caffe golden lint format bench bench-films bench-studio bench-giant \
 	profile gpu-test gpu-bench reproduce fetch-model clean
@@ -40,7 +43,7 @@ $(SERVICES): $(STUDIO) scripts/test_services.sh
 	@touch $@
 
 test: setup $(STUDIO) $(SERVICES) ## run the whole test suite, real Caffe's verdict included where its root can be built
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-caffe: setup ## only what real Caffe judges; says why where it cannot run
 	$(BIN)/python -m pytest -m real_caffe

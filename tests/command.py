@@ -1,9 +1,15 @@
 """Running the command in this process, and reading what it wrote."""
 
+import contextlib
+import itertools
+import signal
+
 import numpy as np
+import pytest
 from PIL import Image
 
 from dreamlib import cli
+from dreamlib.util.progress import Progress
 
 
 def run(*arguments):
@@ -17,3 +23,18 @@ def run(*arguments):
 def pixels(path):
     """A picture's RGB, (H, W, 3) int."""
     return np.asarray(Image.open(path).convert("RGB")).astype(int)
+
+
+@contextlib.contextmanager
+def ctrl_c_at(number):
+    """Have Ctrl-C pressed during the step of that number, counted from 1 over all octaves."""
+    count, take_step = itertools.count(1), Progress.__call__
+
+    def interrupted(progress, step):
+        if next(count) == number:
+            signal.raise_signal(signal.SIGINT)
+        return take_step(progress, step)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Progress, "__call__", interrupted)
+        yield

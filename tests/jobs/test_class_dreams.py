@@ -1,6 +1,5 @@
 """Class dreams as the command makes them: targets, scripts, octaves, what the network sees."""
 
-import itertools
 import shutil
 
 import numpy as np
@@ -15,8 +14,7 @@ from dreamlib.jobs.script import FROM_NOISE, INTO_PICTURE, choose_script
 from dreamlib.models.engines import load_net
 from dreamlib.models.zoo import find_model
 from dreamlib.settings import Settings
-from dreamlib.util.progress import Progress
-from tests.command import pixels, run
+from tests.command import ctrl_c_at, pixels, run
 from tests.embedded import prepared_model
 from tests.nets import INCEPTION, picture, write_random_net
 
@@ -250,22 +248,13 @@ def test_a_drawing_is_planned(workplace, model, capsys):
 
 
 @pytest.mark.parametrize("steps", [2, 3, 8])  # within an octave, at its end, in the second one
-def test_a_resumed_drawing_is_the_same(workplace, model, monkeypatch, steps):
+def test_a_resumed_drawing_is_the_same(workplace, model, steps):
     second = "[[octave]]\nscale = 1.2\njitter = 5"
     (workplace / "script.toml").write_text(SCRIPT + SCRIPT.replace("[[octave]]", second))
     flags = ["--target", "random", "--script", "script.toml"]
     dream(model, *flags)
     whole = pixels("out.png")
-    count = itertools.count(1)
-    take_step = Progress.__call__
-
-    def interrupted(self, step):
-        if next(count) == steps:
-            self._interrupt(None, None)  # as Ctrl-C does
-        return take_step(self, step)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Progress, "__call__", interrupted)
+    with ctrl_c_at(steps):
         assert dream(model, *flags, "--work-dir", "work") == 130
     assert not np.array_equal(pixels("out.png"), whole)
     assert run("sky.png", "out.png", "--work-dir", "work", "--resume") == 0

@@ -19,7 +19,7 @@ from dreamlib.jobs.prepare import prepare
 from dreamlib.settings import Settings
 from dreamlib.tiling.octave_loop import OctaveLoop
 from dreamlib.util.progress import Left
-from tests.command import pixels, run
+from tests.command import ctrl_c_at, pixels, run
 from tests.nets import picture
 
 PROJECT = Path(__file__).parents[2]
@@ -93,34 +93,26 @@ def test_a_killed_dream_is_resumed_to_the_same_picture(workplace, model, tiled):
     assert not (workplace / "work").exists()
 
 
-def interrupted(workplace, model, *more):
-    """Begin a dream with a work folder, end it by Ctrl-C; return what it said."""
-    command = [sys.executable, str(PROJECT / "dream.py"), "sky.png", "out.png"]
-    arguments = flags(model, "--work-dir", "work", *more)
-    process = subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if "%" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130, said
-    return said
+def interrupted(model, *more):
+    """Begin a dream with a work folder, end it by Ctrl-C."""
+    with ctrl_c_at(2):
+        assert run("sky.png", "out.png", *flags(model, "--work-dir", "work", *more)) == 130
 
 
-def test_an_interrupted_dream_is_saved_says_so_and_goes_on(workplace, model):
-    said = interrupted(workplace, model, "--iterations", 40)
-    assert "--resume" in said
+def test_an_interrupted_dream_is_saved_says_so_and_goes_on(workplace, model, tiled, capsys):
+    interrupted(model)
+    assert "--resume" in capsys.readouterr().err
     assert Image.open("out.png").size == (220, 150)
     assert "ended early" in Image.open("out.png").text["dreamlib"]
+    assert not np.array_equal(pixels("out.png"), tiled)
     assert run("sky.png", "out.png", "--resume", "--work-dir", "work") == 0
-    assert run("sky.png", "whole.png", *flags(model, "--iterations", 40)) == 0
-    assert np.array_equal(pixels("out.png"), pixels("whole.png"))
+    assert np.array_equal(pixels("out.png"), tiled)
 
 
 def test_what_an_interrupted_picture_was_made_of_takes_no_room_in_the_resumed_dream(
     workplace, model, monkeypatch
 ):
-    interrupted(workplace, model, "--iterations", 40)
+    interrupted(model)
     left, found = workplace / "work" / "unfinished-1.dream-canvas", []
     assert left.exists()
     dream = OctaveLoop._dream_octave
@@ -132,7 +124,7 @@ def test_what_an_interrupted_picture_was_made_of_takes_no_room_in_the_resumed_dr
 
 
 def test_what_does_not_fit_an_unfinished_dream_is_refused(workplace, model, capsys):
-    interrupted(workplace, model, "--iterations", 200)
+    interrupted(model)
     resume = ["sky.png", "out.png", "--work-dir", "work"]
     assert run(*resume, *flags(model)) == 2
     assert "holds an unfinished dream" in capsys.readouterr().err
@@ -149,7 +141,7 @@ def test_a_resumed_dream_needs_its_guides_and_its_mask_as_they_were(workplace, m
     for name in ("guide.png", "mask.png"):
         Image.fromarray(picture(80, 100, seed=5)).save(name)
     more = ["--guide", "guide.png", "--mask", "mask.png", "--mask-on", "steps"]
-    interrupted(workplace, model, "--iterations", 200, *more)
+    interrupted(model, *more)
     resume = ["sky.png", "out.png", "--work-dir", "work", "--resume"]
     for name, what in (("guide.png", "the guide picture"), ("mask.png", "the mask")):
         kept = Path(name).read_bytes()
@@ -174,8 +166,8 @@ def test_a_guide_that_cannot_be_read_leaves_no_work_folder(workplace, model, cap
 
 
 def test_a_dream_by_tiles_with_equal_bands_is_resumed_to_the_same_picture(workplace, model):
-    more = ["--laplacian", 2, "--pull-base", 1, "--iterations", 16]
-    interrupted(workplace, model, *more)
+    more = ["--laplacian", 2, "--pull-base", 1]
+    interrupted(model, *more)
     assert run("sky.png", "out.png", "--resume", "--work-dir", "work") == 0
     assert run("sky.png", "whole.png", *flags(model, *more)) == 0
     assert np.array_equal(pixels("out.png"), pixels("whole.png"))
