@@ -37,16 +37,30 @@ class Case(NamedTuple):
     text: str = ""  # instead of inputs' and layers' own
 
 
-def one(kind, parameters="", shape=(2, 6, 7, 9), values="noise", **options):
-    """A net of one layer from x to y."""
-    body = f'name: "it" type: "{kind}" bottom: "x" top: "y" {parameters}'
-    return Case({"x": (shape, values)}, [body], **options)
+def layer(kind, bottoms, tops, parameters="", name=None):
+    """Body of a layer; blobs are words. Called as its first top is, unless told."""
+    blobs = [f'{side}: "{blob}" ' for side, blobs in (("bottom", bottoms), ("top", tops))
+             for blob in blobs.split()]  # fmt: skip
+    return f'name: "{name or tops.split()[0]}" type: "{kind}" {"".join(blobs)}{parameters}'
 
 
-def two(kind, parameters="", first=(2, 6, 7, 9), second=(2, 6, 7, 9), values="noise", **options):
+def one(kind, parameters="", shape=(2, 6, 7, 9), values="noise", bottoms="x", tops="y", **options):
+    """A net of one layer that reads one blob, from x to y."""
+    body = layer(kind, bottoms, tops, parameters, "it")
+    return Case({bottoms[0]: (shape, values)}, [body], **options)
+
+
+def two(kind, parameters="", first=(2, 6, 7, 9), second=(2, 6, 7, 9), values="noise", tops="y",
+        **options):  # fmt: skip
     """A net of one layer that reads a and b."""
-    body = f'name: "it" type: "{kind}" bottom: "a" bottom: "b" top: "y" {parameters}'
+    body = layer(kind, "a b", tops, parameters, "it")
     return Case({"a": (first, "noise"), "b": (second, values)}, [body], **options)
+
+
+def none(parameters, tops):
+    """A net of one layer that makes its numbers itself."""
+    body = layer("DummyData", "", tops, f"dummy_data_param {{ {parameters} }}", "it")
+    return Case({}, [body], backward=False)
 
 
 def conv(parameters, shape=(2, 6, 11, 13), kind="Convolution", **options):
@@ -59,35 +73,31 @@ def pool(parameters, height=11, width=13, channels=3):
 
 def extreme(kind):
     """A net of one layer on values from about -200 to 200."""
-    scale = 'name: "s" type: "Power" bottom: "x" top: "s" power_param { scale: 60 }'
-    body = f'name: "it" type: "{kind}" bottom: "s" top: "y"'
-    return Case({"x": (SMALL, "noise")}, [scale, body])
+    scale = layer("Power", "x", "s", "power_param { scale: 60 }")
+    return Case({"x": (SMALL, "noise")}, [scale, layer(kind, "s", "y", name="it")])
 
 
 def in_place(kind, parameters="", phase=TEST):
     """A convolution and a layer in its blob."""
-    return Case(
-        {"x": ((1, 3, 8, 9), "noise")},
-        [
-            'name: "c" type: "Convolution" bottom: "x" top: "c" '
-            "convolution_param { num_output: 4 kernel_size: 3 bias_term: false }",
-            f'name: "it" type: "{kind}" bottom: "c" top: "c" {parameters}',
-            'name: "d" type: "Convolution" bottom: "c" top: "d" '
-            "convolution_param { num_output: 2 kernel_size: 1 }",
-        ],
-        phase,
-    )
+    layers = [
+        *convolution("c", "x", 4, 3, "bias_term: false", relu=False),
+        layer(kind, "c", "c", parameters, "it"),
+        *convolution("d", "c", 2, 1, relu=False),
+    ]
+    return Case({"x": ((1, 3, 8, 9), "noise")}, layers, phase)
 
 
 def convolution(name, bottom, outputs, kernel, more="", relu=True):
     """Bodies of a convolution and the ReLU in its blob."""
-    bodies = [
-        f'name: "{name}" type: "Convolution" bottom: "{bottom}" top: "{name}" '
-        f"convolution_param {{ num_output: {outputs} kernel_size: {kernel} {more} }}"
-    ]
-    if relu:
-        bodies.append(f'name: "{name}/relu" type: "ReLU" bottom: "{name}" top: "{name}"')
-    return bodies
+    parameters = f"convolution_param {{ num_output: {outputs} kernel_size: {kernel} {more} }}"
+    bodies = [layer("Convolution", bottom, name, parameters)]
+    return bodies + [layer("ReLU", name, name, name=f"{name}/relu")] * relu
+
+
+def operations(bottoms):
+    """Bodies of each element-wise operation on the same blobs."""
+    return [layer("Eltwise", bottoms, op, f"eltwise_param {{ operation: {op} }}")
+            for op in ("MAX", "PROD", "SUM")]  # fmt: skip
 
 
 POOL2 = "pooling_param { pool: MAX kernel_size: 3 stride: 2 }"
@@ -97,25 +107,22 @@ INCEPTION = Case(
     IMAGE,
     [
         *convolution("conv1", "data", 16, 7, "stride: 2 pad: 3"),
-        f'name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1" {POOL2}',
-        'name: "norm1" type: "LRN" bottom: "pool1" top: "norm1" '
-        "lrn_param { local_size: 5 alpha: 0.02 beta: 0.75 }",
+        layer("Pooling", "conv1", "pool1", POOL2),
+        layer("LRN", "pool1", "norm1", "lrn_param { local_size: 5 alpha: 0.02 beta: 0.75 }"),
         *convolution("a", "norm1", 8, 1),
         *convolution("b0", "norm1", 6, 1),
         *convolution("b", "b0", 12, 3, "pad: 1"),
         *convolution("c0", "norm1", 4, 1),
         *convolution("c", "c0", 6, 5, "pad: 2"),
-        'name: "d0" type: "Pooling" bottom: "norm1" top: "d0" '
-        "pooling_param { pool: MAX kernel_size: 3 stride: 1 pad: 1 }",
+        layer(
+            "Pooling", "norm1", "d0", "pooling_param { pool: MAX kernel_size: 3 stride: 1 pad: 1 }"
+        ),
         *convolution("d", "d0", 5, 1),
-        'name: "output" type: "Concat" bottom: "a" bottom: "b" bottom: "c" bottom: "d" '
-        'top: "output"',
-        'name: "pool2" type: "Pooling" bottom: "output" top: "pool2" '
-        "pooling_param { pool: AVE global_pooling: true }",
-        'name: "drop" type: "Dropout" bottom: "pool2" top: "pool2"',
-        'name: "fc" type: "InnerProduct" bottom: "pool2" top: "fc" '
-        "inner_product_param { num_output: 7 }",
-        'name: "prob" type: "Softmax" bottom: "fc" top: "prob"',
+        layer("Concat", "a b c d", "output"),
+        layer("Pooling", "output", "pool2", "pooling_param { pool: AVE global_pooling: true }"),
+        layer("Dropout", "pool2", "pool2", name="drop"),
+        layer("InnerProduct", "pool2", "fc", "inner_product_param { num_output: 7 }"),
+        layer("Softmax", "fc", "prob"),
     ],
 )
 
@@ -173,13 +180,13 @@ CASES = {
     "conv 1x1 stride": conv("num_output: 4 kernel_size: 1 stride: 2", (1, 6, 5, 6)),
     "conv 1x1 pad": conv("num_output: 4 kernel_size: 1 pad: 1", (1, 6, 5, 6)),
     "conv whole picture": conv("num_output: 4 kernel_h: 5 kernel_w: 6", (2, 6, 5, 6)),
-    "conv of two": Case(
-        {"a": ((1, 3, 5, 6), "noise"), "b": ((1, 3, 5, 6), "noise")},
-        [
-            'name: "it" type: "Convolution" bottom: "a" bottom: "b" top: "p" top: "q" '
-            "convolution_param { num_output: 4 kernel_size: 3 }"
-        ],
-        TRAIN,
+    "conv of two": two(
+        "Convolution",
+        "convolution_param { num_output: 4 kernel_size: 3 }",
+        (1, 3, 5, 6),
+        (1, 3, 5, 6),
+        tops="p q",
+        phase=TRAIN,
     ),
     "deconv": conv("num_output: 4 kernel_size: 4 stride: 2 pad: 1", kind="Deconvolution"),
     "deconv group": conv("num_output: 6 kernel_size: 3 group: 3", kind="Deconvolution"),
@@ -212,12 +219,11 @@ CASES = {
     "pool max ties": one(
         "Pooling", "pooling_param { kernel_size: 3 pad: 1 }", (2, 3, 5, 6), "ties"
     ),
-    "pool max mask": Case(
-        {"x": ((2, 3, 9, 8), "noise")},
-        [
-            'name: "it" type: "Pooling" bottom: "x" top: "y" top: "mask" '
-            "pooling_param { pool: MAX kernel_size: 3 stride: 2 pad: 2 }"
-        ],
+    "pool max mask": one(
+        "Pooling",
+        "pooling_param { pool: MAX kernel_size: 3 stride: 2 pad: 2 }",
+        (2, 3, 9, 8),
+        tops="y mask",
         backward=False,
     ),
     "pool ave": pool("pool: AVE kernel_size: 3 stride: 2"),
@@ -316,10 +322,7 @@ CASES = {
         "Scale", "scale_param { num_axes: 0 bias_term: true }", SMALL, phase=TRAIN
     ),
     "scale two scalar": two("Scale", first=(2, 3, 4), second=()),
-    "scale by itself": Case(
-        {"a": (SMALL, "noise")},
-        ['name: "it" type: "Scale" bottom: "a" bottom: "a" top: "y" scale_param { axis: 0 }'],
-    ),
+    "scale by itself": one("Scale", "scale_param { axis: 0 }", SMALL, bottoms="a a"),
     "scale two": two("Scale", "scale_param { axis: 0 }", second=(2, 6)),
     "scale two bias": two("Scale", "scale_param { axis: 1 bias_term: true }", second=(6, 7)),
     "bias": one("Bias"),
@@ -337,48 +340,23 @@ CASES = {
     "eltwise coeff": two("Eltwise", "eltwise_param { coeff: 0.5 coeff: -2 }"),
     "eltwise prod": two("Eltwise", "eltwise_param { operation: PROD }"),
     "eltwise max": two("Eltwise", "eltwise_param { operation: MAX }"),
-    "eltwise with itself": Case(
-        {"a": (SMALL, "noise")},
-        [
-            f'name: "{op}" type: "Eltwise" bottom: "a" bottom: "a" top: "{op}" '
-            f"eltwise_param {{ operation: {op} }}"
-            for op in ("MAX", "PROD", "SUM")
-        ],
-    ),
-    "eltwise three": Case(
-        dict.fromkeys("abc", ((2, 3, 4), "ties")),
-        [
-            f'name: "{op}" type: "Eltwise" bottom: "a" bottom: "b" bottom: "c" top: "{op}" '
-            f"eltwise_param {{ operation: {op} }}"
-            for op in ("MAX", "PROD", "SUM")
-        ],
-    ),
+    "eltwise with itself": Case({"a": (SMALL, "noise")}, operations("a a")),
+    "eltwise three": Case(dict.fromkeys("abc", ((2, 3, 4), "ties")), operations("a b c")),
     "concat": two("Concat", first=(2, 3, 4, 5), second=(2, 6, 4, 5)),
     "concat batch": two("Concat", "concat_param { axis: 0 }", (2, 3, 4), (1, 3, 4)),
     "concat last": two("Concat", "concat_param { axis: -1 }", (2, 3, 4), (2, 3, 1)),
     "concat one": one("Concat", "", SMALL),
-    "concat with itself": Case(
-        {"a": (SMALL, "noise")}, ['name: "it" type: "Concat" bottom: "a" bottom: "a" top: "y"']
-    ),
+    "concat with itself": one("Concat", "", SMALL, bottoms="a a"),
     "concat dim": two("Concat", "concat_param { concat_dim: 2 }", SMALL, (2, 3, 1, 5)),
-    "slice": Case(
-        {"x": ((2, 6, 3, 4), "noise")},
-        ['name: "it" type: "Slice" bottom: "x" top: "p" top: "q" top: "r"'],
-    ),
-    "slice points": Case(
-        {"x": ((2, 6, 5), "noise")},
-        [
-            'name: "it" type: "Slice" bottom: "x" top: "p" top: "q" '
-            "slice_param { axis: 2 slice_point: 1 }"
-        ],
-    ),
+    "slice": one("Slice", "", (2, 6, 3, 4), tops="p q r"),
+    "slice points": one("Slice", "slice_param { axis: 2 slice_point: 1 }", (2, 6, 5), tops="p q"),
     "in place above slice and dropout": Case(
         {"x": ((2, 6, 5), "noise")},
         [
-            'name: "s" type: "Slice" bottom: "x" top: "p" top: "q"',
-            'name: "r" type: "ReLU" bottom: "p" top: "p"',
-            'name: "d" type: "Dropout" bottom: "q" top: "d"',
-            'name: "t" type: "TanH" bottom: "d" top: "d"',
+            layer("Slice", "x", "p q", name="s"),
+            layer("ReLU", "p", "p", name="r"),
+            layer("Dropout", "q", "d"),
+            layer("TanH", "d", "d", name="t"),
         ],
     ),
     "in place below sums": Case(
@@ -387,36 +365,35 @@ CASES = {
             *convolution("p", "x", 4, 3),
             *convolution("q", "x", 4, 3),
             *convolution("r", "x", 4, 3),
-            'name: "bias" type: "Bias" bottom: "r" top: "bias"',
-            'name: "drop" type: "Dropout" bottom: "bias" top: "drop"',
-            'name: "sum" type: "Eltwise" bottom: "p" bottom: "q" bottom: "drop" top: "sum"',
+            layer("Bias", "r", "bias"),
+            layer("Dropout", "bias", "drop"),
+            layer("Eltwise", "p q drop", "sum"),
             *convolution("s", "x", 2, 3),
-            'name: "all" type: "Concat" bottom: "sum" bottom: "s" top: "all"',
+            layer("Concat", "sum s", "all"),
         ],
     ),
-    "slice dim": Case(
-        {"x": ((4, 3, 5), "noise")},
-        ['name: "it" type: "Slice" bottom: "x" top: "p" top: "q" slice_param { slice_dim: 0 }'],
-    ),
+    "slice dim": one("Slice", "slice_param { slice_dim: 0 }", (4, 3, 5), tops="p q"),
     "slice last, one part silenced": Case(
         {"x": ((4, 3, 5), "noise")},
         [
-            'name: "it" type: "Slice" bottom: "x" top: "p" top: "q" top: "r" '
-            "slice_param { axis: -1 slice_point: 1 slice_point: 3 }",
-            'name: "z" type: "Silence" bottom: "q"',
+            layer(
+                "Slice",
+                "x",
+                "p q r",
+                "slice_param { axis: -1 slice_point: 1 slice_point: 3 }",
+                "it",
+            ),
+            layer("Silence", "q", "", name="z"),
         ],
     ),
-    "split": Case(
-        {"x": ((2, 3, 4), "noise")},
-        ['name: "it" type: "Split" bottom: "x" top: "p" top: "q" top: "r"'],
-    ),
+    "split": one("Split", "", (2, 3, 4), tops="p q r"),
     "split implicit": Case(
         {"x": ((2, 3, 4, 5), "noise")},
         [
-            'name: "p" type: "Sigmoid" bottom: "x" top: "p"',
-            'name: "q" type: "TanH" bottom: "x" top: "q"',
-            'name: "s" type: "Eltwise" bottom: "p" bottom: "q" bottom: "x" top: "s"',
-            'name: "t" type: "Power" bottom: "p" top: "t" power_param { power: 2 }',
+            layer("Sigmoid", "x", "p"),
+            layer("TanH", "x", "q"),
+            layer("Eltwise", "p q x", "s"),
+            layer("Power", "p", "t", "power_param { power: 2 }"),
         ],
     ),
     "flatten": one("Flatten"),
@@ -506,18 +483,15 @@ CASES = {
     "two losses": Case(
         {"a": ((3, 4), "noise"), "b": ((3, 4), "noise"), "label": ((3,), 4)},
         [
-            'name: "e" type: "EuclideanLoss" bottom: "a" bottom: "b" top: "e" loss_weight: 2',
-            'name: "s" type: "SoftmaxWithLoss" bottom: "a" bottom: "label" top: "s" loss_weight: 3',
+            layer("EuclideanLoss", "a b", "e", "loss_weight: 2"),
+            layer("SoftmaxWithLoss", "a label", "s", "loss_weight: 3"),
         ],
     ),
     "euclidean loss": two("EuclideanLoss", first=(3, 4, 2), second=(3, 4, 2)),
     "euclidean loss train": two("EuclideanLoss", "loss_weight: 2", phase=TRAIN),
     "silence": Case(
         {"x": ((2, 3), "noise"), "z": ((2, 4), "noise")},
-        [
-            'name: "it" type: "Silence" bottom: "z"',
-            'name: "y" type: "Sigmoid" bottom: "x" top: "y"',
-        ],
+        [layer("Silence", "z", "", name="it"), layer("Sigmoid", "x", "y")],
     ),
     "accuracy": two("Accuracy", first=(6, 5), second=(6,), values=5, backward=False),
     "accuracy top k": two(
@@ -530,10 +504,7 @@ CASES = {
     ),
     "accuracy ties": Case(
         {"x": ((8, 4), "ties"), "label": ((8,), 4)},
-        [
-            'name: "it" type: "Accuracy" bottom: "x" bottom: "label" top: "y" '
-            "accuracy_param { top_k: 2 }"
-        ],
+        [layer("Accuracy", "x label", "y", "accuracy_param { top_k: 2 }", "it")],
         backward=False,
     ),
     "accuracy axis": two(
@@ -541,7 +512,7 @@ CASES = {
     ),
     "accuracy per class": Case(
         {"x": ((8, 4), "noise"), "label": ((8,), 4)},
-        ['name: "it" type: "Accuracy" bottom: "x" bottom: "label" top: "all" top: "each"'],
+        [layer("Accuracy", "x label", "all each", name="it")],
         backward=False,
     ),
     "dummy data": Case(
@@ -550,23 +521,14 @@ CASES = {
             'name: "it" type: "DummyData" top: "p" top: "q" dummy_data_param { '
             "shape { dim: 2 dim: 3 } shape { dim: 4 } "
             'data_filler { type: "constant" value: 1.5 } data_filler { type: "constant" } }',
-            'name: "y" type: "Power" bottom: "p" top: "y" power_param { scale: 2 }',
+            layer("Power", "p", "y", "power_param { scale: 2 }"),
         ],
         backward=False,
     ),
-    "dummy data of 2014": Case(
-        {},
-        [
-            'name: "it" type: "DummyData" top: "p" dummy_data_param { '
-            "num: 2 channels: 3 height: 4 width: 5 data_filler { value: 2 } }",
-        ],
-        backward=False,
+    "dummy data of 2014": none(
+        "num: 2 channels: 3 height: 4 width: 5 data_filler { value: 2 }", "p"
     ),
-    "dummy data unsaid": Case(
-        {},
-        ['name: "it" type: "DummyData" top: "p" top: "q" dummy_data_param { shape { dim: 2 } }'],
-        backward=False,
-    ),
+    "dummy data unsaid": none("shape { dim: 2 }", "p q"),
     "shared weights": Case(
         {"x": ((2, 3, 6, 7), "noise")},
         [
@@ -580,28 +542,31 @@ CASES = {
     "fixed weights": Case(
         {"x": ((2, 3, 6, 7), "noise")},
         [
-            'name: "p" type: "Convolution" bottom: "x" top: "p" param { lr_mult: 0 } '
-            "convolution_param { num_output: 3 kernel_size: 3 }"
+            layer(
+                "Convolution",
+                "x",
+                "p",
+                "param { lr_mult: 0 } convolution_param { num_output: 3 kernel_size: 3 }",
+            )
         ],
         TRAIN,
     ),
     "rules of phase": Case(
         {"x": (SMALL, "noise")},
         [
-            'name: "p" type: "ReLU" bottom: "x" top: "p" include { phase: TRAIN }',
-            'name: "p" type: "Sigmoid" bottom: "x" top: "p" include { phase: TEST }',
-            'name: "q" type: "TanH" bottom: "p" top: "q" exclude { phase: TRAIN }',
-            'name: "r" type: "TanH" bottom: "p" top: "r" include { min_level: 1 }',
-            'name: "s" type: "Exp" bottom: "p" top: "s" include { max_level: 0 not_stage: "a" }',
+            layer("ReLU", "x", "p", "include { phase: TRAIN }"),
+            layer("Sigmoid", "x", "p", "include { phase: TEST }"),
+            layer("TanH", "p", "q", "exclude { phase: TRAIN }"),
+            layer("TanH", "p", "r", "include { min_level: 1 }"),
+            layer("Exp", "p", "s", 'include { max_level: 0 not_stage: "a" }'),
         ],
     ),
     "propagate down": Case(
         {"a": (SMALL, "noise"), "b": (SMALL, "noise")},
         [
-            'name: "p" type: "Sigmoid" bottom: "a" top: "p" propagate_down: false',
-            'name: "s" type: "Eltwise" bottom: "p" bottom: "b" top: "y" '
-            "propagate_down: true propagate_down: false",
-            'name: "t" type: "TanH" bottom: "a" top: "t"',
+            layer("Sigmoid", "a", "p", "propagate_down: false"),
+            layer("Eltwise", "p b", "y", "propagate_down: true propagate_down: false", "s"),
+            layer("TanH", "a", "t"),
         ],
     ),
     "gradient as far as weights": Case(
@@ -653,48 +618,45 @@ CASES = {
         IMAGE,
         [
             *convolution("conv1", "data", 8, 5, "stride: 2"),
-            'name: "norm1" type: "LRN" bottom: "conv1" top: "norm1" '
-            "lrn_param { local_size: 5 alpha: 0.3 }",
-            f'name: "pool1" type: "Pooling" bottom: "norm1" top: "pool1" {POOL2}',
+            layer("LRN", "conv1", "norm1", "lrn_param { local_size: 5 alpha: 0.3 }"),
+            layer("Pooling", "norm1", "pool1", POOL2),
             *convolution("conv2", "pool1", 12, 3, "pad: 1 group: 2"),
-            f'name: "pool2" type: "Pooling" bottom: "conv2" top: "pool2" {POOL2}',
-            'name: "fc6" type: "InnerProduct" bottom: "pool2" top: "fc6" '
-            "inner_product_param { num_output: 10 }",
-            'name: "relu6" type: "ReLU" bottom: "fc6" top: "fc6"',
-            'name: "drop6" type: "Dropout" bottom: "fc6" top: "fc6"',
-            'name: "fc7" type: "InnerProduct" bottom: "fc6" top: "fc7" '
-            "inner_product_param { num_output: 6 }",
+            layer("Pooling", "conv2", "pool2", POOL2),
+            layer("InnerProduct", "pool2", "fc6", "inner_product_param { num_output: 10 }"),
+            layer("ReLU", "fc6", "fc6", name="relu6"),
+            layer("Dropout", "fc6", "fc6", name="drop6"),
+            layer("InnerProduct", "fc6", "fc7", "inner_product_param { num_output: 6 }"),
         ],
     ),
     "net resnet": Case(
         IMAGE,
         [
             *convolution("c1", "data", 8, 3, "stride: 2 bias_term: false", relu=False),
-            'name: "bn1" type: "BatchNorm" bottom: "c1" top: "c1"',
-            'name: "s1" type: "Scale" bottom: "c1" top: "c1" scale_param { bias_term: true }',
-            'name: "r1" type: "ReLU" bottom: "c1" top: "c1"',
+            layer("BatchNorm", "c1", "c1", name="bn1"),
+            layer("Scale", "c1", "c1", "scale_param { bias_term: true }", "s1"),
+            layer("ReLU", "c1", "c1", name="r1"),
             *convolution("c2", "c1", 8, 3, "pad: 1 bias_term: false", relu=False),
-            'name: "bn2" type: "BatchNorm" bottom: "c2" top: "bn2"',
-            'name: "s2" type: "Scale" bottom: "bn2" top: "s2" scale_param { bias_term: true }',
-            'name: "sum" type: "Eltwise" bottom: "c1" bottom: "s2" top: "sum"',
-            'name: "r2" type: "ReLU" bottom: "sum" top: "sum"',
-            'name: "pool" type: "Pooling" bottom: "sum" top: "pool" '
-            "pooling_param { pool: AVE kernel_size: 7 stride: 1 }",
+            layer("BatchNorm", "c2", "bn2"),
+            layer("Scale", "bn2", "s2", "scale_param { bias_term: true }"),
+            layer("Eltwise", "c1 s2", "sum"),
+            layer("ReLU", "sum", "sum", name="r2"),
+            layer("Pooling", "sum", "pool", "pooling_param { pool: AVE kernel_size: 7 stride: 1 }"),
         ],
     ),
     "net squeezenet": Case(
         IMAGE,
         [
             *convolution("conv1", "data", 8, 3, "stride: 2"),
-            f'name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1" {POOL2}',
+            layer("Pooling", "conv1", "pool1", POOL2),
             *convolution("squeeze", "pool1", 4, 1),
             *convolution("expand1", "squeeze", 6, 1),
             *convolution("expand3", "squeeze", 6, 3, "pad: 1"),
-            'name: "fire" type: "Concat" bottom: "expand1" bottom: "expand3" top: "fire"',
+            layer("Concat", "expand1 expand3", "fire"),
             *convolution("conv10", "fire", 5, 1),
-            'name: "pool10" type: "Pooling" bottom: "conv10" top: "pool10" '
-            "pooling_param { pool: AVE global_pooling: true }",
-            'name: "prob" type: "Softmax" bottom: "pool10" top: "prob"',
+            layer(
+                "Pooling", "conv10", "pool10", "pooling_param { pool: AVE global_pooling: true }"
+            ),
+            layer("Softmax", "pool10", "prob"),
         ],
     ),
     "net nin": Case(
@@ -703,10 +665,9 @@ CASES = {
             *convolution("conv1", "data", 8, 5, "stride: 2"),
             *convolution("cccp1", "conv1", 8, 1),
             *convolution("cccp2", "cccp1", 6, 1),
-            f'name: "pool1" type: "Pooling" bottom: "cccp2" top: "pool1" {POOL2}',
+            layer("Pooling", "cccp2", "pool1", POOL2),
             *convolution("conv2", "pool1", 5, 3, "pad: 1"),
-            'name: "pool4" type: "Pooling" bottom: "conv2" top: "pool4" '
-            "pooling_param { pool: AVE global_pooling: true }",
+            layer("Pooling", "conv2", "pool4", "pooling_param { pool: AVE global_pooling: true }"),
         ],
     ),
 }

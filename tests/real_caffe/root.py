@@ -54,13 +54,18 @@ def project():
     return folder
 
 
+def _words(arguments):
+    """Return a program's arguments as text, with the project's folder in them."""
+    return [str(value).replace("{project}", f"/tmp/{project().name}") for value in arguments]
+
+
 def _command(folder, arguments):
     """Return the command that runs the root's Python in a folder of the root."""
-    code = f"/tmp/{project().name}"
     chroot = ["chroot", find(), "env", "-i", "PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8"]
-    chroot += ["GLOG_minloglevel=2", f"PYTHONPATH=.:{code}", "PYTHONDONTWRITEBYTECODE=1"]
+    chroot += ["GLOG_minloglevel=2", *_words(["PYTHONPATH=.:{project}"])]
+    chroot += ["PYTHONDONTWRITEBYTECODE=1"]
     shell = ["sh", "-c", 'cd "$1" && shift && exec python3 "$@"', "sh", f"/tmp/{folder.name}"]
-    return [*chroot, *shell, *(str(value).replace("{project}", code) for value in arguments)]
+    return [*chroot, *shell, *_words(arguments)]
 
 
 @contextlib.contextmanager
@@ -114,22 +119,27 @@ def run(arguments, folder, timeout=600):
 
 
 @functools.cache
-def _dream_server():
-    """Start `dream_server`; it ends with this process."""
-    command = _command(project(), ["-m", "tests.real_caffe.dream_server"])
+def _server():
+    """Start `caffe_server`; it ends with this process."""
+    command = _command(project(), ["-m", "tests.real_caffe.caffe_server"])
     pipe = subprocess.PIPE
     server = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1)
     atexit.register(server.communicate)
     return server
 
 
-def dream(folder, *arguments):
-    """Run the project's command in the root, in a fork of a process that has Caffe; see `run`."""
+def ask(arguments, folder):
+    """Do as `run` does, in a fork of a process that has imported Caffe: a second is saved."""
     with _inside(folder) as inside:
-        server = _dream_server()
-        server.stdin.write(json.dumps([f"/tmp/{inside.name}", arguments]) + "\n")
+        server = _server()
+        server.stdin.write(json.dumps([f"/tmp/{inside.name}", _words(arguments)]) + "\n")
         status = os.waitstatus_to_exitcode(int(server.stdout.readline()))
         said = (inside / "said.txt").read_text()
         if status:
             raise RuntimeError(f"{arguments} ended with {status}:\n{said}")
         return said
+
+
+def dream(folder, *arguments):
+    """Run the project's command in the root; see `ask`."""
+    return ask(["{project}/dream.py", *arguments], folder)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamlib import cli, dream
+from dreamlib import dream
+from tests.command import pixels, run
 from tests.nets import MEAN, picture, write_random_net
 from tests.real_caffe import root
 
@@ -33,7 +34,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dreams(folder):
     """The same dreams by the notebook's code and by ours, on real Caffe."""
-    root.run(["-m", "tests.real_caffe.notebook_on_caffe", json.dumps(SETTINGS)], folder)
+    root.ask(["-m", "tests.real_caffe.notebook_on_caffe", json.dumps(SETTINGS)], folder)
     return np.load(folder / "dreams.npz")
 
 
@@ -58,14 +59,18 @@ def test_our_engine_dreams_what_real_caffe_dreams(dreams, folder):
     assert np.mean(difference > 1e-3) < 0.01
 
 
-def test_the_command_makes_the_same_picture_on_both_engines(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    flags = ["--model", ".", "--end", END, "--octaves", "3", "--iterations", "3", "--seed", "4"]
+def on_both(folder, *flags):
+    """Run the command on both engines: the pixels by real Caffe's, by ours."""
+    flags = ["--model", ".", "--seed", "4", *flags]
     root.dream(folder, "sky.png", "caffe.png", "--engine", "caffe", *flags)
-    assert cli.main(["sky.png", "torch.png", "--engine", "torch", *flags]) == 0
-    by_caffe, by_torch = (
-        np.asarray(Image.open(name)).astype(int) for name in ("caffe.png", "torch.png")
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert run("sky.png", "torch.png", "--engine", "torch", *flags) == 0
+    return pixels(folder / "caffe.png"), pixels(folder / "torch.png")
+
+
+def test_the_command_makes_the_same_picture_on_both_engines(folder):
+    by_caffe, by_torch = on_both(folder, "--end", END, "--octaves", "3", "--iterations", "3")
     difference = np.abs(by_caffe - by_torch)
     # Found: 1 in 2000 values, which lie on a half, are rounded to the neighbouring grey level.
     assert difference.mean() < 0.01
@@ -81,15 +86,9 @@ def test_the_command_makes_the_same_picture_on_both_engines(folder, monkeypatch)
         ["--schedule", "random", "--storage", "uint16", "--tile-steps", "2"],
     ],
 )
-def test_tiles_make_the_same_picture_on_both_engines(folder, monkeypatch, more):
-    monkeypatch.chdir(folder)
-    flags = ["--model", ".", "--end", END, "--octaves", "2", "--iterations", "2", "--seed", "4"]
-    flags += ["--tile-size", "64", "--overlap", "16", "--storage", "float32", *more]
-    root.dream(folder, "sky.png", "caffe.png", "--engine", "caffe", *flags)
-    assert cli.main(["sky.png", "torch.png", "--engine", "torch", *flags]) == 0
-    by_caffe, by_torch = (
-        np.asarray(Image.open(name)).astype(int) for name in ("caffe.png", "torch.png")
-    )
+def test_tiles_make_the_same_picture_on_both_engines(folder, more):
+    flags = ["--end", END, "--octaves", "2", "--iterations", "2", "--tile-size", "64"]
+    by_caffe, by_torch = on_both(folder, *flags, "--overlap", "16", "--storage", "float32", *more)
     assert np.abs(by_caffe - by_torch).mean() < 0.02
     assert np.abs(by_caffe - picture(130, 171)).mean() > 0.5
 
@@ -106,22 +105,16 @@ def test_tiles_make_the_same_picture_on_both_engines(folder, monkeypatch, more):
     ],
     ids=lambda more: more[0],
 )
-def test_lucid_dreams_are_the_same_on_both_engines(folder, monkeypatch, more):
-    monkeypatch.chdir(folder)
-    Image.fromarray(picture(90, 110, seed=1)).save("guide.png")
+def test_lucid_dreams_are_the_same_on_both_engines(folder, more):
+    Image.fromarray(picture(90, 110, seed=1)).save(folder / "guide.png")
     (folder / "script.toml").write_text(
         "[[octave]]\niter_n = 2\nstart_sigma = 1\nend_sigma = 0.5\n"
         "start_step_size = 8\nend_step_size = 4\n"
     )
     (folder / "model.toml").write_text('class_layer = "classifier"\nend = "mixed/output"\n')
-    flags = ["--model", ".", "--seed", "4", *more]
     if "--script" not in more:
-        flags += ["--iterations", "2"] + ["--octaves", "2"] * ("--octaves" not in more)
-    root.dream(folder, "sky.png", "caffe.png", "--engine", "caffe", *flags)
-    assert cli.main(["sky.png", "torch.png", "--engine", "torch", *flags]) == 0
-    by_caffe, by_torch = (
-        np.asarray(Image.open(name)).astype(int) for name in ("caffe.png", "torch.png")
-    )
+        more = [*more, "--iterations", "2", *["--octaves", "2"] * ("--octaves" not in more)]
+    by_caffe, by_torch = on_both(folder, *more)
     assert by_caffe.shape == by_torch.shape
     # Between a sheet's titles, whose fonts differ with Pillow's version, lie the small dreams.
     dreams = slice(66, 194) if "--contact-sheet" in more else slice(None)

@@ -29,7 +29,7 @@ def answer(pictures, tmp_path_factory):
     for file in (model.prototxt, model.weights):
         shutil.copy(file, folder)
     np.save(folder / "inputs.npy", np.array([network_input(picture) for picture in pictures]))
-    root.run(["-m", "tests.real_caffe.embedded_scores", "."], folder)
+    root.ask(["-m", "tests.real_caffe.embedded_scores", "."], folder)
     return folder
 
 

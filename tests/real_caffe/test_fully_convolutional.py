@@ -36,7 +36,7 @@ def test_real_caffe_runs_the_fully_convolutional_net(tmp_path, make, layer, own,
     model = make(net)
     np.save(net / "own.npy", some(*own))
     np.save(net / "larger.npy", some(*larger))
-    root.run(["-m", "tests.real_caffe.fully_convolutional_scores", ".", layer], net)
+    root.ask(["-m", "tests.real_caffe.fully_convolutional_scores", ".", layer], net)
     found = np.load(net / "scores.npz")
     np.testing.assert_allclose(found["own"].reshape(1, -1), found["original"], rtol=0, atol=1e-5)
     (tmp_path / "ours").mkdir()

@@ -27,7 +27,7 @@ def googlenet(real_caffe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("googlenet")
     text = find_model("bvlc_googlenet").prototxt.read_text()
     write_random_net(folder, "force_backward: true\n" + text)
-    root.run(["-m", googlenet_answers.__name__, "caffe"], folder)
+    root.ask(["-m", googlenet_answers.__name__, "caffe"], folder)
     return folder
 
 

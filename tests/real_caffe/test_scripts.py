@@ -21,7 +21,7 @@ def test_a_script_of_2015_draws_the_same_picture_on_both(real_caffe, tmp_path):
     """With weights that ours saved and real Caffe loads."""
     write_random_net(tmp_path, INCEPTION.replace("force_backward: true", ""))
     script = str(PYCAFFE / "script_of_2015.py")
-    said = root.run(["{project}/tests/pycaffe/script_of_2015.py", "."], tmp_path)
+    said = root.ask(["{project}/tests/pycaffe/script_of_2015.py", "."], tmp_path)
     picture = np.load(tmp_path / "dreamed.npy")
     code = f"import runpy, dreamlib.pycaffe as c; c.install(); runpy.run_path({script!r})"
     ours = subprocess.run(
@@ -37,7 +37,7 @@ def test_a_script_of_2015_draws_the_same_picture_on_both(real_caffe, tmp_path):
 
 def test_what_was_recorded_is_what_real_caffe_gives(real_caffe, tmp_path):
     shutil.copy(PYCAFFE / "record_io.py", tmp_path)
-    root.run(["record_io.py"], tmp_path)
+    root.ask(["record_io.py"], tmp_path)
     with (
         np.load(tmp_path / "recorded_io.npz") as now,
         np.load(PYCAFFE / "recorded_io.npz") as before,

@@ -26,7 +26,7 @@ def answers(real_caffe, tmp_path_factory):
         text = "force_backward: true\n" + model.prototxt.read_text()
         (folder / f"{model.name}.prototxt").write_text(text)
     (folder / "ends.json").write_text(json.dumps({model.name: model.end for model in models}))
-    root.run(["-m", zoo_answers.__name__, "caffe"], folder)
+    root.ask(["-m", zoo_answers.__name__, "caffe"], folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         ours = zoo_answers.answers(pycaffe)
