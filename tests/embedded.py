@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ def prepare(folder):
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
+@functools.cache
 def prepared_model():
     """The repository's embedded model, made now if it is not up to date."""
     done = prepare(REPOSITORY / "models")

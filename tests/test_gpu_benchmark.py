@@ -1,8 +1,5 @@
 """benchmarks/gpu.py runs where it is meant to: shown on the CPU, at tiny sizes."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -30,13 +27,11 @@ def tf32_afterwards():
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_without_a_gpu_it_says_so_and_leaves_the_page_alone(tmp_path):
+def test_without_a_gpu_it_says_so_and_leaves_the_page_alone(gpu, tmp_path, capsys):
     page = tmp_path / "gpu.md"
     page.write_text("as it was")
-    command = [sys.executable, "benchmarks/gpu.py", "--page", str(page)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "no CUDA device" in done.stdout
+    gpu.main(["--page", str(page)])
+    assert "no CUDA device" in capsys.readouterr().out
     assert page.read_text() == "as it was"
 
 

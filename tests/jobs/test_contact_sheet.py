@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamlib import cli
 from dreamlib.config import load_config
 from dreamlib.errors import DreamError
 from dreamlib.imaging.grid import MARGIN, draw_grid
@@ -16,27 +15,20 @@ from dreamlib.jobs.contact_sheet import Item, contact_sheet
 from dreamlib.jobs.sheet_items import choose_items
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
-from tests.nets import picture, write_random_net
+from tests.command import run
+from tests.nets import picture
 
 QUICK = {"iterations": 2, "octaves": 2}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A small model in a folder of its own."""
-    folder = tmp_path_factory.mktemp("model")
-    write_random_net(folder)
-    return str(folder)
-
-
-@pytest.fixture(scope="module")
-def model(folder):
-    return find_model(folder)
+def found(model):
+    return find_model(model)
 
 
 @pytest.fixture
-def net(model):
-    return engines.load_net(model, "torch")
+def net(found):
+    return engines.load_net(found, "torch")
 
 
 @pytest.fixture
@@ -52,13 +44,9 @@ def drawn(monkeypatch):
     return kept
 
 
-def run(folder, *arguments):
-    """Run the command quickly; return its exit code, whichever way it ends."""
-    flags = ["--engine", "torch", "--model", folder, "--iterations", 2, "--octaves", 2]
-    try:
-        return cli.main([str(one) for one in (*arguments, *flags)])
-    except SystemExit as end:
-        return end.code
+def run_quickly(model, *arguments):
+    """Run the command quickly; return its exit code."""
+    return run(*arguments, "--engine", "torch", "--model", model, "--iterations", 2, "--octaves", 2)
 
 
 def test_the_undreamt_picture_comes_first_and_every_item_after_it(net, drawn):
@@ -86,8 +74,8 @@ def test_channels_dream_different_pictures(net, drawn):
     assert np.abs(np.int32(drawn[1].pixels) - drawn[2].pixels).mean() > 0.5
 
 
-def test_a_layer_that_the_picture_does_not_reach_says_so(net, model, drawn):
-    definition = engines.read_definition(model, "torch")
+def test_a_layer_that_the_picture_does_not_reach_says_so(net, found, drawn):
+    definition = engines.read_definition(found, "torch")
     definition.layer[0].input_param.shape[0].dim[2:] = [200, 200]
     definition.layer[3].pooling_param.kernel_size = 40  # of pool1
     items = [Item("conv1"), Item("pool1")]
@@ -96,8 +84,8 @@ def test_a_layer_that_the_picture_does_not_reach_says_so(net, model, drawn):
     assert drawn[2].fault == "not reached: takes pictures from 77 x 77 pixels on"
 
 
-def test_fewer_octaves_are_taken_where_the_smallest_does_not_reach(net, model, drawn, monkeypatch):
-    definition = engines.read_definition(model, "torch")
+def test_fewer_octaves_are_taken_where_the_smallest_does_not_reach(net, found, drawn, monkeypatch):
+    definition = engines.read_definition(found, "torch")
     fits = []
     monkeypatch.setattr(
         "dreamlib.jobs.contact_sheet.misfit", lambda _, layer, h, w: "" if h >= 40 else "too small"
@@ -141,21 +129,21 @@ def test_ctrl_c_keeps_the_finished_cells(net, drawn, monkeypatch):
     assert [cell.title for cell in drawn] == ["undreamt", "conv1"]
 
 
-def test_all_layers_are_chosen_by_default(net, model):
-    names = [item.layer for item in choose_items(net, model)]
+def test_all_layers_are_chosen_by_default(net, found):
+    names = [item.layer for item in choose_items(net, found)]
     assert names[0] == "conv1"
     assert names[-1] == "prob"
 
 
-def test_a_pattern_chooses_layers(net, model):
-    items = choose_items(net, model, "mixed/?x?")
+def test_a_pattern_chooses_layers(net, found):
+    items = choose_items(net, found, "mixed/?x?")
     assert items == [Item("mixed/1x1"), Item("mixed/3x3")]
 
 
-def test_a_layer_means_its_channels_and_brackets_some_of_them(net, model):
-    assert choose_items(net, model, "conv1") == [Item("conv1", number) for number in range(16)]
-    assert choose_items(net, model, "conv1[2-4]") == [Item("conv1", number) for number in (2, 3, 4)]
-    assert choose_items(net, model, "conv1[7]") == [Item("conv1", 7)]
+def test_a_layer_means_its_channels_and_brackets_some_of_them(net, found):
+    assert choose_items(net, found, "conv1") == [Item("conv1", number) for number in range(16)]
+    assert choose_items(net, found, "conv1[2-4]") == [Item("conv1", number) for number in (2, 3, 4)]
+    assert choose_items(net, found, "conv1[7]") == [Item("conv1", 7)]
 
 
 @pytest.mark.parametrize(
@@ -168,21 +156,21 @@ def test_a_layer_means_its_channels_and_brackets_some_of_them(net, model):
         ("conf*", ["conf*", "--list-layers"]),
     ],
 )
-def test_what_is_not_there_is_refused_in_words(net, model, text, says):
+def test_what_is_not_there_is_refused_in_words(net, found, text, says):
     with pytest.raises(DreamError) as refusal:
-        choose_items(net, model, text)
+        choose_items(net, found, text)
     for part in says:
         assert part in str(refusal.value)
 
 
-def test_more_channels_than_a_sheet_holds_are_refused_with_a_range(net, model, monkeypatch):
+def test_more_channels_than_a_sheet_holds_are_refused_with_a_range(net, found, monkeypatch):
     monkeypatch.setattr("dreamlib.jobs.sheet_items.MOST_CELLS", 8)
     with pytest.raises(DreamError, match=r"16 channels .* at most 8 cells; take conv1\[0-7\]"):
-        choose_items(net, model, "conv1")
+        choose_items(net, found, "conv1")
     with pytest.raises(DreamError, match=r"take conv1\[3-10\]"):
-        choose_items(net, model, "conv1[3-12]")
+        choose_items(net, found, "conv1[3-12]")
     with pytest.raises(DreamError, match="a pattern"):
-        choose_items(net, model)
+        choose_items(net, found)
 
 
 def test_an_item_that_the_net_does_not_have_is_refused(net):
@@ -191,8 +179,8 @@ def test_an_item_that_the_net_does_not_have_is_refused(net):
             contact_sheet(net, picture(60, 80), [item], quiet=True)
 
 
-def test_the_command_makes_a_sheet_of_all_layers(workplace, folder, capsys):
-    assert run(folder, "sky.png", "sheet.png", "--contact-sheet", "--seed", 4) == 0
+def test_the_command_makes_a_sheet_of_all_layers(workplace, model, capsys):
+    assert run_quickly(model, "sky.png", "sheet.png", "--contact-sheet", "--seed", 4) == 0
     assert "10 small dreams" in capsys.readouterr().out
     assert Image.open("sheet.png").width > 1000
     config = load_config("sheet.png")
@@ -200,8 +188,8 @@ def test_the_command_makes_a_sheet_of_all_layers(workplace, folder, capsys):
     assert sorted(path.name for path in workplace.iterdir()) == ["sheet.png", "sky.png"]
 
 
-def test_the_command_makes_a_sheet_of_channels_from_noise(workplace, folder, capsys):
-    assert run(folder, "noise:900x600", "--contact-sheet", "conv1[0-2]", "--quiet") == 0
+def test_the_command_makes_a_sheet_of_channels_from_noise(workplace, model, capsys):
+    assert run_quickly(model, "noise:900x600", "--contact-sheet", "conv1[0-2]", "--quiet") == 0
     assert capsys.readouterr() == ("", "")
     assert load_config("noise_sheet.png")["end"] == "conv1"
     sheet = np.asarray(Image.open("noise_sheet.png"))
@@ -224,7 +212,7 @@ def test_the_command_makes_a_sheet_of_channels_from_noise(workplace, folder, cap
         (["sky.png", "sky.png", "--contact-sheet"], "is the input"),
     ],
 )
-def test_the_command_refuses_what_cannot_be(workplace, folder, capsys, arguments, says):
-    assert run(folder, *arguments) == 2
+def test_the_command_refuses_what_cannot_be(workplace, model, capsys, arguments, says):
+    assert run_quickly(model, *arguments) == 2
     assert says in capsys.readouterr().err
     assert [path.name for path in Path().iterdir()] == ["sky.png"]

@@ -94,13 +94,17 @@ def test_default_layer_is_a_cell_per_16_pixels(net, model):
 # Set-up
 
 
-@pytest.fixture
-def fresh(tmp_path):
-    """Model folders as in a clone: nothing generated yet."""
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """Model folders as in a clone, where nothing was generated yet, after the set-up."""
+    folder = tmp_path_factory.mktemp("models")
     for toml in REPOSITORY.glob("models/*/model.toml"):
-        (tmp_path / toml.parent.name).mkdir()
-        shutil.copy(toml, tmp_path / toml.parent.name)
-    return tmp_path
+        (folder / toml.parent.name).mkdir()
+        shutil.copy(toml, folder / toml.parent.name)
+    done = prepare(folder)
+    assert done.returncode == 0, done.stderr
+    assert "made " in done.stdout
+    return folder
 
 
 def generated(folder):
@@ -108,8 +112,6 @@ def generated(folder):
 
 
 def test_set_up_makes_what_a_clone_lacks_once(fresh):
-    first = prepare(fresh)
-    assert first.returncode == 0, first.stderr
     made = generated(fresh / "efficientnet_lite0")
     names = {path.name for path in made}
     assert names == {"deploy.prototxt", "efficientnet_lite0.caffemodel", "labels.txt"}
@@ -120,7 +122,6 @@ def test_set_up_makes_what_a_clone_lacks_once(fresh):
 
 @pytest.mark.parametrize("name", ["deploy.prototxt", "efficientnet_lite0.caffemodel"])
 def test_set_up_makes_a_damaged_file_again(fresh, name):
-    prepare(fresh)
     file = fresh / "efficientnet_lite0" / name
     whole = file.read_bytes()
     file.write_bytes(whole[:100])
