@@ -1,12 +1,14 @@
 """Layers, nets and calls that real Caffe and dreamlib.pycaffe must answer alike.
 
 Runs unchanged on both: Python 3.9 with Debian's Caffe, and ours. All numbers come from seeds, so
-that only answers need to be kept.
+that only answers need to be kept. ``cases.py {caffe,dreamlib.pycaffe} OUT.npz`` writes them; where
+real Caffe ends the process, the last name printed is the case to look at.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -1168,3 +1170,8 @@ def everything(caffe, report=lambda name: None):
         for what, values in call(caffe).items():
             found[f"call {name}: {what}"] = values
     return found
+
+
+if __name__ == "__main__":
+    engine = importlib.import_module(sys.argv[1])
+    np.savez_compressed(sys.argv[2], **everything(engine, lambda name: print(name, flush=True)))

@@ -11,7 +11,7 @@ from tests.real_caffe import root
 def record(path):
     """Write real Caffe's answers to a file."""
     with tempfile.TemporaryDirectory() as folder:
-        root.ask(["-m", "tests.real_caffe.run_cases", "caffe", "out.npz"], Path(folder))
+        root.ask(["-m", "tests.real_caffe.cases", "caffe", "out.npz"], Path(folder))
         shutil.copy(Path(folder) / "out.npz", path)
 
 
