@@ -3,6 +3,10 @@
 import contextlib
 import itertools
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +14,8 @@ from PIL import Image
 
 from dreamlib import cli
 from dreamlib.util.progress import Progress
+
+PROGRAM = Path(__file__).parent.parent / "dream.py"
 
 
 def run(*arguments):
@@ -38,3 +44,13 @@ def ctrl_c_at(number):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Progress, "__call__", interrupted)
         yield
+
+
+def run_and_kill(when, *arguments):
+    """Run the command in a process of its own, and kill that as soon as `when` is true."""
+    process = subprocess.Popen([sys.executable, PROGRAM, *map(str, arguments)])
+    while not when():
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    process.wait()

@@ -2,9 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +16,9 @@ from dreamlib.jobs.prepare import prepare
 from dreamlib.settings import Settings
 from dreamlib.tiling.octave_loop import OctaveLoop
 from dreamlib.util.progress import Left
-from tests.command import ctrl_c_at, pixels, run
+from tests.command import ctrl_c_at, pixels, run, run_and_kill
 from tests.nets import picture
 
-PROJECT = Path(__file__).parents[2]
 END = "mixed/output"
 
 
@@ -72,14 +68,12 @@ def test_a_dreamt_picture_repeats_its_tiled_dream(workplace, model, tiled):
 
 
 def test_a_killed_dream_is_resumed_to_the_same_picture(workplace, model, tiled):
-    command = [sys.executable, PROJECT / "dream.py", "sky.png", "out.png"]
-    process = subprocess.Popen([*command, *flags(model, "--work-dir", "work")])
     journal = workplace / "work" / "journal.json"
-    while not (journal.exists() and json.loads(journal.read_text())["state"]):
-        assert process.poll() is None
-        time.sleep(0.005)
-    process.kill()
-    process.wait()
+
+    def has_begun():
+        return journal.exists() and json.loads(journal.read_text())["state"]
+
+    run_and_kill(has_begun, "sky.png", "out.png", *flags(model, "--work-dir", "work"))
     assert run("sky.png", "out.png", "--resume", "--work-dir", "work") == 0
     assert np.array_equal(pixels("out.png"), tiled)
     assert not (workplace / "work").exists()
