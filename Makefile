@@ -9,9 +9,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 STUDIO := $(VENV)/.studio
 SERVICES := $(VENV)/.services
-# Each core has its stretch of the tests, and takes over from a slower one: modules stay together,
-# and what they share is made once.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
+# A process of tests for each core; a file's tests stay together, what they share is made once.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo serve test test-caffe golden lint format bench bench-films bench-studio bench-giant \
 	profile gpu-test gpu-bench reproduce fetch-model clean
