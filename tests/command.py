@@ -31,6 +31,17 @@ def pixels(path):
     return np.asarray(Image.open(path).convert("RGB")).astype(int)
 
 
+def film_frames(path):
+    """The RGB of each frame of a GIF or WebP, (N, H, W, 3) int; the milliseconds that it stays."""
+    frames, stays = [], []
+    with Image.open(path) as film:
+        for index in range(film.n_frames):
+            film.seek(index)
+            frames.append(np.asarray(film.convert("RGB")).astype(int))
+            stays.append(film.info["duration"])  # WebP tells only now
+    return np.stack(frames), stays
+
+
 @contextlib.contextmanager
 def ctrl_c_at(number):
     """Have Ctrl-C pressed during the step of that number, counted from 1 over all octaves."""

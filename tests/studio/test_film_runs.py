@@ -16,6 +16,7 @@ from studio.children import Child
 from studio.dreams import actions
 from studio.dreams.models import Event, State
 from studio.dreams.runner import order_of
+from tests.command import film_frames
 from tests.studio.conftest import SETTINGS, add_dream
 from tests.studio.test_runner import run, small_model, when  # noqa: F401 - a fixture
 
@@ -56,7 +57,7 @@ def finish(dream):
     make(dream)
     # What was ended between writing a frame and noting it is written again, to the same.
     held = {path.name: path.read_bytes() for path in frames_of(dream)}
-    assert len(held) == len(shown(dream.output)) == len(kept) + 1
+    assert len(held) == len(film_frames(dream.output)[0]) == len(kept) + 1
     assert kept.items() <= held.items()
 
 
@@ -65,21 +66,11 @@ def after_two_frames(dream, action):
     return when(lambda said: len(frames_of(dream)) > 1, action)
 
 
-def shown(path):
-    """The frames of a GIF: (N, H, W, 3)."""
-    with Image.open(path) as film:
-        pictures = []
-        for frame in range(film.n_frames):
-            film.seek(frame)
-            pictures.append(np.asarray(film.convert("RGB")))
-    return np.stack(pictures)
-
-
 def test_a_film_is_dreamt_assembled_and_told(ann):
     dream = run(add_film(ann.user, {**FILM, "boomerang": True}, name="zoom"))
     assert (dream.state, dream.share, dream.message) == (State.DONE, 1, "")
     assert (dream.width, dream.height) == (64, 48)
-    assert shown(dream.output).shape == (6, 48, 64, 3)
+    assert film_frames(dream.output)[0].shape == (6, 48, 64, 3)
     assert not (dream.folder / "work").exists()
     assert Image.open(dream.folder / "last.png").size == (64, 48)
     told = [event.data for event in Event.objects.filter(dream=dream).order_by("pk")]
@@ -136,8 +127,8 @@ def test_a_film_that_was_left_resumes_to_the_same_frames_as_one_that_was_not(tmp
     films.film(order, lambda **words: shares.append(words.get("share", 0)), leave)
     films.film(film_order(tmp_path / "alone", FILM), unheard, leave)
     assert {path: path.stat().st_mtime_ns for path in begun} == kept
-    assert np.array_equal(shown(tmp_path / "left" / "dream.gif"),
-                          shown(tmp_path / "alone" / "dream.gif"))  # fmt: skip
+    assert np.array_equal(film_frames(tmp_path / "left" / "dream.gif")[0],
+                          film_frames(tmp_path / "alone" / "dream.gif")[0])  # fmt: skip
     after = shares[before + 1 :]  # the first is of the reading
     assert after == sorted(after)
     assert after[0] > films.READING + films.DREAMING * 2 / 4
@@ -166,7 +157,7 @@ def test_a_film_whose_process_is_killed_resumes_after_its_last_whole_frame(ann):
 def test_a_film_that_is_killed_before_its_journal_begins_anew(tmp_path):
     (tmp_path / "work" / "frames" / ".film").mkdir(parents=True)
     films.film(film_order(tmp_path, FILM), unheard, threading.Event())
-    assert len(shown(tmp_path / "dream.gif")) == 4
+    assert len(film_frames(tmp_path / "dream.gif")[0]) == 4
 
 
 def test_a_cancelled_film_leaves_no_frames_and_is_tried_again_from_its_beginning(ann, monkeypatch):
@@ -186,7 +177,7 @@ def test_a_cancelled_film_leaves_no_frames_and_is_tried_again_from_its_beginning
     actions.resume(dream)
     assert (dream.state, dream.share) == (State.QUEUED, 0)
     make(dream)
-    assert len(shown(dream.output)) == FILM["frames"]
+    assert len(film_frames(dream.output)[0]) == FILM["frames"]
 
 
 def test_a_film_that_is_left_while_it_is_assembled_dreams_no_frame_again(tmp_path):
@@ -205,7 +196,7 @@ def test_a_film_that_is_left_while_it_is_assembled_dreams_no_frame_again(tmp_pat
     again = films.film(order, lambda **words: said.append(words["phase"]), leave)
     assert again == {"width": 64, "height": 48}
     assert not any(phase.startswith("dreaming") for phase in said)
-    assert len(shown(tmp_path / "dream.gif")) == 4
+    assert len(film_frames(tmp_path / "dream.gif")[0]) == 4
 
 
 @pytest.mark.parametrize(

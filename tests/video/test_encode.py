@@ -17,6 +17,7 @@ from dreamlib.video import encode, ffmpeg
 from dreamlib.video.clip import open_clip
 from dreamlib.video.encode import assemble, ordered
 from dreamlib.video.frame_folder import find_frames
+from tests.command import film_frames
 
 HEIGHT, WIDTH = 24, 30
 
@@ -35,15 +36,8 @@ def make_frames(folder, count=5, size=(HEIGHT, WIDTH)):
 
 def shown(path):
     """The numbers of the frames that a GIF or WebP shows, and the milliseconds that each stays."""
-    numbers, stays = [], []
-    with Image.open(path) as film:
-        for index in range(film.n_frames):
-            film.seek(index)
-            film.load()  # WebP tells only then how long it stays
-            red = np.array(film.convert("RGB"))[..., 0].mean()
-            numbers.append(round((red - 20) / 40))
-            stays.append(film.info["duration"])
-    return numbers, stays
+    pictures, stays = film_frames(path)
+    return [round((picture[..., 0].mean() - 20) / 40) for picture in pictures], stays
 
 
 @pytest.fixture
@@ -146,9 +140,7 @@ def test_a_gif_has_the_colours_of_its_frames(tmp_path):
     pixels = np.uint8(np.clip(128 + random.randn(6, 8, 3) * 40, 0, 255)).repeat(8, 0).repeat(8, 1)
     Image.fromarray(pixels).save(tmp_path / "0.png")
     assemble([tmp_path / "0.png"] * 2, tmp_path / "out.gif")
-    with Image.open(tmp_path / "out.gif") as film:
-        film.seek(1)
-        got = np.array(film.convert("RGB")).astype(int)
+    got = film_frames(tmp_path / "out.gif")[0][1]
     assert np.abs(got - pixels).max() <= 4
     assert abs((got - pixels).mean()) < 0.5
 
@@ -160,13 +152,9 @@ def test_what_stands_still_does_not_flicker(tmp_path):
     for index, pixels in enumerate((random, other, random)):
         Image.fromarray(pixels).save(tmp_path / f"{index}.png")
     assemble(find_frames(tmp_path), tmp_path / "out.gif")
-    with Image.open(tmp_path / "out.gif") as film:
-        shown = []
-        for index in range(3):
-            film.seek(index)
-            shown.append(np.array(film.convert("RGB")))
-    assert np.array_equal(shown[0][20:], shown[1][20:])
-    assert np.array_equal(shown[0], shown[2])
+    first, second, third = film_frames(tmp_path / "out.gif")[0]
+    assert np.array_equal(first[20:], second[20:])
+    assert np.array_equal(first, third)
 
 
 def test_dither_keeps_the_mean_of_a_ramp_that_has_more_shades_than_the_palette(tmp_path):
@@ -183,9 +171,7 @@ def test_a_webp_of_quality_100_is_lossless(tmp_path, frames):
     random = np.random.RandomState(2).randint(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
     Image.fromarray(random).save(frames[1])
     assemble(frames, tmp_path / "out.webp", quality=100)
-    with Image.open(tmp_path / "out.webp") as film:
-        film.seek(1)
-        assert np.array_equal(np.array(film.convert("RGB")), random)
+    assert np.array_equal(film_frames(tmp_path / "out.webp")[0][1], random)
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
@@ -198,12 +184,8 @@ def test_frames_that_differ_in_a_part_are_shown_whole(tmp_path, suffix):
         Image.fromarray(pixels).save(tmp_path / f"{index}.png")
     frames = find_frames(tmp_path)
     assemble(frames, tmp_path / f"out{suffix}", quality=100)
-    with Image.open(tmp_path / f"out{suffix}") as film:
-        got = []
-        for index in range(film.n_frames):
-            film.seek(index)
-            pixels = np.array(film.convert("RGB")).astype(int)
-            got += [pixels] * round(film.info["duration"] / 80)  # equal ones may be one
+    shown = zip(*film_frames(tmp_path / f"out{suffix}"))
+    got = [pixels for pixels, stays in shown for _ in range(round(stays / 80))]  # equal: maybe one
     assert len(got) == 4
     for pixels, path in zip(got, frames):
         assert np.abs(pixels - np.array(Image.open(path))).max() <= 2
