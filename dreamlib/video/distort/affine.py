@@ -38,36 +38,13 @@ class Map(NamedTuple):
         return Map(self.matrix @ later.matrix, self.matrix @ later.offset + self.offset)
 
 
-def map_around(matrix, centre, shift=(0, 0)):
-    """Make a map that leaves a place where it is, except for a shift.
-
-    Parameters
-    ----------
-    matrix : (2, 2) array_like
-        Of places in (row, column).
-    centre, shift : (2,) array_like
-        The place and the shift in pixels, (row, column).
-
-    Returns
-    -------
-    Map
-    """
+def _map_around(matrix, centre, shift=(0, 0)):
+    """Make a map that leaves a place, (row, column), where it is, except for a shift."""
     matrix, centre = np.float64(matrix), np.float64(centre)
     return Map(matrix, centre - matrix @ centre + np.float64(shift))
 
 
-def centre_of(height, width):
-    """Find the middle of a picture.
-
-    Parameters
-    ----------
-    height, width : int
-
-    Returns
-    -------
-    tuple of float
-        Row and column.
-    """
+def _centre_of(height, width):
     return (height - 1) / 2, (width - 1) / 2
 
 
@@ -161,7 +138,7 @@ def rotate(height, width, degrees: Number()):
     angle = math.radians(degrees % 360)
     # Rounded so that quarter turns move pixels onto pixels.
     cosine, sine = round(math.cos(angle), 15), round(math.sin(angle), 15)
-    return map_around([[cosine, -sine], [sine, cosine]], centre_of(height, width))
+    return _map_around([[cosine, -sine], [sine, cosine]], _centre_of(height, width))
 
 
 @distortion("move by DX pixels to the right and DY downwards; mirrored pixels come into sight",
@@ -206,7 +183,7 @@ def affine(height, width, numbers: Numbers(*"ABCDEF")):
     Map
     """
     a, b, c, d, e, f = numbers
-    return map_around([[e, d], [b, a]], centre_of(height, width), [f, c])
+    return _map_around([[e, d], [b, a]], _centre_of(height, width), [f, c])
 
 
 @distortion(
@@ -240,4 +217,4 @@ def regions(picture, moment, size: Size(), strength: Number(0, 1) = 0.05, steady
             if top < bottom and left < right:
                 part = picture[top:bottom, left:right]
                 matrix, size = np.eye(2) + drawn[:4].reshape(2, 2), part.shape[:2]
-                resample(part, map_around(matrix, centre_of(*size), drawn[4:] * size))
+                resample(part, _map_around(matrix, _centre_of(*size), drawn[4:] * size))

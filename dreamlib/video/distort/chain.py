@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.errors import DreamError, nearest
-from dreamlib.video.distort import affine, colours, edges, pixelsort, python_function, roll
-from dreamlib.video.distort.fields import Fields, Malformed, split, whole
+from dreamlib.video.distort import affine, colours, edges, lines, python_function
+from dreamlib.video.distort.fields import Fields, Malformed, Whole, split
 from dreamlib.video.distort.registry import KINDS
 
 #: The modules of the distortions, in the order of the help.
-MODULES = [m.__name__ for m in (affine, roll, pixelsort, edges, colours, python_function)]
+MODULES = [m.__name__ for m in (affine, lines, edges, colours, python_function)]
 
 #: Names of all distortions, in the order of the help.
 NAMES = tuple(sorted(KINDS, key=lambda name: MODULES.index(KINDS[name].function.__module__)))
@@ -24,7 +24,8 @@ WITHOUT_CODE = tuple(name for name in NAMES if name != "python")
 #: A chain without distortions.
 NONE = "none"
 
-MOST_FRAMES = 1_000_000
+#: Of the field ``every=N``.
+EVERY = Whole(1, 1_000_000)
 
 
 class Moment(NamedTuple):
@@ -199,7 +200,7 @@ def _read(part, default_every, kinds):
             raise Malformed(f"{rest!r} has no meaning there")
         fields = Fields(split(rest[1:], ":") if rest else [])
         every = fields.named("every")
-        every = default_every if every is None else whole(every, "every", 1, MOST_FRAMES)
+        every = default_every if every is None else EVERY.read(every, "every")
         distortion = kind.read(fields)
         fields.end()
     except Malformed as error:

@@ -17,9 +17,7 @@ def split(text, separator):
 
     Parameters
     ----------
-    text : str
-    separator : str
-        One character.
+    text, separator : str
 
     Returns
     -------
@@ -42,76 +40,6 @@ def split(text, separator):
     if depth:
         raise Malformed(f"the parentheses of {text!r} do not match")
     return [*pieces, text[start:].strip()]
-
-
-def number(text, what, low=-math.inf, high=math.inf):
-    """Read a finite number from `low` to `high`.
-
-    Parameters
-    ----------
-    text : str
-    what : str
-        Its name, for errors.
-    low, high : float
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    Malformed
-    """
-    value = float(text) if _NUMBER.fullmatch(text) else math.nan
-    if not math.isfinite(value):
-        raise Malformed(f"{what} is {text!r}, which is no number")
-    if not low <= value <= high:
-        raise Malformed(f"{what} is {text}; it must be {_range(low, high)}")
-    return value
-
-
-def _range(low, high):
-    if high == math.inf:
-        return f"at least {low:g}"
-    return f"from {low:g} to {high:g}"
-
-
-def whole(text, what, low, high):
-    """Read a whole number from `low` to `high`.
-
-    Parameters
-    ----------
-    text : str
-    what : str
-        Its name, for errors.
-    low, high : float
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    Malformed
-    """
-    value = number(text, what, low, high)
-    if value != int(value):
-        raise Malformed(f"{what} is {text}; it must be a whole number")
-    return int(value)
-
-
-def written(value):
-    """Write a number, as shortly as reading it gives the same one.
-
-    Parameters
-    ----------
-    value : float
-
-    Returns
-    -------
-    str
-    """
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
 
 
 class Field:
@@ -155,23 +83,32 @@ class Field:
 
 
 class Number(Field):
-    """A number from `low` to `high`."""
+    """A finite number from `low` to `high`."""
 
     def __init__(self, low=-math.inf, high=math.inf, sign=None):
         self.low, self.high, self.sign = low, high, sign
 
     def read(self, text, what):
-        return number(text, what, self.low, self.high)
+        value = float(text) if _NUMBER.fullmatch(text) else math.nan
+        if not math.isfinite(value):
+            raise Malformed(f"{what} is {text!r}, which is no number")
+        if not self.low <= value <= self.high:
+            raise Malformed(f"{what} is {text}; it must be from {self.low:g} to {self.high:g}")
+        return value
 
     def write(self, value):
-        return written(value)
+        whole = value == int(value) and abs(value) < 1e15
+        return str(int(value)) if whole else repr(float(value))
 
 
 class Whole(Number):
     """A whole number from `low` to `high`."""
 
     def read(self, text, what):
-        return whole(text, what, self.low, self.high)
+        value = super().read(text, what)
+        if value != int(value):
+            raise Malformed(f"{what} is {text}; it must be a whole number")
+        return int(value)
 
 
 class Word(Field):
@@ -197,10 +134,10 @@ class Numbers(Field):
         texts = split(text, ",")
         if len(texts) != len(self.names):
             raise Malformed(f"{len(texts)} numbers are given, {len(self.names)} are needed")
-        return tuple(number(one, name) for one, name in zip(texts, self.names))
+        return tuple(Number().read(one, name) for one, name in zip(texts, self.names))
 
     def write(self, value):
-        return ",".join(map(written, value))
+        return ",".join(map(Number().write, value))
 
 
 class Size(Field):
@@ -212,31 +149,29 @@ class Size(Field):
         rows, cross, columns = text.partition("x")
         if not cross:
             raise Malformed(f"{rows!r} is no size like 3x4")
-        return whole(rows, "ROWS", 1, 1000), whole(columns, "COLUMNS", 1, 1000)
+        return Whole(1, 1000).read(rows, "ROWS"), Whole(1, 1000).read(columns, "COLUMNS")
 
     def write(self, value):
         return f"{value[0]}x{value[1]}"
 
 
-class Range(Field):
+class Range(Number):
     """Two numbers, ``60..200``: a tuple of float."""
 
-    sign = "LOW..HIGH"
-
     def __init__(self, low, high):
-        self.low, self.high = low, high
+        super().__init__(low, high, "LOW..HIGH")
 
     def read(self, text, what):
         first, dots, last = text.partition("..")
         if not dots:
             raise Malformed(f"{first!r} is no range like 60..200")
-        ends = number(first, "LOW", self.low, self.high), number(last, "HIGH", self.low, self.high)
+        ends = super().read(first, "LOW"), super().read(last, "HIGH")
         if ends[0] > ends[1]:
             raise Malformed("LOW is above HIGH")
         return ends
 
     def write(self, value):
-        return "..".join(map(written, value))
+        return "..".join(map(super().write, value))
 
 
 class Name(Field):
@@ -255,10 +190,10 @@ class Fields:
         self._given = [text for text in texts if "=" not in text]
         self._named = {}
         for text in texts:
-            if "=" in text:
-                name, _, value = text.partition("=")
-                if name.strip() in self._named:
-                    raise Malformed(f"{name.strip()}= is there twice")
+            name, named, value = text.partition("=")
+            if named and name.strip() in self._named:
+                raise Malformed(f"{name.strip()}= is there twice")
+            if named:
                 self._named[name.strip()] = value.strip()
 
     def next(self):
@@ -266,7 +201,7 @@ class Fields:
         return self._given.pop(0) if self._given else None
 
     def take(self, word):
-        """Take a word if it is next.
+        """Take a word if it is next, and tell whether it was.
 
         Parameters
         ----------
@@ -275,7 +210,6 @@ class Fields:
         Returns
         -------
         bool
-            Whether it was.
         """
         found = self._given[:1] == [word]
         if found:
@@ -283,7 +217,7 @@ class Fields:
         return found
 
     def named(self, name):
-        """Take a field with a name.
+        """Take the text of a field with a name.
 
         Parameters
         ----------
@@ -292,17 +226,11 @@ class Fields:
         Returns
         -------
         str or None
-            Its text.
         """
         return self._named.pop(name, None)
 
     def end(self):
-        """Make sure that nothing is left.
-
-        Raises
-        ------
-        Malformed
-        """
+        """Raise `Malformed` where something is left."""
         left = self._given + [f"{name}={value}" for name, value in self._named.items()]
         if left:
             raise Malformed(f"{left[0]!r} has no meaning there")

@@ -1,8 +1,5 @@
 """Functions of a line's number: how far it rolls, and between which places.
 
->>> parse("100+sine(50,200)")(np.arange(3), 640, random)
-array([100.        , 101.57053795, 103.14052621])
-
 They are read, never evaluated as code.
 """
 
@@ -14,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dreamlib.errors import nearest
-from dreamlib.video.distort.fields import Field, Malformed, number, split, written
+from dreamlib.video.distort.fields import Field, Malformed, Number, split
 
 FORM = "NUMBER, N%, linear(SLOPE[,START]), sine(AMPLITUDE,PERIOD[,PHASE]) or random(LOW,HIGH)"
 
@@ -45,17 +42,17 @@ class Term:
 
     def __str__(self):
         if self.name in ("constant", "share"):
-            return written(self.arguments[0]) + "%" * (self.name == "share")
+            return Number().write(self.arguments[0]) + "%" * (self.name == "share")
         defaults = _ARGUMENTS[self.name][1]
         values = self.arguments
         if defaults and values[-1] == defaults[-1]:
             values = values[:-1]
-        return f"{self.name}({','.join(map(written, values))})"
+        return f"{self.name}({','.join(map(Number().write, values))})"
 
 
 @dataclass(frozen=True)
 class Function:
-    """A sum of terms; made by `parse`.
+    """A sum of terms; made by `LineFunction`.
 
     Calling it with the numbers of lines, (n,) ndarray of float64, the length of a line in pixels
     and a RandomState gives (n,) float64, in pixels.
@@ -70,30 +67,6 @@ class Function:
         return "+".join(map(str, self.terms))
 
 
-def parse(text, what):
-    """Read a function, or a sum of some.
-
-    Parameters
-    ----------
-    text : str
-        As in `FORM`, with + between them. N% is a share of the line's length, phases are in
-        degrees.
-    what : str
-        For errors.
-
-    Returns
-    -------
-    Function
-
-    Raises
-    ------
-    Malformed
-    """
-    # A plus that begins a number or is part of its exponent is none between terms.
-    joined = re.sub(r"(?<=[\d%.)\s])\+(?![^(]*\))", ";", text)
-    return Function(tuple(_term(piece.strip(), what) for piece in split(joined, ";")))
-
-
 def _term(text, what):
     call = re.fullmatch(r"(\w+)\s*\((.*)\)", text)
     if not call:
@@ -101,7 +74,7 @@ def _term(text, what):
         if not text or text[0] not in "+-.%0123456789":
             close = nearest(text, _ARGUMENTS)
             raise Malformed(f"{what} is {text!r}; it must be {FORM}{close}")
-        return Term("share" if share else "constant", (number(text.rstrip("%"), what),))
+        return Term("share" if share else "constant", (Number().read(text.rstrip("%"), what),))
     name, texts = call[1], split(call[2], ",")
     if name not in _ARGUMENTS:
         raise Malformed(
@@ -110,8 +83,8 @@ def _term(text, what):
     names, defaults = _ARGUMENTS[name]
     if not len(names) - len(defaults) <= len(texts) <= len(names):
         raise Malformed(f"{what}: {name} needs ({','.join(names)}), not ({call[2]})")
-    values = [number(each, f"{what}: {argument}") for each, argument in zip(texts, names)]
-    values += defaults[len(values) - len(names) :] if len(values) < len(names) else ()
+    values = [Number().read(each, f"{what}: {argument}") for each, argument in zip(texts, names)]
+    values += defaults[len(texts) + len(defaults) - len(names) :]
     if name == "sine" and values[1] == 0:
         raise Malformed(f"{what}: PERIOD is 0; it must be a number of lines")
     if name == "random" and values[0] > values[1]:
@@ -120,12 +93,17 @@ def _term(text, what):
 
 
 class LineFunction(Field):
-    """A field that is a function of a line's number: see `parse`."""
+    """A function, or a sum of some: `FORM` with + between them.
+
+    N% is a share of the line's length, phases are in degrees.
+    """
 
     sign = "FUNC"
 
     def read(self, text, what):
-        return parse(text, what)
+        # A plus that begins a number or is part of its exponent is none between terms.
+        joined = re.sub(r"(?<=[\d%.)\s])\+(?![^(]*\))", ";", text)
+        return Function(tuple(_term(piece.strip(), what) for piece in split(joined, ";")))
 
     def write(self, value):
         return str(value)
