@@ -17,9 +17,8 @@ import numpy as np
 from dreamlib.ascent.octave_script import preset_names
 from dreamlib.imaging.open_save import save_picture
 from dreamlib.imaging.picture import Noise
-from dreamlib.jobs.prepare import make_job, open_network
+from dreamlib.jobs.prepare import choose_script, make_job, open_network
 from dreamlib.jobs.run import dream_levels, work
-from dreamlib.jobs.script import choose_script
 from dreamlib.models.classify import class_probabilities, classify
 from dreamlib.settings import Settings
 from dreamlib.util.progress import Progress

@@ -59,7 +59,7 @@ def notebook_worker(engine, picture, octaves, steps):
         import caffe
     else:
         import dreamlib.pycaffe as caffe
-    from dreamlib.util.profiling import profile
+    from dreamlib.util.progress import profile
     from tests import notebook
 
     caffe.set_mode_cpu()

@@ -19,7 +19,7 @@ _PLACES = {
     "Settings": "settings:Settings",  # a checked value for each
     "load_config": "config:load_config",  # from TOML, JSON or a dreamt picture
     "save_config": "config:save_config",  # to TOML or JSON
-    "to_toml": "config:to_toml",  # as a text
+    "to_toml": "settings:to_toml",  # as a text
     # A picture, from file to file
     "prepare": "jobs.prepare:prepare",  # all that can be refused is; returns a job
     "plan_job": "jobs.plan:plan",  # time, memory and disk of a job, as a table
@@ -102,7 +102,7 @@ def run(source, output=None, **settings):
     DreamError
         A setting, the picture, the network, memory or the output cannot do.
     """
-    from dreamlib.jobs.kinds import kind_of, runner_of
+    from dreamlib.jobs import kind_of, runner_of
     from dreamlib.settings import Settings
 
     source, settings = str(source), Settings(**settings)

@@ -1,4 +1,8 @@
-"""The command: flags into settings, a run, and what the user reads. Nothing else."""
+"""The command: flags into settings, a run, and what the user reads. Nothing else.
+
+What a dream does not need is imported where it is asked for: --help and --list-models are to answer
+at once.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +14,12 @@ import signal
 import sys
 from pathlib import Path
 
-from dreamlib import __version__, commands
-from dreamlib.commands import EXIT_INTERRUPTED, EXIT_REFUSED
-from dreamlib.config import WRITTEN, load_config
+from dreamlib import __version__
 from dreamlib.errors import DreamError
-from dreamlib.jobs.kinds import kind_of
+from dreamlib.jobs import is_clip, kind_of, runner_of
 from dreamlib.settings import BY_NAME, SETTINGS, Settings
-from dreamlib.util import profiling as phases
 
+EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
 EXIT_UNREAD = 141  # as a shell reports a command whose reader went away
 
 EXAMPLES = """\
@@ -111,19 +113,8 @@ def _add_flag(group, setting):
         group.add_argument("--" + setting.old_name.replace("_", "-"), **options)
 
 
-def job_of(arguments, frames):
-    """Return the kind of job that is asked for: see `dreamlib.settings.JOBS`.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-    frames : int or None
-        The setting.
-
-    Returns
-    -------
-    str
-    """
+def _job_of(arguments, frames):
+    """Return the kind of job that is asked for: see `dreamlib.settings.JOBS`."""
     if arguments.assemble is not None:
         return "assembly"
     if arguments.contact_sheet is not None:
@@ -144,14 +135,18 @@ def settings_from(arguments):
         A picture's record may be of another kind of job; what means nothing to this one is left
         out.
     """
-    read = load_config(arguments.config) if arguments.config else {}
     flags = {
         setting.name: setting.check(getattr(arguments, setting.name), setting.flag)
         for setting in SETTINGS
         if hasattr(arguments, setting.name)
     }
-    if arguments.config and Path(arguments.config).suffix not in WRITTEN:
-        job = job_of(arguments, {**read, **flags}.get("frames"))
+    if not arguments.config:
+        return Settings(**flags)
+    from dreamlib.config import WRITTEN, load_config
+
+    read = load_config(arguments.config)
+    if Path(arguments.config).suffix not in WRITTEN:
+        job = _job_of(arguments, {**read, **flags}.get("frames"))
         read = {name: read[name] for name in read if job in BY_NAME[name].applies_to}
     return Settings(**{**read, **flags})
 
@@ -202,7 +197,9 @@ def _main(argv):
     try:
         if not arguments.profile:
             return _run(parser, arguments)
-        with phases.recording() as recorded:
+        from dreamlib.util.profiling import recording
+
+        with recording() as recorded:
             status = _run(parser, arguments)
         print(recorded.table())
         return status
@@ -217,22 +214,207 @@ def _main(argv):
 
 def _run(parser, arguments):
     settings = settings_from(arguments)
-    if arguments.list_models:
-        return commands.show_models()
-    if arguments.list_layers:
-        return commands.show_layers(settings)
-    if arguments.find_class is not None:
-        return commands.show_classes(settings, arguments.find_class)
-    job = job_of(arguments, settings.frames)
+    if arguments.list_models or arguments.list_layers or arguments.find_class is not None:
+        from dreamlib import commands
+
+        if arguments.list_models:
+            commands.show_models()
+        elif arguments.list_layers:
+            commands.show_layers(settings)
+        else:
+            commands.show_classes(settings, arguments.find_class)
+        return 0
+    job = _job_of(arguments, settings.frames)
     if job == "assembly":
-        return commands.assemble(parser, arguments, settings)
+        return _assemble(parser, arguments, settings)
     if job == "sheet":
-        return commands.contact_sheet(parser, arguments, settings)
+        return _contact_sheet(parser, arguments, settings)
     if arguments.input:
         if job == "picture":
-            return commands.dream(arguments, settings)
-        return commands.film(parser, arguments, settings)
+            return _dream(arguments, settings)
+        return _film(parser, arguments, settings)
     if not arguments.save_config:
         parser.error("an INPUT picture is missing (dream.py --help shows examples)")
-    commands.write_config(arguments.save_config, settings)
+    _write_config(arguments.save_config, settings)
     return 0
+
+
+def _say(settings, text):
+    if not settings.quiet:
+        print(text, file=sys.stderr)
+
+
+def _ended(settings, early, text):
+    """Say what became of a job that Ctrl-C ended early; return the exit code."""
+    if early:
+        _say(settings, text)
+    return EXIT_INTERRUPTED if early else 0
+
+
+def _write_config(path, settings):
+    from dreamlib.config import save_config
+
+    if settings.model:
+        from dreamlib.models.zoo import absolute_name
+
+        settings = settings.replace(model=absolute_name(settings.model))
+    save_config(path, settings)
+    if not settings.quiet:
+        print(f"settings written to {path}")
+
+
+def _refuse_options(arguments, what):
+    """Refuse options of one dream that are no settings."""
+    flags = ["--plan"] * arguments.plan + ["--save-config"] * bool(arguments.save_config)
+    if flags:
+        raise DreamError(f"{', '.join(flags)} mean nothing to {what}; leave them out")
+
+
+def _announce_model(settings):
+    """Say which model runs where the user named none, and how to get the notebook's."""
+    if settings.model is not None:
+        return
+    from dreamlib.models.zoo import EMBEDDED, GOOGLENET, find_model
+
+    name, how = find_model(None).name, ""
+    if name == EMBEDDED:
+        how = f"; for the notebook's {GOOGLENET} run: {find_model(GOOGLENET).fetch}"
+    _say(settings, f"model: {name}{how}")
+
+
+def _dream(arguments, settings):
+    """Dream one picture."""
+    from dreamlib.imaging.formats import loses_alpha
+    from dreamlib.jobs.prepare import prepare
+    from dreamlib.jobs.run import run
+
+    job = prepare(arguments.input, arguments.output, settings, planning=arguments.plan)
+    _announce_model(settings)
+    if arguments.save_config:
+        _write_config(arguments.save_config, settings)
+    if arguments.plan:
+        from dreamlib.jobs.plan import plan
+
+        print(plan(job))
+        return 0
+    if loses_alpha(job.picture, job.output):
+        _say(
+            settings, f"{job.output} cannot hold the input's transparency; .png, .webp or .tif can"
+        )
+    if job.folder:
+        _say(settings, f"work folder: {job.folder.path}, up to {job.demand.canvases / 1e9:.2f} GB")
+    try:
+        if settings.classify:
+            _print_classes("before", job, job.picture)
+        result = run(job)
+    except KeyboardInterrupt:
+        if not job.folder:
+            raise
+        print(f"dream.py: stopped at once; {_way_on(job.folder.path)}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    if not result.embedded:
+        _say(settings, f"{result.path.suffix} pictures cannot carry their settings: use "
+             "--save-config to keep them")  # fmt: skip
+    used = result.settings
+    if not settings.quiet:
+        print(
+            f"{result.path}: {describe(job.network.published, used)}, {used.engine} on "
+            f"{result.device}, seed {used.seed}, {result.seconds:.1f} s"
+        )
+    if settings.classify:
+        from dreamlib.imaging.open_save import open_picture
+
+        _print_classes("after", job, open_picture(str(result.path), None, ""))
+    early = "stopped early; the picture so far is saved"
+    if result.work_folder:
+        early += f"\n{_way_on(result.work_folder)}"
+    return _ended(settings, result.interrupted, early)
+
+
+def _print_classes(when, job, picture):
+    from dreamlib.models.classify import seen_as
+
+    print(f"{when}: {seen_as(job.network.net, job.network.model, picture)}")
+
+
+def _way_on(work_folder):
+    """Say how an interrupted dream is resumed."""
+    return f"resume it with --resume --work-dir {work_folder}"
+
+
+def describe(model, settings):
+    """Say in a few words what was dreamt.
+
+    Parameters
+    ----------
+    model : dreamlib.models.model.Model
+    settings : Settings
+        Of the `Result`: targets are numbers.
+
+    Returns
+    -------
+    str
+    """
+    if settings.script and not (settings.target or settings.layers or settings.guide):
+        return f"script {os.path.basename(settings.script)} of {model.name}"
+    if not settings.target:
+        return f"layer {settings.end} of {model.name}"
+    from dreamlib.models.labels import parse_targets
+
+    names = model.known_labels()
+    targets = [
+        f"{index}{f' ({names[index]})' if names else ''}"
+        for index, _ in parse_targets(settings.target, [], None)
+    ]
+    return f"class {' and '.join(targets)} of {model.name}"
+
+
+def _film(parser, arguments, settings):
+    """Dream a film: frames from a picture, or a clip."""
+    if settings.frames is not None and is_clip(arguments.input):
+        raise DreamError(
+            f"{arguments.input} is a clip, which has its own frames; leave --frames out, or name a "
+            "picture"
+        )
+    if arguments.plan:
+        parser.error("--plan tells of one picture; leave --frames out, or name a picture")
+    _announce_model(settings)
+    if arguments.save_config:
+        _write_config(arguments.save_config, settings)
+    run = runner_of(kind_of(arguments.input, settings.frames))
+    result = run(arguments.input, arguments.output, settings)
+    used, made = result.settings, "".join(f"; {film}" for film in result.films)
+    if not settings.quiet:
+        print(f"{result.path}: {result.frames} frames of {used.model}, {used.engine} on "
+              f"{result.device}, seed {used.seed}, {result.seconds:.1f} s{made}")  # fmt: skip
+    early = "stopped early; the whole frames are kept: resume with --resume"
+    return _ended(settings, result.interrupted, early)
+
+
+def _assemble(parser, arguments, settings):
+    """Make films of the frames in a folder."""
+    if arguments.input:
+        parser.error("--assemble takes a folder and no INPUT; leave one of them out")
+    from dreamlib.jobs.film_output import assemble_folder
+
+    _refuse_options(arguments, "--assemble")
+    films = assemble_folder(arguments.assemble, settings)
+    if films and not settings.quiet:
+        print("\n".join(films))
+    return _ended(settings, films is None, "stopped; nothing was written")
+
+
+def _contact_sheet(parser, arguments, settings):
+    """Make a sheet of small dreams."""
+    _refuse_options(arguments, "--contact-sheet")
+    if not arguments.input:
+        parser.error("an INPUT picture is missing; write it before --contact-sheet")
+    from dreamlib.jobs.contact_sheet import run
+
+    _announce_model(settings)
+    sheet = run(arguments.input, arguments.output, arguments.contact_sheet, settings)
+    used = sheet.settings
+    if not settings.quiet:
+        print(f"{sheet.path}: {sheet.cells} small dreams of {used.model}, {used.engine}, "
+              f"seed {used.seed}, {sheet.seconds:.1f} s")  # fmt: skip
+    return _ended(settings, sheet.interrupted, "stopped early; the finished cells are saved")

@@ -6,36 +6,13 @@ import json
 from pathlib import Path
 
 from dreamlib.errors import DreamError
-from dreamlib.settings import BY_NAME, NEW_NAMES, meant
+from dreamlib.settings import BY_NAME, NEW_NAMES, meant, to_toml
 from dreamlib.util.atomic_write import written_whole
 
 #: Suffixes of configurations that are written by hand.
 WRITTEN = (".toml", ".json")
 
 CONFIGURATIONS = "a .toml file, a .json file or a dreamt picture"
-
-
-def to_toml(settings):
-    """Write settings as TOML, each with its help.
-
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    str
-    """
-    import tomlkit
-
-    document = tomlkit.document()
-    document.add(
-        tomlkit.comment("settings of a dream; repeat it with: dream.py INPUT --config FILE")
-    )
-    for name, value in settings.recorded().items():
-        document.add(tomlkit.comment(BY_NAME[name].help))
-        document.add(name, value)
-    return tomlkit.dumps(document).rstrip() + "\n"
 
 
 def save_config(path, settings):
@@ -79,7 +56,7 @@ def load_config(path):
     DreamError
         Names the file and the key.
     """
-    from dreamlib.util.tables import parse_table
+    from dreamlib.util.setting import parse_table
 
     path = Path(path)
     if path.is_dir():

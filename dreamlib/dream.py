@@ -20,7 +20,7 @@ from dreamlib.ascent.objectives import Arrays, Objective, objective_L2
 from dreamlib.imaging import inplace
 from dreamlib.imaging.resample import as_picture, octave_sizes, resize, shrink_in_place
 from dreamlib.models.preprocessing import Preprocessing, deprocess, preprocess
-from dreamlib.util.profiling import phase, profile
+from dreamlib.util.progress import phase, profile
 
 
 class Step(NamedTuple):

@@ -306,3 +306,26 @@ def meant(name):
     if plain.startswith("no_") and plain[3:] in BY_NAME and BY_NAME[plain[3:]].kind is bool:
         return f"; write {plain[3:]} = false"
     return nearest(name, BY_NAME)
+
+
+def to_toml(settings):
+    """Write settings as TOML, each with its help.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    str
+    """
+    import tomlkit
+
+    document = tomlkit.document()
+    document.add(
+        tomlkit.comment("settings of a dream; repeat it with: dream.py INPUT --config FILE")
+    )
+    for name, value in settings.recorded().items():
+        document.add(tomlkit.comment(BY_NAME[name].help))
+        document.add(name, value)
+    return tomlkit.dumps(document).rstrip() + "\n"

@@ -11,7 +11,7 @@ from tests.embedded import REPOSITORY
 from tests.nets import write_random_net
 
 PROFILED = """
-from dreamlib.util.profiling import profile
+from dreamlib.util.progress import profile
 
 @profile
 def inner():

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import dreamlib
 from dreamlib.cli import main
-from dreamlib.config import load_config, save_config, to_toml
+from dreamlib.config import load_config, save_config
 from dreamlib.errors import DreamError
-from dreamlib.settings import JOBS, SETTINGS, Settings, refuse_inapplicable
+from dreamlib.settings import JOBS, SETTINGS, Settings, refuse_inapplicable, to_toml
 
 NOTEBOOK = {
     "iterations": 10,

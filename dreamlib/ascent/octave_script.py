@@ -20,8 +20,7 @@ from pathlib import Path
 
 from dreamlib.ascent.regularizers import MOST_SIGMA
 from dreamlib.errors import DreamError, nearest, reading
-from dreamlib.util.setting import Setting
-from dreamlib.util.tables import parse_table
+from dreamlib.util.setting import Setting, parse_table
 
 _SUFFIXES = (".toml", ".json")
 PRESETS = Path(__file__).resolve().parent / "presets"

@@ -1,0 +1,60 @@
+"""From file to file: which kind of job is asked for, and what does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+#: Names of clips end so.
+CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv")
+
+
+def is_clip(source):
+    """Tell by its name whether a source is a clip, not a picture.
+
+    Parameters
+    ----------
+    source : str
+
+    Returns
+    -------
+    bool
+    """
+    return Path(source).suffix.lower() in CLIPS
+
+
+def kind_of(source, frames):
+    """Return the kind of a dream: see `dreamlib.settings.JOBS`.
+
+    Parameters
+    ----------
+    source : str
+    frames : int or None
+        The setting.
+
+    Returns
+    -------
+    {'picture', 'frames', 'clip'}
+    """
+    if frames is not None:
+        return "frames"
+    return "clip" if is_clip(source) else "picture"
+
+
+def runner_of(kind):
+    """Return what does a job: a function of source, output and settings.
+
+    Parameters
+    ----------
+    kind : {'picture', 'frames', 'clip'}
+
+    Returns
+    -------
+    callable
+    """
+    if kind == "frames":
+        from dreamlib.jobs.frames import run_frames as run
+    elif kind == "clip":
+        from dreamlib.jobs.clip import run_clip as run
+    else:
+        from dreamlib.jobs.run import run_dream as run
+    return run

@@ -16,7 +16,7 @@ from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.jobs.film import run_film
 from dreamlib.jobs.film_output import counted_by, writing
 from dreamlib.settings import refuse_inapplicable
-from dreamlib.util.profiling import phase
+from dreamlib.util.progress import phase
 from dreamlib.video.clip import mux, open_clip
 from dreamlib.video.encode import check_film
 from dreamlib.video.frame_folder import FrameFolder

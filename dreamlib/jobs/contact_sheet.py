@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.ascent.objectives import l2
-from dreamlib.config import to_toml
 from dreamlib.dream import deepdream
 from dreamlib.errors import DreamError
 from dreamlib.imaging import inplace
@@ -23,14 +22,14 @@ from dreamlib.imaging.metadata import Metadata
 from dreamlib.imaging.open_save import open_picture, save_picture
 from dreamlib.imaging.picture import Noise, Picture, shrunken, shrunken_size, to_levels
 from dreamlib.imaging.resample import octave_sizes
+from dreamlib.jobs.prepare import default_output, with_seed
 from dreamlib.jobs.sheet_items import Item, check_number, choose_items
 from dreamlib.models import engines
 from dreamlib.models.input_size import misfit
 from dreamlib.models.layers import dreamable_layers
 from dreamlib.models.zoo import absolute_name, find_model
-from dreamlib.settings import refuse_inapplicable
-from dreamlib.util.profiling import phase
-from dreamlib.util.progress import Progress
+from dreamlib.settings import refuse_inapplicable, to_toml
+from dreamlib.util.progress import Progress, phase
 
 #: Longest side of a cell's picture.
 SIDE = 256
@@ -246,14 +245,11 @@ def run(source, output, text, settings):
     ------
     DreamError
     """
-    stem = "noise" if source.startswith("noise:") else Path(source).stem
     refuse_inapplicable(settings, "sheet")
-    output = str(output or f"{stem}_sheet.png")
+    output = str(output or default_output(source, "sheet.png"))
     check_output(output, source)
     model = find_model(settings.model)
-    seed = settings.seed
-    if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    seed = with_seed(settings).seed
     phase("reading")
     picture = open_picture(source, seed, output, settings.tiff)
     if isinstance(picture, Noise):  # reduced it would be grey

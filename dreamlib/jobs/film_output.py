@@ -7,8 +7,7 @@ from pathlib import Path
 from dreamlib.dream import Step
 from dreamlib.errors import DreamError
 from dreamlib.settings import BY_NAME, refuse_inapplicable
-from dreamlib.util.profiling import phase
-from dreamlib.util.progress import Progress
+from dreamlib.util.progress import Progress, phase
 from dreamlib.video.encode import assemble, check_film
 from dreamlib.video.frame_folder import find_frames
 

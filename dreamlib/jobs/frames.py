@@ -6,8 +6,6 @@ that of the frame before, distorted. A frame is kept as it was before it was rou
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from dreamlib.imaging import color
@@ -15,8 +13,9 @@ from dreamlib.imaging.open_save import open_picture
 from dreamlib.imaging.picture import Noise, Picture
 from dreamlib.jobs.film import run_film
 from dreamlib.jobs.film_output import make_films, wanted_films
+from dreamlib.jobs.prepare import default_output
 from dreamlib.settings import refuse_inapplicable
-from dreamlib.util.profiling import phase
+from dreamlib.util.progress import phase
 from dreamlib.video.distort import parse_chain
 from dreamlib.video.frame_folder import FrameFolder
 
@@ -77,9 +76,8 @@ class FramesOfPicture:
     def __init__(self, source, output, settings):
         self._source = source
         self._films = wanted_films(settings)
-        stem = "noise" if source.startswith("noise:") else Path(source).stem
-        suffix = f".{settings.frame_format}"
-        self.folder = FrameFolder(output or f"{stem}_frames", suffix, settings.resume)
+        folder, suffix = output or default_output(source, "frames"), f".{settings.frame_format}"
+        self.folder = FrameFolder(folder, suffix, settings.resume)
         self.path, self.count = self.folder.path, settings.frames
         self._levels = None  # of the frame before
 

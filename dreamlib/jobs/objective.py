@@ -1,14 +1,20 @@
-"""Which objective settings ask for: classes, layers and guides resolved to plain values."""
+"""Classes, layers, guides and octave scripts that settings ask for, resolved to plain values."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import numpy as np
 
 from dreamlib.ascent.objective_builder import ObjectiveSpec, layer_shapes
+from dreamlib.ascent.objective_parser import absolute_guides, parse_layers, parse_weights
+from dreamlib.ascent.octave_script import load_script
 from dreamlib.errors import DreamError, nearest
+from dreamlib.models.labels import parse_targets
+
+#: A drawing from noise is made at least this many times as large as the network's input, and
+#: reduced to the wanted size: else objects cling to the borders, which every window sees.
+ROOM = 1.43
 
 
 def resolve_objective(net, model, settings):
@@ -34,8 +40,6 @@ def resolve_objective(net, model, settings):
     shapes, names = layer_shapes(net), []
     spec = ObjectiveSpec(end=settings.end)
     if settings.target:
-        from dreamlib.models.labels import parse_targets
-
         settings = settings.replace(target=_checked_targets(shapes, model, settings))
         targets = tuple(parse_targets(settings.target, [], None))
         spec = replace(spec, targets=targets, class_layer=model.class_layer)
@@ -47,15 +51,11 @@ def resolve_objective(net, model, settings):
                 f"--guide-layer: there is no layer {layer!r} to dream (all: --list-layers)"
                 f"{nearest(layer or '', shapes)}"
             )
-        from dreamlib.ascent.objective_parser import absolute_guides, parse_weights
-
         settings = settings.replace(guide=absolute_guides(settings.guide), guide_layer=layer)
         guides = tuple(parse_weights(settings.guide, "--guide"))
         spec = replace(spec, guides=guides, guide_layer=layer, guide_mode=settings.guide_mode)
         names.append(layer)
     if settings.layers:
-        from dreamlib.ascent.objective_parser import parse_layers
-
         spec = replace(spec, layers=settings.layers)
         names += parse_layers(settings.layers, shapes).layers
     if names:
@@ -64,25 +64,10 @@ def resolve_objective(net, model, settings):
     return settings, spec
 
 
-def drawn_objective(net, spec, layer):
-    """Return the objective of an octave script's octave that names a layer of its own.
+def _drawn_objective(net, spec, layer):
+    """Return the objective of an octave that names a layer of its own.
 
-    Parameters
-    ----------
-    net : caffe.Classifier
-    spec : ObjectiveSpec
-    layer : str
-
-    Returns
-    -------
-    ObjectiveSpec
-        Its targets are channels of the layer; without targets, layers and guides, all of the layer
-        is dreamt.
-
-    Raises
-    ------
-    DreamError
-        The network has no such layer, or the layer no such channel.
+    Targets are channels of the layer; without targets, layers and guides, all of it is dreamt.
     """
     shapes = layer_shapes(net)
     if layer not in shapes:
@@ -100,8 +85,6 @@ def drawn_objective(net, spec, layer):
     names = [layer] if spec.targets or not (spec.layers or spec.guides) else []
     names += [spec.guide_layer] if spec.guides else []
     if spec.layers:
-        from dreamlib.ascent.objective_parser import parse_layers
-
         names += parse_layers(spec.layers, shapes).layers
     end = max(names, key=list(net._layer_names).index)
     return replace(spec, end=end, class_layer=layer if spec.targets else "")
@@ -109,8 +92,6 @@ def drawn_objective(net, spec, layer):
 
 def _checked_targets(shapes, model, settings):
     """Return the targets as numbers and weights, which need no labels and draw nothing."""
-    from dreamlib.models.labels import parse_targets
-
     if model.class_layer not in shapes:
         raise DreamError(
             f"--target: model {model.name} names no layer of class scores that it has; write "
@@ -139,34 +120,45 @@ def numbered_targets(text, model, seed):
     -------
     str
     """
-    from dreamlib.models.labels import parse_targets
-
     targets = parse_targets(text, model.known_labels(), np.random.RandomState(seed))
     return ", ".join(str(i) if weight == 1 else f"{i}:{weight:.9g}" for i, weight in targets)
 
 
-def describe(model, settings):
-    """Say in a few words what was dreamt.
+def script_octaves(net, settings, spec, size, noise):
+    """Read the script of settings and size its octaves.
 
     Parameters
     ----------
-    model : dreamlib.models.model.Model
+    net : caffe.Classifier
     settings : Settings
-        As `resolve_objective` returns them.
+    spec : dreamlib.ascent.objective_builder.ObjectiveSpec
+    size : (height, width)
+        Of the picture.
+    noise : bool
+        Whether the picture is noise.
 
     Returns
     -------
-    str
-    """
-    if settings.script and not (settings.target or settings.layers or settings.guide):
-        return f"script {os.path.basename(settings.script)} of {model.name}"
-    if not settings.target:
-        return f"layer {settings.end} of {model.name}"
-    from dreamlib.models.labels import parse_targets
+    list of (size, dreamlib.ascent.octave_script.ScriptOctave or None, ObjectiveSpec)
+        The last is of the picture's size; without an octave of the script it is only brought to it.
 
-    names = model.known_labels()
-    targets = [
-        f"{index}{f' ({names[index]})' if names else ''}"
-        for index, _ in parse_targets(settings.target, [], None)
+    Raises
+    ------
+    DreamError
+        A script that cannot be read, or a layer that is not there.
+    """
+    script = load_script(settings.script)
+    window = tuple(int(side) for side in net.crop_dims)
+    least = [(ROOM if noise else 1) * side for side in window]
+    scale = max(1, *(wanted / side for wanted, side in zip(least, size)))
+    sizes = [tuple(round(scale * side) for side in size)]
+    for octave in script[:0:-1]:
+        smaller = (round(side / octave.scale) for side in sizes[-1])
+        sizes.append(tuple(max(pair) for pair in zip(smaller, window)))
+    octaves = [
+        (drawn, octave, _drawn_objective(net, spec, octave.layer) if octave.layer else spec)
+        for drawn, octave in zip(sizes[::-1], script)
     ]
-    return f"class {' and '.join(targets)} of {model.name}"
+    if sizes[0] != tuple(size):
+        octaves.append((tuple(size), None, spec))
+    return octaves

@@ -13,15 +13,20 @@ from dreamlib.imaging.formats import DEEP_ZOOM, check_output, check_size, format
 from dreamlib.imaging.open_save import open_picture
 from dreamlib.imaging.picture import Noise
 from dreamlib.imaging.window import Window
-from dreamlib.jobs.resolve import resolve
-from dreamlib.jobs.script import choose_script, grey_noise
+from dreamlib.jobs.resolve import OF_OCTAVES, resolve
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
-from dreamlib.settings import Settings, refuse_inapplicable
-from dreamlib.tiling.memory_plan import Demand
+from dreamlib.settings import Settings, changed, refuse_inapplicable
+from dreamlib.tiling.memory_plan import LARGEST_WHOLE, Demand
 from dreamlib.tiling.octaves import Dream
 from dreamlib.tiling.work_folder import WorkFolder
-from dreamlib.util.profiling import phase
+from dreamlib.util.progress import phase
+
+#: The presets that a class is drawn by where no script is named: from noise, into a photograph.
+FROM_NOISE, INTO_PICTURE = "draw", "photograph"
+
+#: What a drawing from noise begins with, in grey levels: mean of red, green and blue; deviation.
+GREY, DEVIATION = (124, 116, 104), 8
 
 
 class Network(NamedTuple):
@@ -71,7 +76,7 @@ def prepare(source, output, settings, planning=False):
         Picture, model, layer, output, memory or work folder cannot do.
     """
     refuse_inapplicable(settings, "picture")
-    source, output = str(source), str(output or default_output(source))
+    source, output = str(source), str(output or default_output(source, "dream.png"))
     check_output(output, source)
     if settings.classify and format_of(output) is DEEP_ZOOM:
         raise DreamError(
@@ -111,19 +116,19 @@ def prepare(source, output, settings, planning=False):
     return job
 
 
-def default_output(source):
-    """Name the output of an input: its stem and ``_dream.png``, in the current folder.
+def default_output(source, ending):
+    """Name the output of an input: its stem, ``_`` and `ending`, in the current folder.
 
     Parameters
     ----------
-    source : str or Path
+    source, ending : str
 
     Returns
     -------
     str
     """
-    stem = "noise" if str(source).startswith("noise:") else Path(source).stem
-    return f"{stem}_dream.png"
+    stem = "noise" if source.startswith("noise:") else Path(source).stem
+    return f"{stem}_{ending}"
 
 
 def with_seed(settings):
@@ -140,6 +145,37 @@ def with_seed(settings):
     if settings.seed is not None:
         return settings
     return settings.replace(seed=int(np.random.SeedSequence().generate_state(1)[0]))
+
+
+def choose_script(settings, picture):
+    """Choose the script where a class is dreamt and nothing asks for the notebook's octaves.
+
+    Parameters
+    ----------
+    settings : Settings
+    picture : picture
+        See `dreamlib.imaging.picture`.
+
+    Returns
+    -------
+    Settings
+        Its `script` is None for dreams by octaves.
+    picture
+        Grey noise in the place of noise, where classes are dreamt.
+    """
+    noise = isinstance(picture, Noise)
+    if settings.script is None:
+        small = picture.height * picture.width <= LARGEST_WHOLE
+        if settings.target and small and not changed(settings, OF_OCTAVES):
+            settings = settings.replace(script=FROM_NOISE if noise else INTO_PICTURE)
+    if noise and (settings.script or settings.target):
+        picture = _grey_noise(picture.height, picture.width, settings.seed)
+    return settings, picture
+
+
+def _grey_noise(height, width, seed):
+    """Make the grey, hardly noisy picture that a drawing begins with."""
+    return Noise(height, width, seed, GREY, DEVIATION)
 
 
 def open_network(settings):
@@ -188,7 +224,7 @@ def make_job(network, picture, settings, output):
     resolved = resolve(network, picture, settings)
     drawn = resolved.source_size
     if drawn != size and isinstance(picture, Noise):
-        picture = grey_noise(*drawn, settings.seed)
+        picture = _grey_noise(*drawn, settings.seed)
     written = resolved.region or resolved.dream.octaves[-1].window
     check_size(output, written.width, written.height)
     return Job(

@@ -6,22 +6,26 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from dreamlib.ascent.objective_builder import check_guides
+from dreamlib.ascent.objective_builder import ObjectiveSpec, check_guides
 from dreamlib.ascent.regularizers import GradientRules, parse_sigmas
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import Noise
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.imaging.window import WRAPS, Window
-from dreamlib.jobs.objective import resolve_objective
-from dreamlib.jobs.script import octave_flags
 from dreamlib.models import engines
 from dreamlib.models.input_size import check_octaves_fit, misfit
 from dreamlib.models.layers import check_layer
 from dreamlib.models.zoo import absolute_name
+from dreamlib.settings import BY_NAME
 from dreamlib.tiling import memory_plan
 from dreamlib.tiling.finish import Finish
 from dreamlib.tiling.octaves import Dream, Octave, Ramp, Tiling, octave_windows
 from dreamlib.util.memory import resident_memory
+
+#: Settings that ask for the notebook's octaves where a class is dreamt and no script is named.
+OF_OCTAVES = ("iterations", "octaves", "octave_scale", "step_size", "jitter", "schedule",
+              "tile_size", "overlap", "wrap", "tile_steps", "storage", "region", "devices",
+              "anchor")  # fmt: skip
 
 
 class Resolved(NamedTuple):
@@ -65,7 +69,11 @@ def resolve(network, picture, settings):
         from dreamlib.ascent.octave_script import absolute_script
 
         settings = settings.replace(script=absolute_script(settings.script))
-    settings, spec = resolve_objective(net, model, settings)
+    spec = ObjectiveSpec(end=settings.end)
+    if settings.target or settings.guide or settings.layers:
+        from dreamlib.jobs.objective import resolve_objective
+
+        settings, spec = resolve_objective(net, model, settings)
     check_layer(net, settings.end, model)
     check_guides(definition, spec)
     if settings.mask:
@@ -75,7 +83,7 @@ def resolve(network, picture, settings):
     size, noise = (picture.height, picture.width), isinstance(picture, Noise)
     source_size = size
     if settings.script:
-        from dreamlib.jobs.script import script_octaves
+        from dreamlib.jobs.objective import script_octaves
 
         plan = script_octaves(net, settings, spec, size, noise)
         carry = "picture" if noise else "detail"
@@ -218,7 +226,7 @@ def _check_reach(definition, settings, windows):
     try:
         check_octaves_fit(definition, settings.end, [window[2:] for window in windows])
     except DreamError as error:
-        flags = octave_flags(settings)
+        flags = [BY_NAME[name].flag for name in OF_OCTAVES if name in settings.given]
         if not settings.target or not flags:
             raise
         raise DreamError(

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dreamlib.config import to_toml
 from dreamlib.errors import DreamError
 from dreamlib.imaging import open_save as files
 from dreamlib.imaging.picture import Picture, RawFile, to_levels
 from dreamlib.imaging.resample import STRIP, strips
 from dreamlib.imaging.window import Window
 from dreamlib.jobs.prepare import prepare
+from dreamlib.settings import to_toml
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.octave_loop import OctaveLoop
 from dreamlib.tiling.pyramid import Stored
@@ -25,8 +25,7 @@ from dreamlib.tiling.quantize import Quantizer
 from dreamlib.tiling.stepper import Stepper
 from dreamlib.tiling.work_folder import BACK_BUFFER, InMemory
 from dreamlib.tiling.workers import InProcess, Workers
-from dreamlib.util.profiling import phase, profile
-from dreamlib.util.progress import Left, Progress
+from dreamlib.util.progress import Left, Progress, phase, profile
 
 #: Name of the canvas that holds the whole grey levels of a float32 dream while they are written.
 LEVELS = "levels"

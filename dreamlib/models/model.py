@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dreamlib.errors import DreamError, nearest, reading
 from dreamlib.models.preprocessing import read_mean
-from dreamlib.util.tables import parse_table
+from dreamlib.util.setting import parse_table
 
 NOTEBOOK_END, NOTEBOOK_CLASSES = "inception_4c/output", "loss3/classifier"
 IMAGENET_MEAN = (104.0, 116.0, 122.0)  # BGR, the notebook's

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.util.profiling import profile
+from dreamlib.util.progress import profile
 
 
 class Preprocessing(NamedTuple):

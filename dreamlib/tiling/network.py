@@ -13,7 +13,7 @@ from dreamlib.dream import climb
 from dreamlib.imaging import inplace
 from dreamlib.models.engines import engine_name
 from dreamlib.tiling.transfer import CudaTransfer, HostTransfer
-from dreamlib.util.profiling import profile
+from dreamlib.util.progress import profile
 
 
 def network_of(net):

@@ -14,8 +14,7 @@ from dreamlib.dream import Step
 from dreamlib.tiling.gradient_scale import OWN_SCALE, GradientScale
 from dreamlib.tiling.octaves import Place
 from dreamlib.tiling.pyramid import Pyramid
-from dreamlib.util.profiling import phase
-from dreamlib.util.progress import LEAVE, Left
+from dreamlib.util.progress import LEAVE, Left, phase
 
 #: Seconds between two records of where the dream is, within a phase.
 CHECKPOINT = 60

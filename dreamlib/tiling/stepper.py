@@ -16,7 +16,7 @@ from dreamlib.models.model import load_model
 from dreamlib.models.preprocessing import Preprocessing
 from dreamlib.tiling.network import network_of
 from dreamlib.tiling.quantize import Quantizer
-from dreamlib.util.profiling import profile
+from dreamlib.util.progress import profile
 
 
 class Stepper:

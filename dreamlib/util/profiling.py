@@ -7,26 +7,12 @@ start. On a GPU it is what PyTorch has allocated. Worker processes (``--devices`
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import sys
 import time
 
+from dreamlib.util import progress
 from dreamlib.util.memory import forget_peak, peak_memory
-
-_recorder = None
-
-
-def phase(name):
-    """Begin a phase, and so end the one before.
-
-    Parameters
-    ----------
-    name : str
-        A phase of that name that was ended before is resumed.
-    """
-    if _recorder is not None:
-        _recorder.begin(name)
 
 
 @contextlib.contextmanager
@@ -38,14 +24,14 @@ def recording():
     Recorder
         Complete once the block has ended.
     """
-    global _recorder
-    before, _recorder = _recorder, Recorder()
+    recorder, before = Recorder(), progress.on_phase
+    progress.on_phase = recorder.begin
     try:
-        _recorder.begin("start")
-        yield _recorder
+        recorder.begin("start")
+        yield recorder
     finally:
-        _recorder.end()
-        _recorder = before
+        recorder.end()
+        progress.on_phase = before
 
 
 class Recorder:
@@ -120,18 +106,3 @@ def _gpus():
         return []
     cuda = torch.cuda
     return [(cuda, gpu) for gpu in range(cuda.device_count()) if cuda.memory_reserved(gpu)]
-
-
-def profile(function):
-    """Mark a function for memory_profiler, if that runs the program.
-
-    Parameters
-    ----------
-    function : callable
-
-    Returns
-    -------
-    callable
-        Without memory_profiler `function` itself.
-    """
-    return getattr(builtins, "profile", lambda same: same)(function)

@@ -1,7 +1,8 @@
-"""One count of work for a whole dream: pixel-steps over all octaves."""
+"""How far a dream is: its phase, and one count of work, pixel-steps over all octaves."""
 
 from __future__ import annotations
 
+import builtins
 import signal
 import sys
 import threading
@@ -33,6 +34,36 @@ class Report(NamedTuple):
     iteration: int  #: within the octave, counted from 1
     iterations: int
     seconds_left: float
+
+
+#: Called with the name of each phase that begins, where somebody records: see `profiling`.
+on_phase = None
+
+
+def phase(name):
+    """Begin a phase, and so end the one before; one that was ended before is resumed.
+
+    Parameters
+    ----------
+    name : str
+    """
+    if on_phase is not None:
+        on_phase(name)
+
+
+def profile(function):
+    """Mark a function for memory_profiler, if that runs the program.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    callable
+        Without memory_profiler `function` itself.
+    """
+    return getattr(builtins, "profile", lambda same: same)(function)
 
 
 class Progress:
@@ -136,7 +167,7 @@ class Progress:
         """
         self.done += step.pixels
         if not self._quiet:
-            self._show(step, step.pixels)
+            self._show(step)
         self._report(step)
         return LEAVE if self.left else self.interrupted
 
@@ -162,11 +193,11 @@ class Progress:
         made = self.done - self._skipped
         return (now - self._begin) * (self.total - self.done) / made
 
-    def _show(self, step, pixels):
+    def _show(self, step):
         label = f"{self._part} {step.octave + 1}/{self._parts}"
         if self._bar is not None:
             self._bar.set_description_str(label, refresh=False)
-            self._bar.update(pixels)
+            self._bar.update(step.pixels)
             return
         now = time.monotonic()
         before = self._last_octave

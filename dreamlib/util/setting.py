@@ -1,7 +1,8 @@
-"""One value that a user may choose: its type, default and range, and the check of it."""
+"""What a user writes: a setting with its type, range and check; tables in TOML or JSON."""
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,3 +137,47 @@ class Setting:
         if self.kind is float:
             return number if abs(number) < float("inf") else None
         return whole if whole == number else None
+
+
+def parse_table(text, suffix):
+    """Read a TOML or JSON text.
+
+    Parameters
+    ----------
+    text : str
+    suffix : {'.toml', '.json'}
+
+    Returns
+    -------
+    object
+        Python's own dicts, lists, texts and numbers.
+
+    Raises
+    ------
+    ValueError
+        It is malformed, or has a key twice.
+    """
+    if suffix == ".toml":
+        import tomlkit
+        from tomlkit.exceptions import TOMLKitError
+
+        try:
+            # Through JSON, since tomlkit's values remember their spelling.
+            text = json.dumps(tomlkit.parse(text), default=_plain)
+        except TOMLKitError as error:
+            raise ValueError(str(error)) from error
+    return json.loads(text, object_pairs_hook=_without_duplicates)
+
+
+def _plain(item):
+    """Return the bool of one within a list, which tomlkit wraps, and a date as a text."""
+    return item.value if isinstance(item.value, bool) else str(item)
+
+
+def _without_duplicates(pairs):
+    values = {}
+    for name, value in pairs:
+        if name in values:
+            raise ValueError(f"key {name!r} is there twice; keep one")
+        values[name] = value
+    return values

@@ -16,7 +16,7 @@ from dreamlib.imaging.open_save import save_picture
 from dreamlib.imaging.picture import Picture, to_levels
 from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.util.atomic_write import written_whole
-from dreamlib.util.profiling import phase
+from dreamlib.util.progress import phase
 
 #: Beside the frames: the folder of the record and of the last frame before it was rounded.
 OWN, JOURNAL, LAST = ".film", "journal.json", "last.npz"

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dreamlib.cli import describe
 from dreamlib.config import load_config
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import Noise, Picture
-from dreamlib.jobs.objective import describe, resolve_objective
-from dreamlib.jobs.script import FROM_NOISE, INTO_PICTURE, choose_script
+from dreamlib.jobs.objective import resolve_objective
+from dreamlib.jobs.prepare import FROM_NOISE, INTO_PICTURE, choose_script
 from dreamlib.models.engines import load_net
 from dreamlib.models.zoo import find_model
 from dreamlib.settings import Settings

@@ -9,6 +9,7 @@ import pytest
 
 from dreamlib import cli
 from dreamlib.util import profiling as phases
+from dreamlib.util.progress import phase
 from tests.nets import write_random_net
 
 MIB = 1 << 20
@@ -16,7 +17,7 @@ MIB = 1 << 20
 
 def test_nothing_is_recorded_without_a_recorder(monkeypatch):
     monkeypatch.setattr(phases, "forget_peak", lambda: pytest.fail("somebody measured"))
-    phases.phase("writing")
+    phase("writing")
 
 
 @pytest.fixture
@@ -29,9 +30,9 @@ def clock(monkeypatch):
 
 def test_time_belongs_to_the_phase_in_which_it_passed(clock):
     with phases.recording() as recorded:
-        phases.phase("short")
+        phase("short")
         clock.now += 1
-        phases.phase("long")
+        phase("long")
         clock.now += 4
     assert recorded.seconds == {"start": 0, "short": 1, "long": 4}
 
@@ -39,9 +40,9 @@ def test_time_belongs_to_the_phase_in_which_it_passed(clock):
 def test_a_phase_that_returns_adds_to_its_time(clock):
     with phases.recording() as recorded:
         for _ in range(3):
-            phases.phase("sleep")
+            phase("sleep")
             clock.now += 2
-            phases.phase("between")
+            phase("between")
             clock.now += 1
     assert recorded.seconds == {"start": 0, "sleep": 6, "between": 3}
 
@@ -56,9 +57,9 @@ def take_and_give_back(count):
 @pytest.mark.skipif(not phases.forget_peak(), reason="this kernel keeps a process's peak for good")
 def test_a_peak_belongs_to_the_phase_that_reached_it():
     with phases.recording() as recorded:
-        phases.phase("much")
+        phase("much")
         take_and_give_back(100 * MIB)
-        phases.phase("little")
+        phase("little")
     assert recorded.exact
     assert 95 * MIB < recorded.peaks["much"] - recorded.peaks["start"] < 120 * MIB
     assert recorded.peaks["little"] < recorded.peaks["much"] - 80 * MIB
@@ -67,7 +68,7 @@ def test_a_peak_belongs_to_the_phase_that_reached_it():
 def test_where_peaks_cannot_be_forgotten_the_table_says_so(monkeypatch):
     monkeypatch.setattr(phases, "forget_peak", lambda: False)
     with phases.recording() as recorded:
-        phases.phase("a")
+        phase("a")
     assert "peak since the start" in recorded.table()
 
 
@@ -94,9 +95,9 @@ def test_a_gpus_peak_belongs_to_the_phase_that_reached_it(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=Cuda))
     with phases.recording() as recorded:
-        phases.phase("much")
+        phase("much")
         Cuda.peak = 3 * MIB
-        phases.phase("little")
+        phase("little")
     assert recorded.gpu_peaks == {"start": 0, "much": 3 * MIB, "little": 0}
     assert calls == [("synchronize", 1)] * 3
     head, *_, total = recorded.table().splitlines()
@@ -107,7 +108,7 @@ def test_a_gpus_peak_belongs_to_the_phase_that_reached_it(monkeypatch):
 def test_an_error_ends_the_recording():
     with pytest.raises(ZeroDivisionError), phases.recording():
         raise ZeroDivisionError
-    phases.phase("afterwards")
+    phase("afterwards")
     with phases.recording() as recorded:
         pass
     assert list(recorded.seconds) == ["start"]
