@@ -14,7 +14,7 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import Picture
 from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.jobs.film import run_film
-from dreamlib.jobs.film_output import counted_by, writing
+from dreamlib.jobs.film_output import writing
 from dreamlib.settings import refuse_inapplicable
 from dreamlib.util.progress import phase
 from dreamlib.video.clip import mux, open_clip
@@ -75,12 +75,11 @@ class FramesOfClip:
     def pictures(self, start):
         if start == self.count:
             return
-        share = self._settings.carry
         pictures = self._clip.frames_from(max(0, start - 1))
-        self._carrier = DetailCarrier(share)
+        self._carrier = DetailCarrier(self._settings.carry)
         if start:
             dreamt = load_picture(str(self.folder.frames()[start - 1])).pixels
-            self._carrier = DetailCarrier.restore(next(pictures), dreamt, share)
+            self._carrier.finish(next(pictures), dreamt)
         for frame, self._picture in enumerate(pictures, start):
             phase("motion")
             yield frame, Picture(self._carrier.begin(self._picture))
@@ -93,8 +92,8 @@ class FramesOfClip:
     def finish(self):
         frames, quality = self.folder.frames()[: self.count], self._settings.quality
         phase("film")
-        with writing(self.path, self.count, self._settings) as progress:
-            if not mux(frames, self.path, self._clip, quality, counted_by(progress)):
+        with writing(self.path, self.count, self._settings.quiet) as on_frame:
+            if not mux(frames, self.path, self._clip, quality, on_frame):
                 return None
         shutil.rmtree(self.folder.path)
         return []

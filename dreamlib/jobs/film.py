@@ -61,7 +61,7 @@ def run_film(film, source, settings, listener=None):
     folder = film.folder
     settings = with_seed(resumed(settings, folder) if folder.record else settings)
     film.open(settings)
-    renderer = FrameRenderer(settings, film.first, film.count)
+    renderer = _FrameRenderer(settings, film.first, film.count)
     _begin(folder, renderer, source, film.count)
     begin, done, text = time.monotonic(), film.resume(), to_toml(renderer.settings)
     steps, left = renderer.work(film.first, 0), renderer.work(film.first, done)
@@ -101,22 +101,11 @@ def _begin(folder, renderer, source, count):
         )
 
 
-class FrameRenderer:
+class _FrameRenderer:
     """Dreams frame after frame with one network.
 
-    Parameters
-    ----------
-    settings : Settings
-        With a seed.
-    picture : picture
-        The first.
-    count : int
-        Frames of the film.
-
-    Attributes
-    ----------
-    settings : Settings
-        What repeats the film: paths are absolute, and what memory decided is written down.
+    Made with settings that have a seed, the first picture and the number of frames. Its `settings`
+    repeat the film: paths are absolute, and what memory decided is written down.
     """
 
     def __init__(self, settings, picture, count):
@@ -145,18 +134,7 @@ class FrameRenderer:
                 self._job(picture, frame)  # refuses what would be met in hours
 
     def work(self, picture, begin):
-        """Return what `Progress` counts: sizes and steps, of the frames from `begin` on.
-
-        Parameters
-        ----------
-        picture : picture
-        begin : int
-            Number of the first frame that is left.
-
-        Returns
-        -------
-        (list of (height, width), list of int)
-        """
+        """Return what `Progress` counts: sizes and steps, of the frames from `begin` on."""
         sizes, counts = [], []
         job = self._job(picture, 0)
         names = {one.name for one in self._variations}
@@ -175,18 +153,7 @@ class FrameRenderer:
         return sizes, counts
 
     def dream(self, picture, frame, progress):
-        """Dream a frame: (H, W, 3) float32, levels; None where it was interrupted.
-
-        Parameters
-        ----------
-        picture : picture
-        frame : int
-        progress : Progress
-
-        Returns
-        -------
-        (H, W, 3) ndarray of float32, or None
-        """
+        """Dream a frame: (H, W, 3) float32, levels; None where it was interrupted."""
         levels = dream_levels(self._job(picture, frame), _Part(progress, frame))
         return None if progress.interrupted else levels
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from dreamlib.dream import Step
@@ -15,14 +16,12 @@ from dreamlib.video.frame_folder import find_frames
 FPS = 12.5
 
 
-def wanted_films(settings, fps=FPS):
+def wanted_films(settings):
     """Return the paths of the films that settings ask for; refuse what cannot be written.
 
     Parameters
     ----------
     settings : Settings
-    fps : float
-        Frames in a second, where the settings have none.
 
     Returns
     -------
@@ -40,7 +39,7 @@ def wanted_films(settings, fps=FPS):
                 f"{BY_NAME[name].flag} is {path!r}; expected a file that ends in "
                 f"{' or '.join(suffixes)}"
             )
-        check_film(path, settings.fps or fps)
+        check_film(path, settings.fps or FPS)
         films.append(path)
     return films
 
@@ -82,43 +81,31 @@ def make_films(frames, films, settings):
     shown = max(1, 2 * len(frames) - 2) if settings.boomerang else len(frames)
     for film in films:
         phase("film")
-        with writing(film, shown, settings) as progress:
+        with writing(film, shown, settings.quiet) as on_frame:
             whole = assemble(
-                frames, film, settings.fps or FPS, settings.loop, order, settings.quality,
-                counted_by(progress),
-            )  # fmt: skip
+                frames, film, settings.fps or FPS, settings.loop, order, settings.quality, on_frame
+            )
         if not whole:
             return None
     return films
 
 
-def writing(film, frames, settings):
-    """Return the `Progress` of a film that is being written.
+@contextlib.contextmanager
+def writing(film, frames, quiet):
+    """Show how far a film is that is written within the block.
 
     Parameters
     ----------
     film : str or Path
     frames : int
         Number of frames that are shown.
-    settings : Settings
+    quiet : bool
 
-    Returns
-    -------
-    Progress
+    Yields
+    ------
+    callable
+        What `dreamlib.video.encode.assemble` calls after each frame.
     """
     parts = (f"{Path(film).name}: frame", frames)
-    return Progress([(1, 1)] * frames, 1, settings.quiet, parts=parts)
-
-
-def counted_by(progress):
-    """Return what `dreamlib.video.encode.assemble` calls after each frame.
-
-    Parameters
-    ----------
-    progress : Progress
-
-    Returns
-    -------
-    callable
-    """
-    return lambda number, of: progress(Step(number - 1, 0, "", (1, 1), 1))
+    with Progress([(1, 1)] * frames, 1, quiet, parts=parts) as progress:
+        yield lambda number, of: progress(Step(number - 1, 0, "", (1, 1), 1))

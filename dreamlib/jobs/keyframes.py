@@ -50,7 +50,7 @@ def parse_variations(text):
     """
     if not text:
         return []
-    names = "|".join([*varying(), *NEW_NAMES])
+    names = "|".join([*_varying(), *NEW_NAMES])
     parts = re.split(rf",\s*(?=(?:{names}|{names.replace('_', '-')})\s*:)", text)
     return [_variation(part.strip()) for part in parts]
 
@@ -93,8 +93,8 @@ def settings_at(settings, variations, frame, frames):
     return settings.replace(**{one.name: one.value(frame, frames) for one in variations})
 
 
-def varying():
-    """Names of the settings that may change."""
+def _varying():
+    """List the names of the settings that may change."""
     numbers = [setting.name for setting in BY_NAME.values()
                if setting.kind in (int, float) and setting.group in GROUPS]  # fmt: skip
     return [name for name in [*numbers, *TEXTS] if name not in CONSTANT]
@@ -106,10 +106,10 @@ def _variation(part):
     name = NEW_NAMES.get(name, name)
     if not colon or not text:
         raise DreamError(f"--vary: {part!r} cannot be read; expected {FORMS}")
-    if name not in varying():
+    if name not in _varying():
         raise DreamError(
-            f"--vary: {name!r} is no setting that may change{nearest(name, varying())}; those are "
-            f"{', '.join(varying())}"
+            f"--vary: {name!r} is no setting that may change{nearest(name, _varying())}; those are "
+            f"{', '.join(_varying())}"
         )
     setting = BY_NAME[name]
     if setting.kind is not str:
@@ -118,8 +118,7 @@ def _variation(part):
         if ramp:
             return Variation(name, text, _ramp(setting, *map(float, ramp.groups())))
         if swing and int(swing[3]) > 1:
-            ends = float(swing[1]), float(swing[2])
-            return Variation(name, text, _swing(setting, *ends, int(swing[3])))
+            return Variation(name, text, _swing(setting, *map(float, swing.groups())))
     values = [setting.check(value.strip(), f"--vary: {name}") for value in text.split("|")]
     if len(values) < 2:
         raise DreamError(f"--vary: {part!r} does not change anything; expected {FORMS}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import tempfile
 import time
@@ -12,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging import open_save as files
+from dreamlib.imaging.open_save import save_picture
 from dreamlib.imaging.picture import Picture, RawFile, to_levels
 from dreamlib.imaging.resample import STRIP, strips
 from dreamlib.imaging.window import Window
@@ -85,8 +84,12 @@ def run(job, listener=None):
     begin = time.monotonic()
     # Progress goes on to hear Ctrl-C while the picture is written: it is not lost at the very end.
     with Progress(*work(job.dream), settings.quiet, listener=listener) as progress:
-        with _closing_if_left(job):
+        try:
             canvas, quantizer = _dream(job, store, progress)
+        except Left:
+            if job.folder:
+                job.folder.close()  # for whoever resumes it
+            raise
         seconds = time.monotonic() - begin
         phase("writing")
         interrupted = progress.interrupted
@@ -105,17 +108,6 @@ def run(job, listener=None):
         job.folder.remove()
     device = settings.devices or ("CPU" if settings.gpu is None else f"GPU {settings.gpu}")
     return Result(Path(job.output), settings, device, seconds, interrupted, embedded, folder)
-
-
-@contextlib.contextmanager
-def _closing_if_left(job):
-    """Close the work folder of a dream that is left, for whoever resumes it."""
-    try:
-        yield
-    except Left:
-        if job.folder:
-            job.folder.close()
-        raise
 
 
 def dream_levels(job, progress):
@@ -155,16 +147,16 @@ def _dream(job, store, progress):
     """Dream a job: the canvas, and the quantizer of its pixels."""
     stepper = Stepper(job.network.net, job.dream)
     source = _source(job, store, stepper.quantizer.rule)
-    workers, preview = InProcess(stepper), None
-    if job.settings.devices:
-        workers = Workers(job.settings.devices, job.dream)
+    devices, preview = job.settings.devices, None
+    workers = Workers(devices, job.dream) if devices else InProcess(stepper)
     if job.settings.preview:
         from dreamlib.tiling.preview import Preview
 
         preview = Preview(job.output, job.settings.preview, stepper.quantizer, progress.say)
-    loop = (source, job.dream, stepper.quantizer, workers, store, progress, preview)
     with workers:
-        canvas = OctaveLoop(*loop).run()
+        canvas = OctaveLoop(
+            source, job.dream, stepper.quantizer, workers, store, progress, preview
+        ).run()
     if job.dream.finish.is_on:
         canvas = _finished(job, store, stepper.quantizer, canvas, source)
     return canvas, stepper.quantizer
@@ -257,8 +249,7 @@ def _rounded(job, canvas, quantizer, part):
     rounded = job.folder.new_canvas(LEVELS, part[2:], dtype)
     for top, bottom in strips(*part[2:]):
         there = Window(part.top + top, part.left, bottom - top, part.width)
-        rows = quantizer.as_levels(canvas.read(there))
-        rows = to_levels(rows, dtype, factor)
+        rows = to_levels(quantizer.as_levels(canvas.read(there)), dtype, factor)
         rounded.write(Window(top, 0, bottom - top, part.width), rows)
     job.folder.complete(LEVELS)
     return job.folder.canvas(LEVELS, part[2:], dtype)
@@ -266,10 +257,8 @@ def _rounded(job, canvas, quantizer, part):
 
 def _save(job, pixels, text):
     like = job.picture.cropped(job.region) if job.region else job.picture
-    settings = job.settings
-    return files.save_picture(
-        job.output, pixels, text, like, settings.quality, settings.tiff, job.deep
-    )
+    quality, tiff = job.settings.quality, job.settings.tiff
+    return save_picture(job.output, pixels, text, like, quality, tiff, job.deep)
 
 
 def _rescue(job, pixels, text):

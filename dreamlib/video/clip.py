@@ -6,10 +6,13 @@ A clip of variable frame rate is read at a constant one, so that frames stay wit
 from __future__ import annotations
 
 import re
+import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.video import ffmpeg
@@ -44,11 +47,6 @@ class Clip:
     fps: Fraction
     aspect: Fraction
     sounds: tuple
-
-    @property
-    def has_sound(self):
-        """Whether there is any."""
-        return bool(self.sounds)
 
     @cached_property
     def frames(self):
@@ -99,7 +97,19 @@ class Clip:
         filters = self._filters
         if start:
             filters += f",trim=start_frame={start},setpts=PTS-STARTPTS"
-        return ffmpeg.decoder(self.path, filters, *self.size)
+        arguments = ["-i", ffmpeg.source(self.path), "-map", "0:V:0", "-vf", filters]
+        arguments += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
+        with ffmpeg.process(arguments, stdout=subprocess.PIPE) as (running, messages):
+            while True:
+                picture = np.empty((*self.size, 3), np.uint8)
+                got = running.stdout.readinto(picture.reshape(-1))
+                if not got:
+                    break
+                if got < picture.size:
+                    raise DreamError(f"{self.path} ends within a frame: {messages()}")
+                yield picture
+            if running.wait():
+                raise DreamError(f"{self.path} cannot be read to its end: {messages()}")
 
 
 def open_clip(path):
@@ -192,7 +202,7 @@ def mux(frames, out, clip, quality=90, on_frame=None):
     """
     suffix = Path(out).suffix.lower()
     sound = []
-    if clip.has_sound and suffix in SOUND:
+    if clip.sounds and suffix in SOUND:
         taken, otherwise = SOUND[suffix]
         sound += ["-i", ffmpeg.source(clip.path), "-map", "0:v", "-map", "1:a"]
         for index, codec in enumerate(clip.sounds):

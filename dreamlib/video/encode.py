@@ -14,9 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.errors import DreamError
+from dreamlib.imaging.picture import to_levels
+from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.util.atomic_write import written_whole
 from dreamlib.video import ffmpeg
-from dreamlib.video.frame_folder import check_sizes, read_frame
+from dreamlib.video.frame_folder import check_sizes
 
 #: The colour space, named in the file: without it players assume this one for large pictures and
 #: another one for small ones.
@@ -201,7 +203,7 @@ def _pipe(frames, size, fps, options, even=False, on_frame=None):
     with ffmpeg.process([*arguments, *options], stdin=subprocess.PIPE) as (running, messages):
         try:
             for number, path in enumerate(frames, 1):
-                pixels = read_frame(path, size)
+                pixels = _read_frame(path, size)
                 if any(map(any, padding)):
                     pixels = np.pad(pixels, padding, mode="edge")
                 running.stdin.write(np.ascontiguousarray(pixels).data)
@@ -213,6 +215,17 @@ def _pipe(frames, size, fps, options, even=False, on_frame=None):
             raise DreamError(f"ffmpeg could not write the film: {messages()}") from error
         if running.wait():
             raise DreamError(f"ffmpeg could not write the film: {messages()}")
+
+
+def _read_frame(path, size):
+    """Read a frame: (height, width, 3) ndarray of uint8, RGB; refuse another size than its own."""
+    pixels = load_picture(str(path)).pixels
+    if pixels.shape[:2] != size:  # its header says otherwise: EXIF has it turned
+        raise DreamError(
+            f"{path} is {pixels.shape[1]} x {pixels.shape[0]} pixels once it is turned upright, "
+            f"expected {size[1]} x {size[0]}: the frames of a film are of one size"
+        )
+    return to_levels(pixels)
 
 
 def ordered(frames, order):

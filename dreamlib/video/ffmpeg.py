@@ -13,8 +13,6 @@ import shutil
 import subprocess
 import tempfile
 
-import numpy as np
-
 from dreamlib.errors import DreamError
 
 #: Number of ffmpeg's last lines that go into an error.
@@ -134,42 +132,6 @@ def process(arguments, **pipes):
                     with contextlib.suppress(OSError):  # what was not flushed has nowhere to go
                         pipe.close()
             running.wait()
-
-
-def decoder(path, filters, height, width):
-    """Read a film's frames.
-
-    Parameters
-    ----------
-    path : str or Path
-    filters : str
-        ffmpeg's, for the first video stream.
-    height, width : int
-        Size of the frames after the filters.
-
-    Yields
-    ------
-    (height, width, 3) ndarray of uint8
-        RGB, a new one each time.
-
-    Raises
-    ------
-    DreamError
-        ffmpeg failed, or stopped within a frame.
-    """
-    arguments = ["-i", source(path), "-map", "0:V:0", "-vf", filters]
-    arguments += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
-    with process(arguments, stdout=subprocess.PIPE) as (running, messages):
-        while True:
-            picture = np.empty((height, width, 3), np.uint8)
-            got = running.stdout.readinto(picture.reshape(-1))
-            if not got:
-                break
-            if got < picture.size:
-                raise DreamError(f"{path} ends within a frame: {messages()}")
-            yield picture
-        if running.wait():
-            raise DreamError(f"{path} cannot be read to its end: {messages()}")
 
 
 def source(path):

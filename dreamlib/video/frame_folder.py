@@ -13,8 +13,7 @@ from dreamlib.errors import DreamError, reading
 from dreamlib.imaging.formats import FORMATS
 from dreamlib.imaging.metadata import Metadata, open_header
 from dreamlib.imaging.open_save import save_picture
-from dreamlib.imaging.picture import Picture, to_levels
-from dreamlib.imaging.pillow_io import load_picture
+from dreamlib.imaging.picture import Picture
 from dreamlib.util.atomic_write import written_whole
 from dreamlib.util.progress import phase
 
@@ -56,7 +55,8 @@ class FrameFolder:
             return
         if self.path.exists() and not self.path.is_dir():
             raise DreamError(f"{path} is a file; frames go into a folder: name another OUTPUT")
-        there = self._pictures()
+        with reading():
+            there = _pictures(self.path) if self.path.exists() else []
         if there:
             raise DreamError(
                 f"{path} holds frames already, {there[0].name} for one; continue them with "
@@ -65,13 +65,6 @@ class FrameFolder:
         folder = self.path if self.path.exists() else self.path.absolute().parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise DreamError(f"{path}: the folder {folder} does not exist or is not writable")
-
-    def _pictures(self):
-        """List the pictures with numbers for names, of whatever film."""
-        if not self.path.is_dir():
-            return []
-        with reading():
-            return sorted(path for path in self.path.iterdir() if is_frame(path))
 
     def _read_journal(self):
         try:
@@ -87,17 +80,12 @@ class FrameFolder:
             ) from error
 
     def begin(self, record):
-        """Make the folder and write the record.
+        """Make the folder and write the record; a `DreamError` where that fails.
 
         Parameters
         ----------
         record : dict
             Of values that JSON can hold. The suffix is added.
-
-        Raises
-        ------
-        DreamError
-            The folder cannot be written.
         """
         try:
             (self.path / OWN).mkdir(parents=True, exist_ok=True)
@@ -107,17 +95,12 @@ class FrameFolder:
         self.note({**record, "suffix": self._suffix})
 
     def note(self, record):
-        """Replace the record.
+        """Replace the record; a `DreamError` where that fails.
 
         Parameters
         ----------
         record : dict
             Of values that JSON can hold.
-
-        Raises
-        ------
-        DreamError
-            The folder cannot be written.
         """
         self.record = record
         with written_whole(self.path / OWN / JOURNAL) as temporary:
@@ -135,7 +118,7 @@ class FrameFolder:
         return [self._frame(number) for number in range(self.whole())]
 
     def add(self, number, levels, text, icc_profile=None, quality=95):
-        """Write a frame.
+        """Write a frame; a `DreamError` where that fails.
 
         Parameters
         ----------
@@ -144,15 +127,10 @@ class FrameFolder:
         levels : (H, W, 3) ndarray of float32
             RGB, 0 to 255; rounded in the file. Not changed.
         text : str
-            Goes into the file, as its settings.
+            Its settings, which go into the file.
         icc_profile : bytes, optional
         quality : int
             Of JPEG and WebP, 1 to 100.
-
-        Raises
-        ------
-        DreamError
-            The file cannot be written.
         """
         phase("writing")
         like = Picture(None, metadata=Metadata(icc_profile))
@@ -167,11 +145,6 @@ class FrameFolder:
         number : int
         levels : (H, W, 3) ndarray
             Written with its dtype. Not changed.
-
-        Raises
-        ------
-        DreamError
-            The file cannot be written.
         """
         with _suggesting_resume(), written_whole(self.path / OWN / LAST) as temporary:
             np.savez(temporary, number=number, levels=levels)
@@ -215,24 +188,18 @@ def _suggesting_resume():
         raise DreamError(f"{error}; mend that, then continue with --resume") from error
 
 
-def is_frame(path):
-    """Decide by its name whether a file is a frame: a number and a picture's suffix.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    bool
-    """
-    number = path.stem.isascii() and path.stem.isdigit()
-    return number and path.suffix.lower() in FORMATS
+def _pictures(folder):
+    """List the pictures in a folder that have numbers for names."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.stem.isascii() and path.stem.isdigit() and path.suffix.lower() in FORMATS
+    )
 
 
 @reading()
 def find_frames(folder):
-    """Find a folder's numbered frames: ``0000.png`` onwards, with any number of digits.
+    """Find a folder's frames: ``0000.png`` onwards, with any number of digits.
 
     Parameters
     ----------
@@ -252,9 +219,7 @@ def find_frames(folder):
     if not folder.is_dir():
         raise DreamError(f"{folder} is no folder; name the one that has the frames")
     numbered = {}
-    for path in sorted(folder.iterdir()):
-        if not is_frame(path):
-            continue
+    for path in _pictures(folder):
         other = numbered.setdefault(int(path.stem), path)
         if other != path:
             raise DreamError(
@@ -265,16 +230,14 @@ def find_frames(folder):
         raise DreamError(
             f"{folder} has no frames; expected pictures with numbers for names, as 0000.png"
         )
-    first, last = min(numbered), max(numbered)
-    for number in range(first, last):
-        if number not in numbered:
-            before = max(have for have in numbered if have < number)
-            after = min(have for have in numbered if have > number)
+    numbers = sorted(numbered)
+    for before, after in zip(numbers, numbers[1:]):
+        if after != before + 1:
             raise DreamError(
                 f"{folder}: between {numbered[before].name} and {numbered[after].name} there is no "
-                f"frame {number}; dream it, or give the frames numbers without gaps"
+                f"frame {before + 1}; dream it, or give the frames numbers without gaps"
             )
-    frames = [numbered[number] for number in range(first, last + 1)]
+    frames = [numbered[number] for number in numbers]
     check_sizes(frames)
     return frames
 
@@ -310,31 +273,3 @@ def check_sizes(frames):
                 f"as {frames[0]}: the frames of a film are of one size"
             )
     return expected
-
-
-def read_frame(path, size):
-    """Read a frame.
-
-    Parameters
-    ----------
-    path : Path
-    size : tuple of int
-        The expected height and width.
-
-    Returns
-    -------
-    (height, width, 3) ndarray of uint8
-        RGB.
-
-    Raises
-    ------
-    DreamError
-        It is unreadable, or of another size.
-    """
-    pixels = load_picture(str(path)).pixels
-    if pixels.shape[:2] != size:  # its header says otherwise: EXIF has it turned
-        raise DreamError(
-            f"{path} is {pixels.shape[1]} x {pixels.shape[0]} pixels once it is turned upright, "
-            f"expected {size[1]} x {size[0]}: the frames of a film are of one size"
-        )
-    return to_levels(pixels)

@@ -62,29 +62,6 @@ class DetailCarrier:
         self.keep = keep
         self._original = self._dreamt = None
 
-    @classmethod
-    def restore(cls, original, dreamt, keep=0.8):
-        """Make a carrier that continues after a frame.
-
-        Parameters
-        ----------
-        original, dreamt : (H, W, 3) ndarray of uint8
-            The last finished frame, as it is in the clip and as it was dreamt. Not changed.
-        keep : float
-            As for the class.
-
-        Returns
-        -------
-        DetailCarrier
-        """
-        carrier = cls(keep)
-        carrier.finish(original, dreamt)
-        return carrier
-
-    def state(self):
-        """Return what `restore` needs: undreamt and dreamt frame, or (None, None) at the start."""
-        return self._original, self._dreamt
-
     def begin(self, picture):
         """Add the carried detail to a frame, for its dream to begin with.
 
@@ -118,7 +95,7 @@ class DetailCarrier:
         return start
 
     def finish(self, picture, dreamt):
-        """Remember a frame for the next one.
+        """Remember a frame for the next one; a new carrier goes on so where another ended.
 
         Parameters
         ----------

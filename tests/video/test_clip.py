@@ -49,7 +49,7 @@ def clip(tmp_path_factory):
 
 def test_a_clip_tells_its_size_rate_frames_and_sound(clip):
     assert (clip.size, clip.fps, clip.frames) == ((64, 96), Fraction(30000, 1001), 30)
-    assert clip.has_sound
+    assert clip.sounds
     assert clip.duration == pytest.approx(1.001)
 
 
@@ -137,7 +137,7 @@ def test_each_of_several_sounds_is_kept(tmp_path):
 
 def test_a_silent_clip_becomes_a_silent_film(tmp_path):
     film = open_clip(make_clip(tmp_path / "silent.mp4", PICTURES))
-    assert not film.has_sound
+    assert not film.sounds
     frames = save_frames(film.frames_from(), tmp_path / "frames")
     mux(frames, tmp_path / "out.mp4", film)
     assert open_clip(tmp_path / "out.mp4").frames == 30
