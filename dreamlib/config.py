@@ -16,17 +16,12 @@ CONFIGURATIONS = "a .toml file, a .json file or a dreamt picture"
 
 
 def save_config(path, settings):
-    """Write a configuration file, TOML or JSON by its suffix.
+    """Write a configuration file, TOML or JSON by its suffix; refuse another.
 
     Parameters
     ----------
     path : str or Path
     settings : Settings
-
-    Raises
-    ------
-    DreamError
-        Another suffix, or a place that cannot be written.
     """
     path = Path(path)
     if path.suffix not in WRITTEN:

@@ -170,7 +170,7 @@ NEW_NAMES = {setting.old_name: setting.name for setting in SETTINGS if setting.o
 
 
 class Settings:
-    """A value for every setting, checked.
+    """A value for every setting, checked: an unknown name or a wrong value is refused.
 
     Parameters
     ----------
@@ -181,11 +181,6 @@ class Settings:
     ----------
     given : frozenset of str
         Names of the values that were given, be it the default.
-
-    Raises
-    ------
-    DreamError
-        An unknown name, or a wrong value.
     """
 
     def __init__(self, **values):
@@ -260,7 +255,7 @@ def changed(settings, names):
 
 
 def refuse_inapplicable(settings, job):
-    """Refuse settings that mean nothing to a job, wherever they come from.
+    """Refuse settings that mean nothing to a job, wherever they come from, by their flags.
 
     Parameters
     ----------
@@ -268,11 +263,6 @@ def refuse_inapplicable(settings, job):
         Values that are the defaults are let pass: a record of a dream has them all.
     job : str
         One of `JOBS`.
-
-    Raises
-    ------
-    DreamError
-        Names the flags.
     """
     useless = [setting.name for setting in SETTINGS if job not in setting.applies_to]
     if settings.script and job != "assembly":

@@ -38,10 +38,6 @@ def run_clip(source, output, settings):
     Returns
     -------
     dreamlib.jobs.film.Result
-
-    Raises
-    ------
-    DreamError
     """
     refuse_inapplicable(settings, "clip")
     return run_film(FramesOfClip(source, output, settings), source, settings)

@@ -74,18 +74,13 @@ def contact_sheet(net, pixels, items, definition=None, heading="", quiet=False, 
     Parameters
     ----------
     net, pixels, items, definition, quiet, seed, **dream
-        See `small_dreams`.
+        As for `small_dreams`, which says what is raised, too.
     heading : str
 
     Returns
     -------
     Sheet
         The undreamt picture is its first cell. After Ctrl-C it holds what was finished.
-
-    Raises
-    ------
-    DreamError
-        Too many items, or one that the net does not have.
     """
     check_number(len(items), "are asked for")
     size = pixels.shape[:2]
@@ -118,8 +113,8 @@ def small_dreams(net, pixels, items, definition=None, quiet=False, seed=0, **dre
     Yields
     ------
     Cell
-        One for each item, in order; those that are finished, after Ctrl-C. A layer that the picture
-        does not reach, or that gives no gradient, has a cell that says so.
+        One for each item, in order, until Ctrl-C. That of a layer that the picture does not reach,
+        or that gives no gradient, says so.
 
     Raises
     ------
@@ -240,10 +235,6 @@ def run(source, output, text, settings):
     Returns
     -------
     Result
-
-    Raises
-    ------
-    DreamError
     """
     refuse_inapplicable(settings, "sheet")
     output = str(output or default_output(source, "sheet.png"))

@@ -55,7 +55,7 @@ def assemble_folder(folder, settings):
     Returns
     -------
     list of str, or None
-        The films; None where Ctrl-C ended it.
+        As for `make_films`.
     """
     refuse_inapplicable(settings, "assembly")
     films = wanted_films(settings)
@@ -65,7 +65,7 @@ def assemble_folder(folder, settings):
 
 
 def make_films(frames, films, settings):
-    """Assemble frames into films, with progress; None where Ctrl-C ended it.
+    """Assemble frames into films, with progress.
 
     Parameters
     ----------
@@ -76,6 +76,7 @@ def make_films(frames, films, settings):
     Returns
     -------
     list of str, or None
+        The films; None where Ctrl-C ended it.
     """
     order = "reverse" if settings.reverse else "boomerang" if settings.boomerang else "forward"
     shown = max(1, 2 * len(frames) - 2) if settings.boomerang else len(frames)

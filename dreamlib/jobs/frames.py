@@ -38,18 +38,12 @@ def run_frames(source, output, settings, listener=None):
         The folder; by default ``STEM_frames`` in the current one.
     settings : Settings
         With `frames`.
-    listener : callable, optional
-        See `dreamlib.util.progress.Progress`.
+    listener
+        As for `dreamlib.jobs.film.run_film`, which says what is raised, too.
 
     Returns
     -------
     dreamlib.jobs.film.Result
-
-    Raises
-    ------
-    DreamError
-    dreamlib.util.progress.Left
-        The listener wanted it; the whole frames are kept.
     """
     refuse_inapplicable(settings, "frames")
     return run_film(FramesOfPicture(source, output, settings), source, settings, listener)
@@ -155,7 +149,7 @@ class FramesOfPicture:
 
 
 def levels_of(picture):
-    """Read a picture: (H, W, 3) ndarray, uint8 or float32 from 0 to 255.
+    """Read a picture as levels from 0 to 255.
 
     Parameters
     ----------

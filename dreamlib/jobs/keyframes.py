@@ -56,7 +56,7 @@ def parse_variations(text):
 
 
 def absolute_variations(text):
-    """Write variations so that a file repeats them anywhere: guide pictures by absolute paths.
+    """Write variations so that a file repeats them anywhere: guides by absolute paths.
 
     Parameters
     ----------

@@ -32,10 +32,6 @@ def resolve_objective(net, model, settings):
         Targets become numbers, and guide pictures are named by their absolute paths, so that the
         settings can be repeated from anywhere.
     ObjectiveSpec
-
-    Raises
-    ------
-    DreamError
     """
     shapes, names = layer_shapes(net), []
     spec = ObjectiveSpec(end=settings.end)
@@ -125,7 +121,7 @@ def numbered_targets(text, model, seed):
 
 
 def script_octaves(net, settings, spec, size, noise):
-    """Read the script of settings and size its octaves.
+    """Read the script of settings and size its octaves; refuse what cannot be read or drawn.
 
     Parameters
     ----------
@@ -141,11 +137,6 @@ def script_octaves(net, settings, spec, size, noise):
     -------
     list of (size, dreamlib.ascent.octave_script.ScriptOctave or None, ObjectiveSpec)
         The last is of the picture's size; without an octave of the script it is only brought to it.
-
-    Raises
-    ------
-    DreamError
-        A script that cannot be read, or a layer that is not there.
     """
     script = load_script(settings.script)
     window = tuple(int(side) for side in net.crop_dims)

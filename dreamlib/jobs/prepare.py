@@ -215,10 +215,6 @@ def make_job(network, picture, settings, output):
     -------
     Job
         Without a folder.
-
-    Raises
-    ------
-    DreamError
     """
     size = picture.height, picture.width
     resolved = resolve(network, picture, settings)

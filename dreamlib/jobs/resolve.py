@@ -53,10 +53,6 @@ def resolve(network, picture, settings):
     Returns
     -------
     Resolved
-
-    Raises
-    ------
-    DreamError
     """
     net, model, definition = network.net, network.model, network.definition
     settings = settings.replace(
@@ -245,10 +241,6 @@ def check_tiles(definition, end, chosen, sizes):
     chosen : dreamlib.tiling.memory_plan.Chosen
     sizes : list of (height, width)
         Of the octaves.
-
-    Raises
-    ------
-    DreamError
     """
     if chosen.schedule == "whole":
         return

@@ -15,7 +15,7 @@ from dreamlib.tiling.work_folder import fingerprint
 
 
 def resumed(settings, folder):
-    """Return the settings that an unfinished dream was begun with; refuse others.
+    """Return the settings that an unfinished dream was begun with; refuse others that were given.
 
     Parameters
     ----------
@@ -26,11 +26,6 @@ def resumed(settings, folder):
     Returns
     -------
     Settings
-
-    Raises
-    ------
-    DreamError
-        Names each setting that was given and differs.
     """
     before = folder.record["settings"]
     now = _spelt_as_recorded(settings, before)
@@ -70,10 +65,6 @@ def refuse_changes(folder, record):
         With `path` and `record`.
     record : dict
         With the fingerprints of now under "files".
-
-    Raises
-    ------
-    DreamError
     """
     for name, now in record["files"].items():
         before = folder.record["files"][name]
@@ -88,6 +79,8 @@ def refuse_changes(folder, record):
 def fingerprints(source, model, settings):
     """Return what identifies the files that a dream is made of, by their part in it.
 
+    A guide or a mask that is no picture is refused.
+
     Parameters
     ----------
     source : str
@@ -98,11 +91,6 @@ def fingerprints(source, model, settings):
     Returns
     -------
     dict of str -> dict or str
-
-    Raises
-    ------
-    DreamError
-        A guide or a mask is no picture.
     """
     noise = source.startswith("noise:")
     prints = {

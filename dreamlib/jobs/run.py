@@ -43,7 +43,7 @@ class Result(NamedTuple):
 
 
 def run_dream(source, output, settings):
-    """Dream a picture and write it: `prepare` and `run`.
+    """Dream a picture and write it.
 
     Parameters
     ----------

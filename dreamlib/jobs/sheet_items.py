@@ -23,7 +23,7 @@ class Item(NamedTuple):
 
 
 def choose_items(net, model, text=""):
-    """Read what the sheet is to show.
+    """Read what the sheet is to show; refuse what is not there, or too much.
 
     Parameters
     ----------
@@ -36,11 +36,6 @@ def choose_items(net, model, text=""):
     Returns
     -------
     list of Item
-
-    Raises
-    ------
-    DreamError
-        There is no such layer or channel, or there are too many.
     """
     channels = {name: shape[1] for name, _, shape in dreamable_layers(net)}
     some = re.fullmatch(r"(.+)\[([^\[\]]*)\]", text)

@@ -43,6 +43,8 @@ def replacing(path, suffix=""):
 def written_whole(path):
     """Do what `replacing` does, with the suffix of `path`, and say in words what goes wrong.
 
+    Every OSError of the block becomes a `DreamError`: disk full, folder not writable...
+
     Parameters
     ----------
     path : str or Path
@@ -51,11 +53,6 @@ def written_whole(path):
     ------
     str
         The temporary path.
-
-    Raises
-    ------
-    DreamError
-        For every OSError of the block: disk full, folder not writable...
     """
     try:
         with replacing(path, Path(path).suffix) as temporary:

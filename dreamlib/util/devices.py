@@ -8,7 +8,7 @@ from dreamlib.errors import DreamError
 
 
 def parse_devices(text):
-    """Read a list of devices.
+    """Read a list of devices; refuse unknown ones, and CPU and GPU in one list.
 
     Parameters
     ----------
@@ -19,11 +19,6 @@ def parse_devices(text):
     -------
     list of int or None
         CUDA devices; None is the CPU.
-
-    Raises
-    ------
-    DreamError
-        A device is unknown, or CPU and GPU are in one list.
     """
     devices = []
     for name in text.split(","):

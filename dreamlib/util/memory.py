@@ -10,7 +10,7 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 def parse_bytes(text):
-    """Read a size.
+    """Read a size; a ValueError where it is none.
 
     Parameters
     ----------
@@ -20,11 +20,6 @@ def parse_bytes(text):
     Returns
     -------
     int
-
-    Raises
-    ------
-    ValueError
-        It is no size.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", str(text).strip(), re.IGNORECASE)
     if not match:

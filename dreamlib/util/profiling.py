@@ -40,7 +40,6 @@ class Recorder:
     Attributes
     ----------
     seconds : dict of str -> float
-        By phase.
     peaks : dict of str -> int
         Most resident memory in bytes.
     gpu_peaks : dict of str -> int

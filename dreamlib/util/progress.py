@@ -52,7 +52,7 @@ def phase(name):
 
 
 def profile(function):
-    """Mark a function for memory_profiler, if that runs the program.
+    """Mark a function for memory_profiler, if that runs the program; else return it as it is.
 
     Parameters
     ----------
@@ -61,7 +61,6 @@ def profile(function):
     Returns
     -------
     callable
-        Without memory_profiler `function` itself.
     """
     return getattr(builtins, "profile", lambda same: same)(function)
 
@@ -69,10 +68,9 @@ def profile(function):
 class Progress:
     """Show how far a dream is, and end it early on Ctrl-C.
 
-    Used as a context manager around `dreamlib.dream.deepdream`, and as its ``on_step``. On a
-    terminal it is a bar; elsewhere it is log lines, one an octave and one every `LOG_INTERVAL`
-    seconds. A step on a large octave counts for more than one on a small octave, so that the
-    percentage moves evenly.
+    A context around `dreamlib.dream.deepdream`, and its ``on_step``. On a terminal it is a bar;
+    elsewhere log lines, one an octave and one every `LOG_INTERVAL` seconds. A step counts by its
+    pixels, so that the percentage moves evenly.
 
     Within the context the first SIGINT, or SIGTERM, lets the current step finish and ends the
     dream; the second raises KeyboardInterrupt.

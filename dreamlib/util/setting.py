@@ -88,7 +88,7 @@ class Setting:
         return " ".join(parts)
 
     def check(self, value, label=None, texts=True):
-        """Return the value in its own type, or refuse it.
+        """Return the value in its own type, or refuse it with words on the range.
 
         Parameters
         ----------
@@ -102,11 +102,6 @@ class Setting:
         Returns
         -------
         object
-
-        Raises
-        ------
-        DreamError
-            Names the setting, the value and the range.
         """
         if value is None and self.default is None:
             return None
@@ -140,7 +135,7 @@ class Setting:
 
 
 def parse_table(text, suffix):
-    """Read a TOML or JSON text.
+    """Read a TOML or JSON text; a ValueError where it is malformed, or has a key twice.
 
     Parameters
     ----------
@@ -151,11 +146,6 @@ def parse_table(text, suffix):
     -------
     object
         Python's own dicts, lists, texts and numbers.
-
-    Raises
-    ------
-    ValueError
-        It is malformed, or has a key twice.
     """
     if suffix == ".toml":
         import tomlkit

@@ -52,10 +52,7 @@ class Clip:
     def frames(self):
         """Number of frames, counted by decoding the clip once: headers hold an estimate.
 
-        Raises
-        ------
-        DreamError
-            The clip cannot be decoded, or has none.
+        A `DreamError` where it cannot be decoded, or has none.
         """
         arguments = ["-nostats", "-progress", "pipe:1", "-i", ffmpeg.source(self.path)]
         arguments += ["-map", "0:V:0", "-vf", self._filters, "-f", "null", "-"]
@@ -181,24 +178,14 @@ def mux(frames, out, clip, quality=90, on_frame=None):
 
     Parameters
     ----------
-    frames : iterable of path
-        Pictures of one size, in order.
-    out : str or Path
-        The film; its suffix chooses the format.
+    frames, out, quality, on_frame
+        As for `dreamlib.video.encode.assemble`, which says what is returned and raised, too.
     clip : Clip
         Has the frame rate, the shape of the pixels and the sound.
-    quality, on_frame
-        As in `dreamlib.video.encode.assemble`.
 
     Returns
     -------
     bool
-        False if `on_frame` ended it: then no file is written.
-
-    Raises
-    ------
-    DreamError
-        See `dreamlib.video.encode.assemble`.
     """
     suffix = Path(out).suffix.lower()
     sound = []

@@ -84,8 +84,7 @@ def check_film(out, fps):
     Raises
     ------
     DreamError
-        The suffix is unknown, the format has no such rate, the folder is missing or not writable,
-        or there is no ffmpeg.
+        Names the suffix, the rate, the folder or the missing ffmpeg.
     """
     out = Path(out)
     suffix = out.suffix.lower()
@@ -118,17 +117,15 @@ def assemble(
     out : str or Path
         Its suffix chooses the format, see `FORMATS`.
     fps : float or Fraction
-        Frames in a second. Delays of a GIF are whole hundredths of a second; each frame begins at
-        the nearest one.
+        Frames in a second. A GIF's begin at the nearest whole hundredth of a second.
     loop : int
-        Number of times that a GIF or WebP plays; 0 is for ever. MP4 and WebM leave that to the
-        player.
+        Times that a GIF or WebP plays, 0 is for ever; MP4 and WebM leave that to the player.
     order : {'forward', 'reverse', 'boomerang'}
         A boomerang runs there and back, and shows the first and the last frame once.
     quality : int
         1 to 100; of WebP (where 100 is lossless), MP4 and WebM.
     on_frame : callable, optional
-        Called with (frames written, frames to write) after each; if it returns a true value,
+        Called with (frames written, frames to write) after each; where it returns a true value,
         writing ends.
     sound : list of str
         ffmpeg's arguments for a second input and its streams.
@@ -143,8 +140,7 @@ def assemble(
     Raises
     ------
     DreamError
-        No frames, frames that are unreadable or of unequal size, a disk that is full, or see
-        `check_film`.
+        No frames, unreadable ones, unequal sizes, a full disk, or see `check_film`.
     """
     frames, out = ordered([Path(frame) for frame in frames], order), Path(out)
     suffix = out.suffix.lower()
@@ -229,7 +225,7 @@ def _read_frame(path, size):
 
 
 def ordered(frames, order):
-    """Put frames into the order in which they are shown.
+    """Put frames into the order in which they are shown, or refuse an unknown order.
 
     Parameters
     ----------
@@ -239,11 +235,6 @@ def ordered(frames, order):
     Returns
     -------
     list
-
-    Raises
-    ------
-    DreamError
-        There is no such order.
     """
     if order not in ORDERS:
         raise DreamError(f"order {order!r}; expected {', '.join(ORDERS)}")

@@ -20,17 +20,12 @@ LAST_LINES = 4
 
 
 def find_ffmpeg():
-    """Find ffmpeg: imageio-ffmpeg's, else the system's.
+    """Find ffmpeg, imageio-ffmpeg's or else the system's; refuse to go on without.
 
     Returns
     -------
     str
         Its path.
-
-    Raises
-    ------
-    DreamError
-        There is none.
     """
     try:
         from imageio_ffmpeg import get_ffmpeg_exe
@@ -53,17 +48,12 @@ def run(arguments, path):
     ----------
     arguments : list of str
     path : str or Path
-        The file that it reads, for the error.
+        The file that it reads, for the `DreamError` where it fails.
 
     Returns
     -------
     tuple of bytes and str
         Its standard output and its standard error.
-
-    Raises
-    ------
-    DreamError
-        It failed.
     """
     done = subprocess.run(
         [find_ffmpeg(), "-nostdin", "-hide_banner", *arguments],
@@ -79,7 +69,7 @@ def run(arguments, path):
 
 
 def last_lines(log):
-    """Shorten ffmpeg's messages to the last lines, without addresses of its memory.
+    """Shorten ffmpeg's messages to the last few, in one line, without addresses of its memory.
 
     Parameters
     ----------
@@ -88,7 +78,6 @@ def last_lines(log):
     Returns
     -------
     str
-        One line.
     """
     log = re.sub(r" @ 0x[0-9a-f]+", "", log)
     lines = [line.strip() for line in re.split(r"[\r\n]+", log) if line.strip()]

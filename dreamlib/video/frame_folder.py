@@ -42,8 +42,7 @@ class FrameFolder:
     Raises
     ------
     DreamError
-        There are frames and `resume` is off, or no record and it is on; or the folder cannot be
-        written.
+        Frames without `resume`, no record with it, or no place to write.
     """
 
     def __init__(self, path, suffix=".png", resume=False):
@@ -150,18 +149,13 @@ class FrameFolder:
             np.savez(temporary, number=number, levels=levels)
 
     def last(self):
-        """Read the frame that was kept.
+        """Read the frame that was kept; refuse to where one before it is missing.
 
         Returns
         -------
         number : int
             -1 where there is none.
         levels : (H, W, 3) ndarray or None
-
-        Raises
-        ------
-        DreamError
-            A frame up to it is missing.
         """
         path = self.path / OWN / LAST
         if not path.exists():
@@ -199,7 +193,7 @@ def _pictures(folder):
 
 @reading()
 def find_frames(folder):
-    """Find a folder's frames: ``0000.png`` onwards, with any number of digits.
+    """Find a folder's frames, ``0000.png`` onwards, with any number of digits.
 
     Parameters
     ----------
@@ -243,7 +237,7 @@ def find_frames(folder):
 
 
 def check_sizes(frames):
-    """Refuse frames of unequal size, by their headers.
+    """Refuse frames that are unreadable or of unequal size, by their headers.
 
     Parameters
     ----------
@@ -253,11 +247,6 @@ def check_sizes(frames):
     -------
     tuple of int
         Height and width of all of them.
-
-    Raises
-    ------
-    DreamError
-        A frame is unreadable or differs from the first.
     """
     expected = None
     for path in frames:

@@ -34,26 +34,19 @@ class DetailCarrier:
     """Carries dreamt detail from frame to frame.
 
     Detail depends on the frame before alone, as it lies in files: its undreamt and its dreamt
-    picture, 8 bits each. So an interrupted film is resumed to the same frames.
+    picture, 8 bits each. So an interrupted film is resumed to the same frames: with a new carrier
+    that is given the last whole one to `finish`.
 
     Carried detail has no mean: otherwise dreams that brighten pictures a little would make the
-    film white. A share `keep` of the rest is carried: if one frame's dream adds detail d, that of a
-    still scene settles at d / (1 - keep).
+    film white. If one frame's dream adds detail d, that of a still scene settles at d / (1 - keep).
+
+    Holds 6 bytes a pixel between frames; `begin` takes about 70 at its peak, the returned picture
+    included.
 
     Parameters
     ----------
     keep : float
-        0 to 1: the share of the detail that is carried into the next frame.
-
-    Raises
-    ------
-    DreamError
-        `keep` is out of range.
-
-    Notes
-    -----
-    Holds 6 bytes a pixel between frames; `begin` takes about 70 at its peak, the returned picture
-    included.
+        0 to 1, else refused: the share of the detail that is carried into the next frame.
     """
 
     def __init__(self, keep=0.8):
@@ -73,12 +66,12 @@ class DetailCarrier:
         Returns
         -------
         (H, W, 3) ndarray of float32
-            The picture and the carried detail; a new array. Levels may lie outside 0 to 255.
+            A new array. Levels may lie outside 0 to 255.
 
         Raises
         ------
         DreamError
-            OpenCV is not installed, or the picture is of another size than the one before.
+            OpenCV is not installed, or the frame before had another size.
         """
         if self._original is None or not self.keep or min(picture.shape[:2]) < LEAST_SIDE:
             return picture.astype(np.float32)
@@ -95,7 +88,7 @@ class DetailCarrier:
         return start
 
     def finish(self, picture, dreamt):
-        """Remember a frame for the next one; a new carrier goes on so where another ended.
+        """Remember a frame for the next one.
 
         Parameters
         ----------

@@ -24,12 +24,11 @@ class Map(NamedTuple):
     offset: np.ndarray  #: (2,) of float64
 
     def after(self, later):
-        """Join two maps into one.
+        """Join two maps into one: `later` is done after this one.
 
         Parameters
         ----------
         later : Map
-            Done after this one.
 
         Returns
         -------

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.errors import DreamError, nearest
-from dreamlib.video.distort import affine, colours, edges, lines, python_function
+from dreamlib.video.distort import affine, lines, python_function, values
 from dreamlib.video.distort.fields import Fields, Malformed, Whole, split
 from dreamlib.video.distort.registry import KINDS
 
 #: The modules of the distortions, in the order of the help.
-MODULES = [m.__name__ for m in (affine, lines, edges, colours, python_function)]
+MODULES = [m.__name__ for m in (affine, lines, values, python_function)]
 
 #: Names of all distortions, in the order of the help.
 NAMES = tuple(sorted(KINDS, key=lambda name: MODULES.index(KINDS[name].function.__module__)))
@@ -154,17 +154,16 @@ def parse_chain(text, seed=0, every=1, kinds=NAMES):
 
 
 def forms(kinds=NAMES):
-    """List the distortions that can be written.
+    """List the distortions that can be written: (name, form, help), each a str of one line.
 
     Parameters
     ----------
     kinds : tuple of str
-        Names of distortions.
+        Their names.
 
     Returns
     -------
-    list of (name, form, help)
-        Each a str of one line.
+    list of tuple
     """
     return [(name, KINDS[name].form, KINDS[name].help) for name in kinds]
 

@@ -13,7 +13,7 @@ class Malformed(Exception):
 
 
 def split(text, separator):
-    """Cut a text at each separator that is not within parentheses.
+    """Cut a text at each separator that is not within parentheses, which must match.
 
     Parameters
     ----------
@@ -23,11 +23,6 @@ def split(text, separator):
     -------
     list of str
         Without spaces around them.
-
-    Raises
-    ------
-    Malformed
-        Parentheses do not match.
     """
     pieces, depth, start = [], 0, 0
     for place, letter in enumerate(text):
@@ -54,7 +49,7 @@ class Field:
     sign = None
 
     def read(self, text, what):
-        """Read a value.
+        """Read a value, or raise `Malformed`.
 
         Parameters
         ----------
@@ -65,10 +60,6 @@ class Field:
         Returns
         -------
         object
-
-        Raises
-        ------
-        Malformed
         """
         return text
 

@@ -64,7 +64,7 @@ class Kind:
         return text + f"[:{':'.join(optional)}]" * bool(optional)
 
     def read(self, fields):
-        """Make a `Distortion` of its fields.
+        """Make a `Distortion` of its fields; `Malformed` where they are none.
 
         Parameters
         ----------
@@ -74,11 +74,6 @@ class Kind:
         Returns
         -------
         Distortion
-
-        Raises
-        ------
-        Malformed
-            A field is missing, no value of its kind, or does not go with the others.
         """
         values = {one.name: one.default for one in self.parameters}
         words = [one.name for one in self.parameters if one.annotation is bool]
@@ -138,7 +133,7 @@ class Distortion:
 
 
 def distortion(help, is_map=False, check=None):
-    """Register a function as a distortion of its name.
+    """Register a function as a distortion of its name: a decorator that returns it unchanged.
 
     Parameters
     ----------
@@ -152,7 +147,6 @@ def distortion(help, is_map=False, check=None):
     Returns
     -------
     callable
-        The decorator, which returns the function unchanged.
     """
 
     def register(function):
