@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.open_save import save_picture
+from dreamlib.imaging import open_save as files
 from dreamlib.imaging.picture import Picture, RawFile, to_levels
 from dreamlib.imaging.resample import STRIP, strips
 from dreamlib.imaging.window import Window
@@ -258,7 +258,7 @@ def _rounded(job, canvas, quantizer, part):
 def _save(job, pixels, text):
     like = job.picture.cropped(job.region) if job.region else job.picture
     quality, tiff = job.settings.quality, job.settings.tiff
-    return save_picture(job.output, pixels, text, like, quality, tiff, job.deep)
+    return files.save_picture(job.output, pixels, text, like, quality, tiff, job.deep)
 
 
 def _rescue(job, pixels, text):
