@@ -57,15 +57,12 @@ class Result(NamedTuple):
     settings: object
     seconds: float
     interrupted: bool
-    embedded: bool  #: whether the picture carries its settings
 
 
 class _Planned(NamedTuple):
     item: Item
-    title: str
-    note: str
+    cell: Cell  #: without a picture; where none can be dreamt, with a fault
     sizes: list  #: of the octaves that reach the layer, none where the picture does not
-    fault: str
 
 
 def contact_sheet(net, pixels, items, definition=None, heading="", quiet=False, seed=0, **dream):
@@ -158,8 +155,7 @@ def layer_examples(model, pixels):
 def _plan(net, items, size, definition, dream):
     """Resolve titles, and the octaves that each item can be dreamt on."""
     layers = {name: (kind, shape[1]) for name, kind, shape in dreamable_layers(net)}
-    reach = {}
-    planned = []
+    reach, planned = {}, []
     for item in items:
         kind, channels = layers.get(item.layer, (None, 0))
         if kind is None or not 0 <= (item.channel or 0) < channels:
@@ -173,7 +169,7 @@ def _plan(net, items, size, definition, dream):
         title, note = f"channel {item.channel}", item.layer
         if item.channel is None:
             title, note = item.layer, f"{kind}, {channels} channel{'s' * (channels != 1)}"
-        planned.append(_Planned(item, title, note, sizes, fault))
+        planned.append(_Planned(item, Cell(title, note, None, fault), sizes))
     return planned
 
 
@@ -190,10 +186,9 @@ def _octaves(definition, layer, size, dream):
 
 def _dreamt(net, pixels, planned, index, progress, seed, dream):
     """Dream one cell; return it and whether it was finished."""
-    cell = Cell(planned.title, planned.note, None, planned.fault)
-    if planned.fault:
+    (layer, channel), cell, sizes = planned
+    if cell.fault:
         return cell, True
-    layer, channel = planned.item
     alive, steps = False, 0
 
     def on_step(step):
@@ -206,13 +201,13 @@ def _dreamt(net, pixels, planned, index, progress, seed, dream):
     np.random.seed(seed)  # every cell is the same whatever is dreamt beside it
     try:
         dreamt = deepdream(
-            net, pixels, dream["iterations"], len(planned.sizes), dream["octave_scale"], layer,
+            net, pixels, dream["iterations"], len(sizes), dream["octave_scale"], layer,
             dream.get("clip", True), on_step, step_size=dream["step_size"], jitter=dream["jitter"],
             objective=l2(layer, None if channel is None else [channel]),
         )  # fmt: skip
     except DreamError as error:
         return cell._replace(fault=str(error)), True
-    finished = steps == len(planned.sizes) * dream["iterations"]
+    finished = steps == len(sizes) * dream["iterations"]
     if not alive:
         return cell._replace(fault=DEAD.format("layer" if channel is None else "channel")), finished
     return cell._replace(pixels=to_levels(dreamt)), finished
@@ -264,11 +259,11 @@ def run(source, output, text, settings):
     early = "# ended early\n" if sheet.interrupted else ""
     words = f"# contact sheet: {sheet.cells} small dreams, longest side {SIDE} pixels\n"
     around = Picture(None, metadata=Metadata(picture.metadata.icc_profile))
-    embedded = save_picture(
+    save_picture(
         output, sheet.pixels, early + words + to_toml(settings), around, settings.quality,
         settings.tiff,
     )  # fmt: skip
-    return Result(Path(output), sheet.cells, settings, seconds, sheet.interrupted, embedded)
+    return Result(Path(output), sheet.cells, settings, seconds, sheet.interrupted)
 
 
 def _heading(model, items, dream):

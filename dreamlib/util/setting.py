@@ -13,55 +13,24 @@ from dreamlib.errors import DreamError
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting.
+    """One setting."""
 
-    Attributes
-    ----------
-    name : str
-        Key in files and in Python; the flag has hyphens for underscores.
-    kind : {str, int, float, bool}
-    default
-        None where nothing is chosen unless the user does.
-    help : str
-    group : str
-        The heading under which help (or a form) shows it.
-    low, high : number, optional
-        Range, both included.
-    above : number, optional
-        Lower bound, excluded.
-    choices : tuple of str
-    metavar : str
-        Stands for a value in the help.
-    bare : optional
-        Value of the flag where none is written; None where it needs one.
-    form : (str, str), optional
-        Of a text: a regular expression for all of it, and the same in words.
-    recorded : bool
-        Whether it makes the dream, and so belongs into files and pictures.
-    applies_to : tuple of str
-        The kinds of job that it means something to.
-    script_has_own : bool
-        Whether an octave script has its own values of it.
-    old_name : str
-        A name that is still understood.
-    """
-
-    name: str
-    kind: type
-    default: Any
+    name: str  #: key in files and in Python; the flag has hyphens for underscores
+    kind: type  #: str, int, float or bool
+    default: Any  #: None where nothing is chosen unless the user does
     help: str
-    group: str = "dream"
-    low: float | None = None
-    high: float | None = None
-    above: float | None = None
+    group: str = "dream"  #: the heading under which help, or a form, shows it
+    low: float | None = None  #: of the range, included
+    high: float | None = None  #: included
+    above: float | None = None  #: lower bound, excluded
     choices: tuple = ()
-    metavar: str | None = None
-    bare: Any = None
-    form: tuple | None = None
-    recorded: bool = True
-    applies_to: tuple = ()
-    script_has_own: bool = False
-    old_name: str = ""
+    metavar: str | None = None  #: stands for a value in the help
+    bare: Any = None  #: value of the flag where none is written; None where it needs one
+    form: tuple | None = None  #: of a text: a regular expression for all of it; the same in words
+    recorded: bool = True  #: whether it makes the dream, and so belongs into files and pictures
+    applies_to: tuple = ()  #: the kinds of job that it means something to
+    script_has_own: bool = False  #: whether an octave script has its own values of it
+    old_name: str = ""  #: a name that is still understood
 
     @property
     def flag(self):

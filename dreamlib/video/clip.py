@@ -27,26 +27,13 @@ SOUND = {
 
 @dataclass
 class Clip:
-    """A clip, as it is shown: turned upright, at a constant frame rate.
-
-    Attributes
-    ----------
-    path : Path
-    size : tuple of int
-        Height and width in pixels.
-    fps : Fraction
-        Frames in a second.
-    aspect : Fraction
-        Width of a pixel by its height.
-    sounds : tuple of str
-        The codec of each stream of sound.
-    """
+    """A clip, as it is shown: turned upright, at a constant frame rate."""
 
     path: Path
-    size: tuple
-    fps: Fraction
-    aspect: Fraction
-    sounds: tuple
+    size: tuple  #: height and width in pixels
+    fps: Fraction  #: frames in a second
+    aspect: Fraction  #: width of a pixel by its height
+    sounds: tuple  #: the codec of each stream of sound
 
     @cached_property
     def frames(self):

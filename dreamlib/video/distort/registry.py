@@ -19,25 +19,15 @@ KINDS = {}
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of distortion.
-
-    Attributes
-    ----------
-    name, help : str
-    function : callable
-        Takes the picture, which it changes, and the `Moment`; or height and width, and returns a
-        `Map`. Then the values.
-    is_map : bool
-        Whether the function returns a `Map`.
-    check : callable, optional
-        Given the values, raises `Malformed` where they do not go together.
-    """
+    """A kind of distortion."""
 
     name: str
     help: str
+    #: Takes the picture, which it changes, and the `Moment`; or height and width, and returns a
+    #: `Map`. Then the values.
     function: Callable
-    is_map: bool
-    check: Optional[Callable] = None
+    is_map: bool  #: whether the function returns a `Map`
+    check: Optional[Callable] = None  #: of the values; `Malformed` where they do not go together
 
     @property
     def parameters(self):
