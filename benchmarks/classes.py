@@ -17,7 +17,8 @@ import numpy as np
 from dreamlib.ascent.octave_script import preset_names
 from dreamlib.imaging.open_save import save_picture
 from dreamlib.imaging.picture import Noise
-from dreamlib.jobs.prepare import choose_script, make_job, open_network
+from dreamlib.jobs.prepare import choose_script, open_network
+from dreamlib.jobs.resolve import make_job
 from dreamlib.jobs.run import dream_levels, work
 from dreamlib.models.classify import class_probabilities, classify
 from dreamlib.settings import Settings

@@ -6,7 +6,7 @@ import numpy as np
 
 from dreamlib.imaging.picture import Picture
 from dreamlib.jobs.prepare import open_network
-from dreamlib.jobs.resolve import resolve
+from dreamlib.jobs.resolve import make_job
 from dreamlib.jobs.run import work
 from dreamlib.models.preprocessing import Preprocessing
 from dreamlib.settings import Settings
@@ -23,14 +23,14 @@ EMBEDDED = "efficientnet_lite0"
 
 
 def load(model=EMBEDDED, **settings):
-    """Load a model, by its name or folder, on our engine: a `dreamlib.jobs.prepare.Network`."""
+    """Load a model, by its name or folder, on our engine: a `dreamlib.jobs.resolve.Network`."""
     return open_network(Settings(model=model, engine="torch", **settings))
 
 
 def dream_of(network, pixels, **settings):
     """Resolve the dream of pixels (H, W, 3); the seed is 0 where none is given."""
     settings = {"model": str(network.published.folder), "seed": 0, **settings}
-    return resolve(network, Picture(pixels), Settings(**settings)).dream
+    return make_job(network, Picture(pixels), Settings(**settings), "dream.png").dream
 
 
 def run(dream, rule, pixels, workers, store):
@@ -45,7 +45,7 @@ def levels(network, pixels, dream, workers=InProcess):
 
     Parameters
     ----------
-    network : dreamlib.jobs.prepare.Network
+    network : dreamlib.jobs.resolve.Network
     pixels : (H, W, 3) ndarray of uint8 or uint16
     dream : dreamlib.tiling.octaves.Dream
     workers : callable

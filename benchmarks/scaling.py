@@ -44,7 +44,7 @@ def rates(network, size, tile, passes, groups, turns):
 
     Parameters
     ----------
-    network : dreamlib.jobs.prepare.Network
+    network : dreamlib.jobs.resolve.Network
         Its model is dreamt; the workers load their own.
     size : (height, width)
     tile, passes : int

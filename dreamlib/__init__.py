@@ -102,11 +102,10 @@ def run(source, output=None, **settings):
     DreamError
         A setting, the picture, the network, memory or the output cannot do.
     """
-    from dreamlib.jobs import kind_of, runner_of
+    from dreamlib.jobs import run_source
     from dreamlib.settings import Settings
 
-    source, settings = str(source), Settings(**settings)
-    return runner_of(kind_of(source, settings.frames))(source, output, settings)
+    return run_source(str(source), output, Settings(**settings))
 
 
 def unfinished(folder):

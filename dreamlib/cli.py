@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dreamlib import __version__
 from dreamlib.errors import DreamError
-from dreamlib.jobs import is_clip, kind_of, runner_of
+from dreamlib.jobs import is_clip, kind_of, run_source
 from dreamlib.settings import BY_NAME, SETTINGS, Settings
 
 EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
@@ -381,8 +381,7 @@ def _film(parser, arguments, settings):
     _announce_model(settings)
     if arguments.save_config:
         _write_config(arguments.save_config, settings)
-    run = runner_of(kind_of(arguments.input, settings.frames))
-    result = run(arguments.input, arguments.output, settings)
+    result = run_source(arguments.input, arguments.output, settings)
     used, made = result.settings, "".join(f"; {film}" for film in result.films)
     if not settings.quiet:
         print(f"{result.path}: {result.frames} frames of {used.model}, {used.engine} on "

@@ -40,21 +40,23 @@ def kind_of(source, frames):
     return "clip" if is_clip(source) else "picture"
 
 
-def runner_of(kind):
-    """Return what does a job: a function of source, output and settings.
-
-    Parameters
-    ----------
-    kind : {'picture', 'frames', 'clip'}
+def run_source(source, output, settings):
+    """Dream a picture, the frames of a film or a clip, from file to file: see `dreamlib.run`.
 
     Returns
     -------
-    callable
+    dreamlib.jobs.run.Result or dreamlib.jobs.film.Result
     """
+    kind = kind_of(source, settings.frames)
     if kind == "frames":
-        from dreamlib.jobs.frames import run_frames as run
-    elif kind == "clip":
-        from dreamlib.jobs.clip import run_clip as run
-    else:
-        from dreamlib.jobs.run import run_dream as run
-    return run
+        from dreamlib.jobs.frames import run_frames
+
+        return run_frames(source, output, settings)
+    if kind == "clip":
+        from dreamlib.jobs.clip import run_clip
+
+        return run_clip(source, output, settings)
+    from dreamlib.jobs.prepare import prepare
+    from dreamlib.jobs.run import run
+
+    return run(prepare(source, output, settings))

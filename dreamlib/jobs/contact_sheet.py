@@ -70,28 +70,6 @@ def contact_sheet(net, pixels, items, definition=None, heading="", quiet=False, 
 
     Parameters
     ----------
-    net, pixels, items, definition, quiet, seed, **dream
-        As for `small_dreams`, which says what is raised, too.
-    heading : str
-
-    Returns
-    -------
-    Sheet
-        The undreamt picture is its first cell. After Ctrl-C it holds what was finished.
-    """
-    check_number(len(items), "are asked for")
-    size = pixels.shape[:2]
-    cells = [Cell("undreamt", f"{size[1]} x {size[0]} pixels", pixels)]
-    cells += small_dreams(net, pixels, items, definition, quiet, seed, **dream)
-    grid = draw_grid(cells, size, heading)
-    return Sheet(grid, len(cells) - 1, len(cells) <= len(items))
-
-
-def small_dreams(net, pixels, items, definition=None, quiet=False, seed=0, **dream):
-    """Dream a small picture in many ways.
-
-    Parameters
-    ----------
     net : caffe.Classifier
     pixels : (H, W, 3) ndarray of uint8
         As large as a cell: see `dreamlib.imaging.picture.shrunken`.
@@ -100,6 +78,7 @@ def small_dreams(net, pixels, items, definition=None, quiet=False, seed=0, **dre
     definition : caffe_pb2.NetParameter, optional
         The net's prototxt, which tells what layers the picture reaches. Without it our engine finds
         out by trying; real Caffe ends the process.
+    heading : str
     quiet : bool
         Show no progress.
     seed : int
@@ -107,16 +86,28 @@ def small_dreams(net, pixels, items, definition=None, quiet=False, seed=0, **dre
     **dream
         Other values for `DREAM`, and `clip`.
 
-    Yields
-    ------
-    Cell
-        One for each item, in order, until Ctrl-C. That of a layer that the picture does not reach,
-        or that gives no gradient, says so.
+    Returns
+    -------
+    Sheet
+        The undreamt picture is its first cell. After Ctrl-C it holds what was finished.
 
     Raises
     ------
     DreamError
-        An item that the net does not have.
+        Too many items, or one that the net does not have.
+    """
+    check_number(len(items), "are asked for")
+    size = pixels.shape[:2]
+    cells = [Cell("undreamt", f"{size[1]} x {size[0]} pixels", pixels)]
+    cells += _small_dreams(net, pixels, items, definition, quiet, seed, **dream)
+    grid = draw_grid(cells, size, heading)
+    return Sheet(grid, len(cells) - 1, len(cells) <= len(items))
+
+
+def _small_dreams(net, pixels, items, definition=None, quiet=False, seed=0, **dream):
+    """Yield the cell of each item, in order, until Ctrl-C.
+
+    That of a layer that the picture does not reach, or that gives no gradient, says so.
     """
     dream = {**DREAM, **dream}
     planned = _plan(net, items, pixels.shape[:2], definition, dream)
@@ -148,7 +139,7 @@ def layer_examples(model, pixels):
     net = engines.load_net(model)
     items = choose_items(net, model)
     definition = engines.read_definition(model, "auto")
-    cells = small_dreams(net, pixels, items, definition, quiet=True)
+    cells = _small_dreams(net, pixels, items, definition, quiet=True)
     return [item.layer for item in items], (cell.pixels for cell in cells)
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from dreamlib.errors import DreamError
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.jobs.keyframes import absolute_variations, parse_variations, settings_at
-from dreamlib.jobs.prepare import choose_script, make_job, open_network, with_seed
+from dreamlib.jobs.prepare import choose_script, open_network, with_seed
+from dreamlib.jobs.resolve import make_job
 from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
 from dreamlib.jobs.run import dream_levels, work
 from dreamlib.settings import to_toml

@@ -25,7 +25,7 @@ def plan(job):
 
     Parameters
     ----------
-    job : dreamlib.jobs.prepare.Job
+    job : dreamlib.jobs.resolve.Job
 
     Returns
     -------

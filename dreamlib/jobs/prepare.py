@@ -4,53 +4,23 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.formats import DEEP_ZOOM, check_output, check_size, format_of
+from dreamlib.imaging.formats import DEEP_ZOOM, check_output, format_of
 from dreamlib.imaging.open_save import open_picture
 from dreamlib.imaging.picture import Noise
-from dreamlib.imaging.window import Window
-from dreamlib.jobs.resolve import OF_OCTAVES, resolve
+from dreamlib.jobs.resolve import DEVIATION, GREY, OF_OCTAVES, Network, make_job
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
-from dreamlib.settings import Settings, changed, refuse_inapplicable
-from dreamlib.tiling.memory_plan import LARGEST_WHOLE, Demand
-from dreamlib.tiling.octaves import Dream
+from dreamlib.settings import changed, refuse_inapplicable
+from dreamlib.tiling.memory_plan import LARGEST_WHOLE
 from dreamlib.tiling.work_folder import WorkFolder
 from dreamlib.util.progress import phase
 
 #: The presets that a class is drawn by where no script is named: from noise, into a photograph.
 FROM_NOISE, INTO_PICTURE = "draw", "photograph"
-
-#: What a drawing from noise begins with, in grey levels: mean of red, green and blue; deviation.
-GREY, DEVIATION = (124, 116, 104), 8
-
-
-class Network(NamedTuple):
-    """A network that is loaded."""
-
-    published: object  #: the `dreamlib.models.model.Model` that was named
-    model: object  #: what runs of it: fully convolutional, where classes are dreamt
-    net: object
-    definition: object  #: its prototxt
-
-
-class Job(NamedTuple):
-    """A dream that can begin."""
-
-    output: str
-    picture: object  #: see `dreamlib.imaging.picture`
-    deep: bool  #: whether it has 16 bits
-    network: Network
-    settings: Settings  #: nothing is left open
-    recorded: Settings  #: what repeats the dream
-    dream: Dream
-    region: Window | None  #: what is written, in the last octave; None for all
-    demand: Demand
-    folder: WorkFolder | None  #: None where canvases are held in RAM
 
 
 def prepare(source, output, settings, planning=False):
@@ -169,13 +139,8 @@ def choose_script(settings, picture):
         if settings.target and small and not changed(settings, OF_OCTAVES):
             settings = settings.replace(script=FROM_NOISE if noise else INTO_PICTURE)
     if noise and (settings.script or settings.target):
-        picture = _grey_noise(picture.height, picture.width, settings.seed)
+        picture = Noise(picture.height, picture.width, settings.seed, GREY, DEVIATION)
     return settings, picture
-
-
-def _grey_noise(height, width, seed):
-    """Make the grey, hardly noisy picture that a drawing begins with."""
-    return Noise(height, width, seed, GREY, DEVIATION)
 
 
 def open_network(settings):
@@ -197,33 +162,3 @@ def open_network(settings):
         model = fully_convolutional(published, settings.engine)
     net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
     return Network(published, model, net, engines.read_definition(model, settings.engine))
-
-
-def make_job(network, picture, settings, output):
-    """Make the job of one picture: resolve what settings leave open, refuse what cannot be.
-
-    Parameters
-    ----------
-    network : Network
-    picture : picture
-        See `dreamlib.imaging.picture`.
-    settings : Settings
-        As `choose_script` returns them.
-    output : str
-
-    Returns
-    -------
-    Job
-        Without a folder.
-    """
-    size = picture.height, picture.width
-    resolved = resolve(network, picture, settings)
-    drawn = resolved.source_size
-    if drawn != size and isinstance(picture, Noise):
-        picture = _grey_noise(*drawn, settings.seed)
-    written = resolved.region or resolved.dream.octaves[-1].window
-    check_size(output, written.width, written.height)
-    return Job(
-        output, picture, picture.dtype == np.uint16, network, resolved.settings, resolved.recorded,
-        resolved.dream, resolved.region, resolved.demand, None,
-    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Settings, a picture and a network make a `Dream`: the only way from the one to the other."""
+"""Settings, a picture and a network make a job: the only way to a `Dream`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from dreamlib.ascent.objective_builder import ObjectiveSpec, check_guides
 from dreamlib.ascent.regularizers import GradientRules, parse_sigmas
 from dreamlib.errors import DreamError
+from dreamlib.imaging.formats import check_size
 from dreamlib.imaging.picture import Noise
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.imaging.window import WRAPS, Window
@@ -16,10 +19,11 @@ from dreamlib.models import engines
 from dreamlib.models.input_size import check_octaves_fit, misfit
 from dreamlib.models.layers import check_layer
 from dreamlib.models.zoo import absolute_name
-from dreamlib.settings import BY_NAME
+from dreamlib.settings import BY_NAME, Settings
 from dreamlib.tiling import memory_plan
 from dreamlib.tiling.finish import Finish
 from dreamlib.tiling.octaves import Dream, Octave, Ramp, Tiling, octave_windows
+from dreamlib.tiling.work_folder import WorkFolder
 from dreamlib.util.memory import resident_memory
 
 #: Settings that ask for the notebook's octaves where a class is dreamt and no script is named.
@@ -27,32 +31,50 @@ OF_OCTAVES = ("iterations", "octaves", "octave_scale", "step_size", "jitter", "s
               "tile_size", "overlap", "wrap", "tile_steps", "storage", "region", "devices",
               "anchor")  # fmt: skip
 
+#: What a drawing from noise begins with, in grey levels: mean of red, green and blue; deviation.
+GREY, DEVIATION = (124, 116, 104), 8
 
-class Resolved(NamedTuple):
-    """A dream, and the settings that it came of."""
 
+class Network(NamedTuple):
+    """A network that is loaded."""
+
+    published: object  #: the `dreamlib.models.model.Model` that was named
+    model: object  #: what runs of it: fully convolutional, where classes are dreamt
+    net: object
+    definition: object  #: its prototxt
+
+
+class Job(NamedTuple):
+    """A dream that can begin."""
+
+    output: str
+    picture: object  #: see `dreamlib.imaging.picture`
+    deep: bool  #: whether it has 16 bits
+    network: Network
+    settings: Settings  #: nothing is left open
+    recorded: Settings  #: what repeats the dream
     dream: Dream
-    settings: object  #: with nothing left open
-    recorded: object  #: what repeats the dream
     region: Window | None  #: what is written, in the last octave; None for all
     demand: memory_plan.Demand
-    source_size: tuple  #: (height, width) that noise is to be made at
+    folder: WorkFolder | None  #: None where canvases are held in RAM
 
 
-def resolve(network, picture, settings):
+def make_job(network, picture, settings, output):
     """Choose what settings leave open for one picture, and refuse what cannot be.
 
     Parameters
     ----------
-    network : dreamlib.jobs.prepare.Network
+    network : Network
     picture : picture
         See `dreamlib.imaging.picture`.
     settings : Settings
         With a seed, and the script chosen.
+    output : str
 
     Returns
     -------
-    Resolved
+    Job
+        Without a folder.
     """
     net, model, definition = network.net, network.model, network.definition
     settings = settings.replace(
@@ -77,13 +99,14 @@ def resolve(network, picture, settings):
 
         Mask.read(settings.mask)  # refuses what is none
     size, noise = (picture.height, picture.width), isinstance(picture, Noise)
-    source_size = size
     if settings.script:
         from dreamlib.jobs.objective import script_octaves
 
         plan = script_octaves(net, settings, spec, size, noise)
         carry = "picture" if noise else "detail"
-        source_size = plan[-1 if plan[-1][1] else -2][0] if noise else size
+        if noise:  # made at the size that is drawn
+            drawn = plan[-1 if plan[-1][1] else -2][0]
+            picture = Noise(*drawn, settings.seed, GREY, DEVIATION)
     else:
         settings, plan = _notebook_octaves(definition, settings, spec, size)
         carry = "detail"
@@ -123,7 +146,10 @@ def resolve(network, picture, settings):
         finish=_finish(settings),
     )
     settings = recorded.replace(wrap=wrap, storage=chosen.storage)
-    return Resolved(dream, settings, recorded, region, demand, source_size)
+    written = region or windows[-1]
+    check_size(output, written.width, written.height)
+    deep = picture.dtype == np.uint16
+    return Job(output, picture, deep, network, settings, recorded, dream, region, demand, None)
 
 
 def _notebook_octaves(definition, settings, spec, size):

@@ -15,7 +15,6 @@ from dreamlib.imaging import open_save as files
 from dreamlib.imaging.picture import Picture, RawFile, to_levels
 from dreamlib.imaging.resample import STRIP, strips
 from dreamlib.imaging.window import Window
-from dreamlib.jobs.prepare import prepare
 from dreamlib.settings import to_toml
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.octave_loop import OctaveLoop
@@ -42,28 +41,13 @@ class Result(NamedTuple):
     work_folder: Path | None  #: where an interrupted dream can be resumed
 
 
-def run_dream(source, output, settings):
-    """Dream a picture and write it.
-
-    Parameters
-    ----------
-    source, output, settings
-        As for `dreamlib.jobs.prepare.prepare`.
-
-    Returns
-    -------
-    Result
-    """
-    return run(prepare(source, output, settings))
-
-
 @profile
 def run(job, listener=None):
     """Dream a job and write the picture.
 
     Parameters
     ----------
-    job : dreamlib.jobs.prepare.Job
+    job : dreamlib.jobs.resolve.Job
     listener : callable, optional
         Given a `dreamlib.util.progress.Report` at most twice a second; where it returns True the
         dream is left: its work folder stays, and nothing is written.
@@ -115,7 +99,7 @@ def dream_levels(job, progress):
 
     Parameters
     ----------
-    job : dreamlib.jobs.prepare.Job
+    job : dreamlib.jobs.resolve.Job
         Without a folder.
     progress : dreamlib.util.progress.Progress
 

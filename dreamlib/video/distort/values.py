@@ -149,14 +149,17 @@ def palette(picture, moment, count: Whole(2, 256, sign="N")):
         Number of colours.
     """
     levels = to_levels(picture)
-    colours = _padded(_chosen(levels, count))
+    colours = _chosen(levels, count)
     indices = _nearest(levels, colours)
     for top, bottom in strips(*picture.shape[:2], BLOCK // 3, 1):
         picture[top:bottom] = colours[indices[top:bottom]]
 
 
 def _chosen(levels, count):
-    """Choose colours by a sample of the pixels: (n, 3) ndarray of uint8, n <= count."""
+    """Choose up to `count` colours by a sample of the pixels: (256, 3) ndarray of uint8.
+
+    The first is repeated up to the 256 that Pillow's palettes have.
+    """
     from PIL import Image
 
     height, width = levels.shape[:2]
@@ -164,12 +167,8 @@ def _chosen(levels, count):
     sample = np.ascontiguousarray(levels[spacing // 2 :: spacing, spacing // 2 :: spacing])
     found = Image.fromarray(sample).quantize(count, MEDIAN_CUT, kmeans=1, dither=0)
     colours = np.uint8(found.getpalette()).reshape(-1, 3)
-    return colours[np.unique(np.asarray(found))]
-
-
-def _padded(palette):
-    """Repeat a palette's first colour up to the 256 that Pillow's palettes have."""
-    return np.concatenate([palette, np.repeat(palette[:1], 256 - len(palette), axis=0)])
+    colours = colours[np.unique(np.asarray(found))]
+    return np.concatenate([colours, np.repeat(colours[:1], 256 - len(colours), axis=0)])
 
 
 def _nearest(levels, palette):
