@@ -8,6 +8,7 @@ from pathlib import Path
 from dreamlib.errors import DreamError
 from dreamlib.settings import BY_NAME, NEW_NAMES, meant, to_toml
 from dreamlib.util.atomic_write import written_whole
+from dreamlib.util.setting import parse_table
 
 #: Suffixes of configurations that are written by hand.
 WRITTEN = (".toml", ".json")
@@ -51,8 +52,6 @@ def load_config(path):
     DreamError
         Names the file and the key.
     """
-    from dreamlib.util.setting import parse_table
-
     path = Path(path)
     if path.is_dir():
         raise DreamError(f"configuration {path} is a folder; expected {CONFIGURATIONS}")
