@@ -1,4 +1,4 @@
-"""The one error a user is meant to read, and the names that were probably meant."""
+"""The errors a user is meant to read, and the names that were probably meant."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ class DreamError(Exception):
     """What was given, what was expected and what to do, in words for the person at the keyboard.
 
     ``dream.py`` prints the text and exits with code 2; anything else that escapes is a defect.
+    """
+
+
+class CaffeError(DreamError, RuntimeError):
+    """What `dreamlib.pycaffe` refuses, where Caffe's CHECK would end the process.
+
+    A ``RuntimeError`` too, because that is what pycaffe raises where it raises at all.
     """
 
 

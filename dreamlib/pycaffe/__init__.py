@@ -9,10 +9,10 @@ from __future__ import annotations
 import importlib
 import sys
 
+from dreamlib.errors import CaffeError
 from dreamlib.pycaffe import io, proto
 from dreamlib.pycaffe.classifier import Classifier
 from dreamlib.pycaffe.device import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
-from dreamlib.pycaffe.errors import CaffeError
 from dreamlib.pycaffe.layers import Layer, layer_types
 from dreamlib.pycaffe.net import Net
 from dreamlib.pycaffe.proto import caffe_pb2

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.errors import CaffeError
 
 
 class Compute:

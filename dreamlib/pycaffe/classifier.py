@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from dreamlib.errors import CaffeError
 from dreamlib.pycaffe import io
-from dreamlib.pycaffe.errors import CaffeError
 from dreamlib.pycaffe.net import Net
 from dreamlib.pycaffe.proto import caffe_pb2
 

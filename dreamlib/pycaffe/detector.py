@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from dreamlib.errors import CaffeError
 from dreamlib.pycaffe import io
 from dreamlib.pycaffe.classifier import make_transformer
-from dreamlib.pycaffe.errors import CaffeError
 from dreamlib.pycaffe.net import Net
 from dreamlib.pycaffe.proto import caffe_pb2
 

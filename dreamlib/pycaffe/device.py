@@ -8,7 +8,7 @@ import functools
 import numpy as np
 import torch
 
-from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.errors import CaffeError
 
 _device = torch.device("cpu")
 _gpu = 0

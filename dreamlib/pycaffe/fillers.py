@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.errors import CaffeError
 from dreamlib.pycaffe.proto import caffe_pb2
 
 

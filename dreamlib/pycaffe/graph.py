@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 
-from dreamlib.errors import nearest
+from dreamlib.errors import CaffeError, nearest
 from dreamlib.pycaffe.blob import Blob
 from dreamlib.pycaffe.device import random_stream
-from dreamlib.pycaffe.errors import CaffeError
 from dreamlib.pycaffe.layers import layer_class, layer_types
 from dreamlib.pycaffe.proto import caffe_pb2
 

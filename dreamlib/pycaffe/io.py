@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.errors import CaffeError
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.pycaffe.weights import LEGACY_AXES
 

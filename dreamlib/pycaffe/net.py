@@ -8,10 +8,9 @@ from collections import OrderedDict
 import numpy as np
 import torch
 
-from dreamlib.errors import nearest
+from dreamlib.errors import CaffeError, nearest
 from dreamlib.pycaffe.blob import Compute
 from dreamlib.pycaffe.device import current_device, retain_freed_memory
-from dreamlib.pycaffe.errors import CaffeError
 from dreamlib.pycaffe.graph import Graph
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.pycaffe.prototxt import load_net

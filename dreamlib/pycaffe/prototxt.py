@@ -11,8 +11,7 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from dreamlib.errors import nearest
-from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.errors import CaffeError, nearest
 from dreamlib.pycaffe.proto import caffe_pb2
 
 #: V1 layer types whose present name is not the enum's with capitals: CONVOLUTION -> Convolution.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from dreamlib.pycaffe.errors import CaffeError
+from dreamlib.errors import CaffeError
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.util.atomic_write import replacing
 

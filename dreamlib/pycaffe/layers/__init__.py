@@ -13,8 +13,8 @@ import importlib
 
 import torch
 
+from dreamlib.errors import CaffeError
 from dreamlib.pycaffe.blob import Blob
-from dreamlib.pycaffe.errors import CaffeError
 from dreamlib.pycaffe.fillers import fill
 
 #: type name -> class, filled by `register`.
