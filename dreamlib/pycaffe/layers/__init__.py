@@ -15,26 +15,24 @@ import torch
 
 from dreamlib.errors import CaffeError
 from dreamlib.pycaffe.blob import Blob
-from dreamlib.pycaffe.fillers import fill
+from dreamlib.pycaffe.weights import fill
 
 #: type name -> class, filled by `register`.
 LAYERS = {}
 
 #: The layers of Caffe that are there, by module.
 MODULES = {
-    "arithmetic": ("Bias", "Eltwise", "Scale"),
-    "linear": ("Convolution", "Deconvolution", "InnerProduct"),
-    "neurons": (
-        *("AbsVal", "BNLL", "Clip", "Dropout", "ELU", "Exp", "Log", "PReLU", "Power", "ReLU"),
-        *("Sigmoid", "Softmax", "Swish", "TanH", "Threshold"),
+    "elementwise": (
+        *("AbsVal", "BNLL", "Bias", "Clip", "Dropout", "ELU", "Eltwise", "Exp", "Log", "PReLU"),
+        *("Power", "ReLU", "Scale", "Sigmoid", "Softmax", "Swish", "TanH", "Threshold"),
     ),
     "normalisation": ("BatchNorm", "LRN", "MVN"),
-    "pooling": ("Pooling",),
     "shaping": (
         *("ArgMax", "Concat", "Crop", "Flatten", "Input", "Reduction", "Reshape", "Silence"),
         *("Slice", "Split", "Tile"),
     ),
     "training": ("Accuracy", "DummyData", "EuclideanLoss", "SoftmaxWithLoss"),
+    "windows": ("Convolution", "Deconvolution", "InnerProduct", "Pooling"),
 }
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 

@@ -7,9 +7,9 @@ import math
 import torch
 import torch.nn.functional as F
 
-from dreamlib.pycaffe.fillers import fill
 from dreamlib.pycaffe.layers import Function, Layer, register
 from dreamlib.pycaffe.proto import caffe_pb2
+from dreamlib.pycaffe.weights import fill
 
 Normalisation = caffe_pb2.LossParameter
 
