@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -41,15 +42,19 @@ class PReLU(Function):
 
     def setup(self, shapes):
         param = self.param.prelu_param
-        if param.HasField("filler"):
-            filler = param.filler
-        else:
-            filler = caffe_pb2.FillerParameter(type="constant", value=0.25)
+        filler = _filler(param, 0.25)
         self.add_blob(() if param.channel_shared else (shapes[0][1],), filler)
 
     def function(self, x, slope):
         shape = (1, -1) + (1,) * (x.dim() - 2) if slope.dim() else ()
         return torch.where(x > 0, x, x * slope.reshape(shape))
+
+
+def _filler(param, default):
+    """The prototxt's filler, else a constant."""
+    if param.HasField("filler"):
+        return param.filler
+    return caffe_pb2.FillerParameter(type="constant", value=default)
 
 
 @register("ELU")
@@ -95,19 +100,8 @@ class Power(Function):
         return base if param.power == 1 else base.pow(param.power)
 
 
-def log_of_base(layer, base):
-    """Natural logarithm of a base; -1 stands for e.
-
-    Parameters
-    ----------
-    layer : Layer
-        Named in the error.
-    base : float
-
-    Returns
-    -------
-    float
-    """
+def _log_of_base(layer, base):
+    """Natural logarithm of a base; -1 stands for e."""
     if base != -1 and base <= 0:
         raise layer.fail(f"base {base} must be positive, or -1 for e")
     return 1.0 if base == -1 else math.log(base)
@@ -118,7 +112,7 @@ class Exp(Function):
     """``base ^ (shift + scale x)``; base e if it is -1."""
 
     def setup(self, shapes):
-        self.log_base = log_of_base(self, self.param.exp_param.base)
+        self.log_base = _log_of_base(self, self.param.exp_param.base)
 
     def function(self, x):
         param = self.param.exp_param
@@ -130,7 +124,7 @@ class Log(Function):
     """``log_base(shift + scale x)``; natural if base is -1."""
 
     def setup(self, shapes):
-        self.log_base = log_of_base(self, self.param.log_param.base)
+        self.log_base = _log_of_base(self, self.param.log_param.base)
 
     def function(self, x):
         param = self.param.log_param
@@ -234,10 +228,7 @@ class Eltwise(Layer):
             for x, coefficient in zip(bottoms[1:], self.coefficients[1:]):
                 total.add_(x, alpha=coefficient)
             return [total]
-        result = bottoms[0]
-        for x in bottoms[1:]:
-            result = result * x if self.product else torch.maximum(result, x)
-        return [result]
+        return [functools.reduce(torch.mul if self.product else torch.maximum, bottoms)]
 
     def backward(self, top_diffs, bottoms, tops, wanted):
         diff = top_diffs[0]
@@ -245,17 +236,15 @@ class Eltwise(Layer):
             return [diff * coefficient for coefficient in self.coefficients]
         if self.product:
             return [diff * self._product_without(index, bottoms) for index in range(len(bottoms))]
-        return [diff * (winner == index) for index, winner in self._winners(bottoms)]
+        winner = self._winner(bottoms)
+        return [diff * (winner == index) for index in range(len(bottoms))]
 
     def _product_without(self, skipped, bottoms):
         others = [x for index, x in enumerate(bottoms) if index != skipped]
-        product = others[0]
-        for x in others[1:]:
-            product = product * x
-        return product
+        return functools.reduce(torch.mul, others)
 
-    def _winners(self, bottoms):
-        """Pair each bottom's index with the map of the index that holds the maximum.
+    def _winner(self, bottoms):
+        """Return the map of the index of the bottom that holds the maximum.
 
         Of equal values the second wins against the first, and against both no later one: so Caffe.
         """
@@ -264,7 +253,7 @@ class Eltwise(Layer):
         for index, x in enumerate(bottoms[2:], 2):
             winner = torch.where(x > best, index, winner)
             best = torch.maximum(best, x)
-        return [(index, winner) for index in range(len(bottoms))]
+        return winner
 
 
 class _Broadcast(Function):
@@ -274,10 +263,9 @@ class _Broadcast(Function):
 
     def _prepare(self, param, shapes, filler):
         shape = shapes[0]
-        if len(shapes) > 1:
-            self.start = self.axis(param.axis, len(shape)) if shapes[1] else 0
-        else:
-            self.start = self.axis(param.axis, len(shape)) if param.num_axes else 0
+        spans = shapes[1] if len(shapes) > 1 else param.num_axes  # a scalar has no axis
+        self.start = self.axis(param.axis, len(shape)) if spans else 0
+        if len(shapes) == 1:
             stop = len(shape) if param.num_axes == -1 else self.start + param.num_axes
             if stop > len(shape):
                 raise self.fail(f"axis {param.axis}, num_axes {param.num_axes} of shape {shape}")
@@ -301,11 +289,7 @@ class Scale(_Broadcast):
 
     def setup(self, shapes):
         param = self.param.scale_param
-        if param.HasField("filler"):
-            filler = param.filler
-        else:
-            filler = caffe_pb2.FillerParameter(type="constant", value=1)
-        self._prepare(param, shapes, filler)
+        self._prepare(param, shapes, _filler(param, 1))
         if param.bias_term:
             shape = shapes[1] if len(shapes) > 1 else self.blobs[0].shape
             self.add_blob(tuple(shape), param.bias_filler)

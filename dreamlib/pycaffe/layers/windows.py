@@ -16,19 +16,8 @@ from dreamlib.pycaffe.proto import caffe_pb2
 convolution_backward = torch.ops.aten.convolution_backward
 
 
-def pair(repeated, height, width, default):
-    """Read a spatial parameter: ``kernel_h``/``kernel_w``, one number for both, or one each.
-
-    Parameters
-    ----------
-    repeated : sequence of int
-    height, width : int
-    default : int
-
-    Returns
-    -------
-    (int, int)
-    """
+def _pair(repeated, height, width, default):
+    """Read a spatial parameter: ``kernel_h``/``kernel_w``, one number for both, or one each."""
     if height or width:
         return int(height), int(width)
     if not repeated:
@@ -47,10 +36,10 @@ class _Convolutional(Layer):
         param = self.param.convolution_param
         if any(len(shape) != 4 for shape in shapes) or param.axis not in (1, -3):
             raise self.fail(f"takes (N, C, H, W) blobs and axis 1, got {shapes}, axis {param.axis}")
-        self.kernel = pair(param.kernel_size, param.kernel_h, param.kernel_w, 0)
-        self.stride = pair(param.stride, param.stride_h, param.stride_w, 1)
-        self.pad = pair(param.pad, param.pad_h, param.pad_w, 0)
-        self.dilation = pair(param.dilation, 0, 0, 1)
+        self.kernel = _pair(param.kernel_size, param.kernel_h, param.kernel_w, 0)
+        self.stride = _pair(param.stride, param.stride_h, param.stride_w, 1)
+        self.pad = _pair(param.pad, param.pad_h, param.pad_w, 0)
+        self.dilation = _pair(param.dilation, 0, 0, 1)
         if min(self.kernel) < 1 or min(self.stride) < 1:
             raise self.fail(f"kernel {self.kernel} and stride {self.stride} must be positive")
         channels, outputs, groups = shapes[0][1], int(param.num_output), int(param.group)
@@ -68,38 +57,27 @@ class _Convolutional(Layer):
         for shape in shapes:
             if len(shape) != 4 or shape[1] != self.channels:
                 raise self.fail(f"takes {self.channels} channels, got a blob of shape {shape}")
-        sizes = [self._output_size(shape) for shape in shapes]
-        for shape, size in zip(shapes, sizes):
-            if min(size) < 1:
-                raise self.fail(f"a blob of shape {shape} is too small for kernel {self.kernel}")
-        return [(shape[0], self.outputs) + size for shape, size in zip(shapes, sizes)]
+        return [(shape[0], self.outputs) + self._output_size(shape) for shape in shapes]
 
     def _output_size(self, shape):
-        return tuple(
-            (size + 2 * pad - (dilation * (kernel - 1) + 1)) // stride + 1
-            for size, pad, dilation, kernel, stride in zip(
-                shape[2:], self.pad, self.dilation, self.kernel, self.stride
-            )
-        )
+        axes = zip(shape[2:], self.kernel, self.stride, self.pad, self.dilation)
+        size = tuple(self._output_length(*axis) for axis in axes)
+        if min(size) < 1:
+            raise self.fail(f"a blob of shape {shape} is too small for kernel {self.kernel}")
+        return size
 
-    def _bias(self, like):
-        return self.value(1, like) if len(self.blobs) > 1 else None
+    def _output_length(self, length, kernel, stride, pad, dilation):
+        return (length + 2 * pad - (dilation * (kernel - 1) + 1)) // stride + 1
+
+    def _weight_and_bias(self, like):
+        return self.value(0, like), self.value(1, like) if len(self.blobs) > 1 else None
 
     def _gradients(self, diff, bottom, mask):
         weight = self.value(0, bottom)
         bias_size = [self.outputs] if mask[2] else None
         return convolution_backward(
-            _channels_last(diff),
-            _channels_last(bottom),
-            weight,
-            bias_size,
-            self.stride,
-            self.pad,
-            self.dilation,
-            self.transposed,
-            (0, 0),
-            self.groups,
-            mask,
+            *(_channels_last(diff), _channels_last(bottom), weight, bias_size),
+            *(self.stride, self.pad, self.dilation, self.transposed, (0, 0), self.groups, mask),
         )
 
     def backward(self, top_diffs, bottoms, tops, wanted):
@@ -129,49 +107,31 @@ class Convolution(_Convolutional):
         if self.channels > FEW_CHANNELS or self.groups > 1 or self.dilation != (1, 1):
             return super().backward(top_diffs, bottoms, tops, wanted)
         return [
-            phase_gradient(diff, self.value(0, diff), self.stride, self.pad, bottom.shape[2:])
+            _phase_gradient(diff, self.value(0, diff), self.stride, self.pad, bottom.shape[2:])
             for diff, bottom in zip(top_diffs, bottoms)
         ]
 
     def forward(self, bottoms):
-        weight = self.value(0, bottoms[0])
-        bias = self._bias(bottoms[0])
-        return [
-            F.conv2d(
-                _channels_last(x), weight, bias, self.stride, self.pad, self.dilation, self.groups
-            )
-            for x in bottoms
-        ]
+        weight, bias = self._weight_and_bias(bottoms[0])
+        how = (self.stride, self.pad, self.dilation, self.groups)
+        return [F.conv2d(_channels_last(x), weight, bias, *how) for x in bottoms]
 
 
 #: Number of bottom channels up to which a convolution is the input layer of an image network.
 FEW_CHANNELS = 4
 
 
-def phase_gradient(diff, weight, stride, pad, size):
-    """Gradient of a convolution with respect to a picture of few channels.
+def _phase_gradient(diff, weight, stride, pad, size):
+    """Compute a convolution's gradient, (N, C, *size), with respect to a picture of few channels.
 
     The picture's pixels fall into ``stride x stride`` phases, and on each the gradient is a plain
-    convolution of `diff` with every stride-th tap of the kernel. All phases together are one
-    convolution with ``stride x stride`` times the channels, whose result is woven together: five
-    times as fast as the general operator, which is made for many channels.
-
-    Parameters
-    ----------
-    diff : (N, O, h, w) Tensor
-        Gradient with respect to the top.
-    weight : (O, C, kh, kw) Tensor
-    stride, pad : (int, int)
-    size : (int, int)
-        Height and width of the picture.
-
-    Returns
-    -------
-    (N, C, *size) Tensor
+    convolution of `diff`, (N, O, h, w), with every stride-th tap of `weight`, (O, C, kh, kw). All
+    phases together are one convolution with ``stride x stride`` times the channels, whose result is
+    woven together: five times as fast as the general operator, which is made for many channels.
     """
     outputs, channels = weight.shape[:2]
-    rows = _phase_taps(weight.shape[2], stride[0], pad[0])
-    columns = _phase_taps(weight.shape[3], stride[1], pad[1])
+    rows = _PhaseTaps(weight.shape[2], stride[0], pad[0])
+    columns = _PhaseTaps(weight.shape[3], stride[1], pad[1])
     # A row and a column of zeros stand for the taps that a phase does not have.
     padded = F.pad(weight, (0, 1, 0, 1))
     taps = padded[:, :, rows.taps[:, :, None, None], columns.taps]
@@ -187,16 +147,12 @@ def phase_gradient(diff, weight, stride, pad, size):
     return full[:, :, : size[0], : size[1]]
 
 
-class _phase_taps:
+class _PhaseTaps:
     """Which taps of a kernel reach each phase of one axis, and from how far.
 
     Pixel ``stride i + phase`` gets tap k from top position ``i + reach`` if
-    ``stride (i + reach) + k - pad`` is that pixel.
-
-    Attributes
-    ----------
-    taps : (phases, reaches) Tensor of int
-        The tap for each reach, from the farthest left on; the kernel's length where there is none.
+    ``stride (i + reach) + k - pad`` is that pixel. `taps`, (phases, reaches), has the tap for each
+    reach, from the farthest left on, and the kernel's length where there is none.
     """
 
     def __init__(self, length, stride, pad):
@@ -219,30 +175,13 @@ class Deconvolution(_Convolutional):
 
     transposed = True
 
-    def _output_size(self, shape):
-        return tuple(
-            stride * (size - 1) + (dilation * (kernel - 1) + 1) - 2 * pad
-            for size, pad, dilation, kernel, stride in zip(
-                shape[2:], self.pad, self.dilation, self.kernel, self.stride
-            )
-        )
+    def _output_length(self, length, kernel, stride, pad, dilation):
+        return stride * (length - 1) + (dilation * (kernel - 1) + 1) - 2 * pad
 
     def forward(self, bottoms):
-        weight = self.value(0, bottoms[0])
-        bias = self._bias(bottoms[0])
-        return [
-            F.conv_transpose2d(
-                _channels_last(x),
-                weight,
-                bias,
-                self.stride,
-                self.pad,
-                0,
-                self.groups,
-                self.dilation,
-            )
-            for x in bottoms
-        ]
+        weight, bias = self._weight_and_bias(bottoms[0])
+        how = (self.stride, self.pad, 0, self.groups, self.dilation)
+        return [F.conv_transpose2d(_channels_last(x), weight, bias, *how) for x in bottoms]
 
 
 @register("InnerProduct")
@@ -309,9 +248,9 @@ class Pooling(Layer):
         size = [param.kernel_size] if param.HasField("kernel_size") else []
         stride = [param.stride] if param.HasField("stride") else []
         pad = [param.pad] if param.HasField("pad") else []
-        self.kernel = pair(size, param.kernel_h, param.kernel_w, 0)
-        self.stride = pair(stride, param.stride_h, param.stride_w, 1)
-        self.pad = pair(pad, param.pad_h, param.pad_w, 0)
+        self.kernel = _pair(size, param.kernel_h, param.kernel_w, 0)
+        self.stride = _pair(stride, param.stride_h, param.stride_w, 1)
+        self.pad = _pair(pad, param.pad_h, param.pad_w, 0)
         if not param.global_pooling and min(self.kernel) < 1:
             raise self.fail("it has no kernel size")
         if not param.global_pooling and any(p >= k for p, k in zip(self.pad, self.kernel)):
@@ -321,35 +260,28 @@ class Pooling(Layer):
         shape = shapes[0]
         if self.param.pooling_param.global_pooling:
             self.kernel = tuple(shape[2:])
-        size = tuple(
-            self._pooled(*axis) for axis in zip(shape[2:], self.kernel, self.stride, self.pad)
-        )
-        if min(size) < 1:
-            raise self.fail(f"a blob of shape {shape} is too small for kernel {self.kernel}")
-        self.size = size
-        return [tuple(shape[:2]) + size] * len(self.param.top)
-
-    def _pooled(self, length, kernel, stride, pad):
-        """Windows along an axis."""
         down = self.param.pooling_param.round_mode == caffe_pb2.PoolingParameter.FLOOR
-        pooled = (math.floor if down else math.ceil)((length + 2 * pad - kernel) / stride) + 1
-        # Padding of either axis makes Caffe check both.
-        if any(self.pad) and (pooled - 1) * stride >= length + pad:
-            pooled -= 1
-        return pooled
+        # Padding of either axis makes Caffe look for windows that begin in it along both.
+        rule = (math.floor if down else math.ceil, any(self.pad))
+        axes = zip(shape[2:], self.kernel, self.stride, self.pad)
+        self.size = tuple(_pooled(*axis, *rule) for axis in axes)
+        if min(self.size) < 1:
+            raise self.fail(f"a blob of shape {shape} is too small for kernel {self.kernel}")
+        return [tuple(shape[:2]) + self.size] * len(self.param.top)
+
+    def _axes(self, x):
+        """Of each axis: windows, length, kernel, stride and padding."""
+        return zip(self.size, x.shape[2:], self.kernel, self.stride, self.pad)
 
     def _windows(self, x):
         """Pad `x` where PyTorch would make other windows; return it and the padding left."""
-        native = all(
-            _torch_pooled(*axis) == size and 2 * axis[3] <= axis[1]
-            for size, *axis in zip(self.size, x.shape[2:], self.kernel, self.stride, self.pad)
-        )
-        if native:
+        if all(
+            _pooled(length, kernel, stride, pad) == size and 2 * pad <= kernel
+            for size, length, kernel, stride, pad in self._axes(x)
+        ):
             return x, self.pad
         margins = []
-        for size, length, kernel, stride, pad in zip(
-            self.size, x.shape[2:], self.kernel, self.stride, self.pad
-        ):
+        for size, length, kernel, stride, pad in self._axes(x):
             margins = [pad, (size - 1) * stride + kernel - length - pad, *margins]
         return F.pad(x, margins, value=float("-inf") if self.maximum else 0.0), (0, 0)
 
@@ -365,19 +297,14 @@ class Pooling(Layer):
     def _areas(self, x):
         """Elements of each window that lie within the padded picture, (H, W)."""
         sides = []
-        for size, length, kernel, stride, pad in zip(
-            self.size, x.shape[2:], self.kernel, self.stride, self.pad
-        ):
+        for size, length, kernel, stride, pad in self._axes(x):
             start = torch.arange(size, device=x.device) * stride - pad
             sides.append((start + kernel).clamp(max=length + pad) - start)
         return sides[0][:, None] * sides[1]
 
     def forward(self, bottoms):
-        x = bottoms[0]
-        top = self._pool(x)
-        if len(self.param.top) == 1:
-            return [top]
-        return [top, self._mask(x)]
+        tops = [self._pool(bottoms[0])]
+        return tops if len(self.param.top) == 1 else [*tops, self._mask(bottoms[0])]
 
     def _mask(self, x):
         """Flat position in its plane of each maximum, as the second top of MAX pooling gives it."""
@@ -401,8 +328,10 @@ class Pooling(Layer):
         return list(torch.autograd.grad(top, x, top_diffs[0]))
 
 
-def _torch_pooled(length, kernel, stride, pad):
-    pooled = math.ceil((length + 2 * pad - kernel) / stride) + 1
-    if (pooled - 1) * stride >= length + pad:
-        pooled -= 1
-    return pooled
+def _pooled(length, kernel, stride, pad, rounding=math.ceil, dropped=True):
+    """Count the windows along an axis, by PyTorch's rule unless told otherwise.
+
+    `dropped` are last windows that would begin in the padding.
+    """
+    pooled = rounding((length + 2 * pad - kernel) / stride) + 1
+    return pooled - 1 if dropped and (pooled - 1) * stride >= length + pad else pooled
