@@ -13,7 +13,7 @@ from dreamlib.errors import CaffeError
 from dreamlib.pycaffe import io, proto
 from dreamlib.pycaffe.classifier import Classifier
 from dreamlib.pycaffe.device import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
-from dreamlib.pycaffe.layers import Layer, layer_types
+from dreamlib.pycaffe.layers import Layer, layer_type_list
 from dreamlib.pycaffe.net import Net
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.pycaffe.proto.caffe_pb2 import TEST, TRAIN
@@ -37,11 +37,6 @@ __all__ = [
     "set_mode_gpu",
     "set_random_seed",
 ]
-
-
-def layer_type_list():
-    """Names of the layer types that a prototxt may use."""
-    return layer_types()
 
 
 def __getattr__(name):

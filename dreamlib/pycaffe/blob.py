@@ -9,24 +9,21 @@ asks, as Caffe's SyncedMemory does.
 
 from __future__ import annotations
 
+import dataclasses
+import math
+
 import numpy as np
 import torch
 
 from dreamlib.errors import CaffeError
 
 
+@dataclasses.dataclass
 class Compute:
-    """Where and in what precision a net computes; one object shared by its blobs.
+    """Where and in what precision a net computes; one object shared by its blobs."""
 
-    Attributes
-    ----------
-    device : torch.device
-    dtype : torch.dtype
-    """
-
-    def __init__(self, device, dtype):
-        self.device = device
-        self.dtype = dtype
+    device: torch.device
+    dtype: torch.dtype
 
 
 class Memory:
@@ -80,7 +77,7 @@ class Memory:
         Parameters
         ----------
         tensor : Tensor
-            Of the blob's shape; kept, not copied, where that can be.
+            Kept, not copied, where that can be.
 
         Raises
         ------
@@ -127,22 +124,16 @@ class Memory:
         shape = tuple(shape)
         if shape == self.shape:
             return
-        same_count = _count(shape) == _count(self.shape)
+        same_count = math.prod(shape) == math.prod(self.shape)
         self.shape = shape
         self._is_gone = False
-        if same_count and self._array is not None:
-            self._array = self._array.reshape(shape)
-        else:
-            self._array = None
+        if not same_count:
+            self._array = self._tensor = None
             self._array_is_stale = False
-        if same_count and self._tensor is not None:
+        if self._array is not None:
+            self._array = self._array.reshape(shape)
+        if self._tensor is not None:
             self._tensor = self._tensor.reshape(shape)
-        else:
-            self._tensor = None
-
-
-def _count(shape):
-    return int(np.prod(shape, dtype=np.int64))
 
 
 def _array_of(half):
@@ -155,20 +146,18 @@ def _array_of(half):
 
 
 def _tensor_of(half):
-    name = f"{half}_memory"
     return property(
-        lambda blob: getattr(blob, name).tensor(),
-        lambda blob, tensor: getattr(blob, name).put(tensor),
+        lambda blob: getattr(blob, f"{half}_memory").tensor(),
+        lambda blob, tensor: getattr(blob, f"{half}_memory").put(tensor),
     )
 
 
 def _legacy_axis(axis):
     def length(blob):
-        if len(blob.shape) > 4:
-            raise CaffeError(
-                f"a blob of {len(blob.shape)} axes has no num, channels, height, width"
-            )
-        return blob.shape[axis] if axis < len(blob.shape) else 1
+        axes = len(blob.shape)
+        if axes > 4:
+            raise CaffeError(f"a blob of {axes} axes has no num, channels, height, width")
+        return blob.shape[axis] if axis < axes else 1
 
     return property(length)
 
@@ -209,7 +198,7 @@ class Blob:
     @property
     def count(self):
         """Number of elements."""
-        return _count(self.shape)
+        return math.prod(self.shape)
 
     num, channels, height, width = map(_legacy_axis, range(4))
 
@@ -219,7 +208,7 @@ class Blob:
         Parameters
         ----------
         *shape : int
-            Lengths of the axes. Values are kept where their number stays the same.
+            Values are kept where their number stays the same.
 
         Raises
         ------

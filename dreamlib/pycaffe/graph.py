@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dreamlib.errors import CaffeError, nearest
 from dreamlib.pycaffe.blob import Blob
 from dreamlib.pycaffe.device import random_stream
-from dreamlib.pycaffe.layers import layer_class, layer_types
+from dreamlib.pycaffe.layers import layer_class, layer_type_list
 from dreamlib.pycaffe.proto import caffe_pb2
 
 
@@ -61,10 +61,10 @@ class Graph:
         self._mark_needs(net_param.force_backward)
 
     def _make_layer(self, param, phase):
-        if param.type not in layer_types():
+        if param.type not in layer_type_list():
             raise CaffeError(
                 f"{self._source}: layer {param.name!r} has type {param.type!r}, which is not "
-                f"supported{nearest(param.type, layer_types())}"
+                f"supported{nearest(param.type, layer_type_list())}"
             )
         if param.name in self.layer_dict:
             raise CaffeError(f"{self._source}: two layers are called {param.name!r}")
@@ -96,8 +96,8 @@ class Graph:
         return layer
 
     def _set_loss_weight(self, layer, index, name):
-        given = layer.param.loss_weight
-        weight = given[index] if index < len(given) else layer.default_loss_weight(index)
+        weights = layer.param.loss_weight or [layer.loss_weight]
+        weight = weights[index] if index < len(weights) else 0
         if weight:
             self._loss_weights[name] = weight
             self.blobs[name].diff[...] = weight
@@ -145,7 +145,7 @@ class Graph:
             for layer in self.layers:
                 runs[layer.name] = True
                 self._wanted[layer.name] = [
-                    ask or layer.allows_force_backward(index)
+                    ask or not (layer.has_labels and index == 1)
                     for index, ask in enumerate(self._wanted[layer.name])
                 ]
         self._runs_backward = runs

@@ -37,9 +37,7 @@ def load_net(path, phase, level=0, stages=(), definition=None):
     ----------
     path : str
         Of the prototxt.
-    phase : {TRAIN, TEST}
-    level : int
-    stages : sequence of str
+    phase, level, stages : {TRAIN, TEST}, int, sequence of str
         What the layers' include and exclude rules are held against.
     definition : caffe_pb2.NetParameter, optional
         The prototxt, parsed already. Not changed.
@@ -53,62 +51,32 @@ def load_net(path, phase, level=0, stages=(), definition=None):
     CaffeError
         Missing or malformed file, or layers that do not fit together; names the file.
     """
-    if definition is None:
-        net_param = read_net(path)
-    else:
-        net_param = caffe_pb2.NetParameter()
-        net_param.CopyFrom(definition)
+    net_param = caffe_pb2.NetParameter()
+    net_param.CopyFrom(_read(path) if definition is None else definition)
     try:
-        return insert_splits(filter_net(upgrade_net(net_param), phase, level, stages))
+        _upgrade(net_param)
+        _choose_layers(net_param, phase, level, stages)
+        _insert_splits(net_param)
+        return net_param
     except CaffeError as error:
         raise CaffeError(f"{path}: {error}") from None
 
 
-def read_net(path):
-    """Parse a prototxt as it stands.
-
-    Parameters
-    ----------
-    path : str or Path
-
-    Returns
-    -------
-    caffe_pb2.NetParameter
-
-    Raises
-    ------
-    CaffeError
-        Missing or malformed file.
-    """
+def _read(path):
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CaffeError(f"{path}: cannot be read as a prototxt: {error}") from error
-    net_param = caffe_pb2.NetParameter()
     try:
-        text_format.Parse(text, net_param)
+        return text_format.Parse(text, caffe_pb2.NetParameter())
     except text_format.ParseError as error:
         raise CaffeError(f"{path}: not a network definition, at line:column {error}") from error
-    return net_param
 
 
-def upgrade_net(net_param):
-    """Bring a definition of any age to the present form; changed in place and returned.
+def _upgrade(net_param):
+    """Bring a definition of any age to the present form, in place.
 
     ``layers`` with enum types become ``layer``, ``input`` and its shapes become an Input layer.
-
-    Parameters
-    ----------
-    net_param : caffe_pb2.NetParameter
-
-    Returns
-    -------
-    caffe_pb2.NetParameter
-
-    Raises
-    ------
-    CaffeError
-        Two forms in one definition, or inputs without shapes.
     """
     if net_param.layers:
         if net_param.layer:
@@ -118,12 +86,9 @@ def upgrade_net(net_param):
     if net_param.input:
         inputs = caffe_pb2.LayerParameter(name="input", type="Input", top=net_param.input)
         inputs.input_param.shape.extend(_input_shapes(net_param))
-        rest = list(net_param.layer)
-        del net_param.layer[:]
-        net_param.layer.extend([inputs, *rest])
+        _replace_layers(net_param, [inputs, *net_param.layer])
         for field in ("input", "input_shape", "input_dim"):
             net_param.ClearField(field)
-    return net_param
 
 
 def _input_shapes(net_param):
@@ -173,26 +138,17 @@ def upgrade_layer(old):
     return new
 
 
-def filter_net(net_param, phase, level=0, stages=()):
-    """Drop the layers whose rules exclude them in this phase, level and stage.
+def _replace_layers(net_param, layers):
+    layers = list(layers)
+    del net_param.layer[:]
+    net_param.layer.extend(layers)
+
+
+def _choose_layers(net_param, phase, level, stages):
+    """Drop the layers whose rules exclude them in this phase, level and stage, in place.
 
     Stages that the definition itself names in ``state`` hold beside the given ones; its phase and
     level do not.
-
-    Parameters
-    ----------
-    net_param : caffe_pb2.NetParameter
-    phase, level, stages
-        As for `load_net`.
-
-    Returns
-    -------
-    caffe_pb2.NetParameter
-
-    Raises
-    ------
-    CaffeError
-        A layer has both include and exclude rules.
     """
     stages = {*net_param.state.stage, *stages}
 
@@ -212,55 +168,40 @@ def filter_net(net_param, phase, level=0, stages=()):
         included = not layer.include or any(meets(rule) for rule in layer.include)
         if included and not any(meets(rule) for rule in layer.exclude):
             kept.append(layer)
-    filtered = caffe_pb2.NetParameter()
-    filtered.CopyFrom(net_param)
-    del filtered.layer[:]
-    filtered.layer.extend(kept)
-    return filtered
+    _replace_layers(net_param, kept)
 
 
-def insert_splits(net_param):
-    """Give each reader of a blob a blob of its own, where there are several.
+def _insert_splits(net_param):
+    """Give each reader of a blob a blob of its own, where there are several; in place.
 
     A blob's use in the loss counts as a reading. Names are Caffe's:
     ``{blob}_{layer}_{top index}_split``, its tops with ``_0``, ``_1``... behind.
-
-    Parameters
-    ----------
-    net_param : caffe_pb2.NetParameter
-        Not changed.
-
-    Returns
-    -------
-    caffe_pb2.NetParameter
     """
     readers, losses = _count_readers(net_param)
-    result = caffe_pb2.NetParameter()
-    result.CopyFrom(net_param)
-    del result.layer[:]
+    layers = []
     producer = {}  # blob -> (layer name, top index) that wrote it last
     used = Counter()  # how many of a split's tops are given away
     for layer in net_param.layer:
-        new = result.layer.add()
-        new.CopyFrom(layer)
+        layers.append(layer)
         for index, blob in enumerate(layer.bottom):
             source = producer[blob]
             if readers[blob, source] > 1:
-                new.bottom[index] = f"{_split_name(blob, source)}_{used[blob, source]}"
+                layer.bottom[index] = f"{_split_name(blob, source)}_{used[blob, source]}"
                 used[blob, source] += 1
         for index, blob in enumerate(layer.top):
             producer[blob] = source = (layer.name, index)
             count = readers[blob, source]
             if count > 1:
                 name = _split_name(blob, source)
-                split = result.layer.add(name=name, type="Split", bottom=[blob])
-                split.top.extend(f"{name}_{number}" for number in range(count))
+                tops = [f"{name}_{number}" for number in range(count)]
+                split = caffe_pb2.LayerParameter(name=name, type="Split", bottom=[blob], top=tops)
+                layers.append(split)
                 weight = losses.get((blob, source))
                 if weight:
-                    new.ClearField("loss_weight")
+                    layer.ClearField("loss_weight")
                     split.loss_weight.extend([weight] + [0] * (count - 1))
                     used[blob, source] += 1
-    return result
+    _replace_layers(net_param, layers)
 
 
 def _split_name(blob, source):

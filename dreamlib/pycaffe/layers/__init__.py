@@ -37,23 +37,21 @@ MODULES = {
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 
 
-def layer_types():
+def layer_type_list():
     """Return the names of all types that a net may have, sorted."""
     return sorted({*_MODULE_OF, *LAYERS})
 
 
 def layer_class(name):
-    """Return the class of a layer type.
+    """Return the subclass of `Layer` for a type, one of `layer_type_list`.
 
     Parameters
     ----------
     name : str
-        One of `layer_types`.
 
     Returns
     -------
     type
-        A subclass of `Layer`.
     """
     if name not in LAYERS:
         importlib.import_module(f"{__name__}.{_MODULE_OF[name]}")
@@ -104,6 +102,10 @@ class Layer:
     #: how many bottoms and tops the layer takes: (least, most); None for any number
     bottoms = (1, 1)
     tops = (1, 1)
+    #: of the first top in the net's loss, unless the prototxt says otherwise
+    loss_weight = 0.0
+    #: whether the second bottom is labels, for which ``force_backward`` forces no gradient
+    has_labels = False
 
     def __init__(self, param, phase, compute, random):
         self.param = param
@@ -117,12 +119,7 @@ class Layer:
         self._check_count("top", len(param.top), self.tops)
 
     def setup(self, shapes):
-        """Make the parameter blobs for bottoms of these shapes.
-
-        Parameters
-        ----------
-        shapes : list of tuple of int
-        """
+        """Make the parameter blobs for bottoms of these shapes; see `reshape`."""
 
     def reshape(self, shapes):
         """Return the shapes of the tops for bottoms of these shapes.
@@ -162,48 +159,23 @@ class Layer:
             The blobs' values now; where a layer ran in place the bottom holds the top.
         wanted : list of bool
             For which bottoms a gradient is asked; others may be None in the result.
+
+        Returns
+        -------
+        list of Tensor
         """
         raise NotImplementedError
 
     def parameter_gradients(self, top_diffs, bottoms, tops):
-        """Return the gradient with respect to each parameter; added to its diff by the net.
+        """Return the gradients with respect to the parameters, for the net to add to their diffs.
 
-        Parameters
-        ----------
-        top_diffs, bottoms, tops
-            As for `backward`.
+        Parameters as for `backward`.
 
         Returns
         -------
         list of Tensor
         """
         return []
-
-    def default_loss_weight(self, top):
-        """Weight of this top in the net's loss unless the prototxt says otherwise.
-
-        Parameters
-        ----------
-        top : int
-
-        Returns
-        -------
-        float
-        """
-        return 0.0
-
-    def allows_force_backward(self, bottom):
-        """Whether ``force_backward`` makes gradients flow into this bottom.
-
-        Parameters
-        ----------
-        bottom : int
-
-        Returns
-        -------
-        bool
-        """
-        return True
 
     def add_blob(self, shape, filler=None):
         """Append a parameter blob, filled as the prototxt says (zero by default).
@@ -269,12 +241,8 @@ class Layer:
     def _check_count(self, what, given, allowed):
         least, most = allowed
         if given < least or (most is not None and given > most):
-            wants = (
-                f"{least}"
-                if least == most
-                else f"{least} to {'any number' if most is None else most}"
-            )
-            raise self.fail(f"it has {given} {what} blobs and takes {wants}")
+            more = "" if least == most else f" to {'any number' if most is None else most}"
+            raise self.fail(f"it has {given} {what} blobs and takes {least}{more}")
 
 
 class Function(Layer):
@@ -286,17 +254,7 @@ class Function(Layer):
     _input = None
 
     def function(self, *values):
-        """Return the top for these bottoms and parameters, by differentiable operations.
-
-        Parameters
-        ----------
-        *values : Tensor
-            The bottoms, then the parameters.
-
-        Returns
-        -------
-        Tensor
-        """
+        """Return the top (Tensor) of bottoms and then parameters, by differentiable operations."""
         raise NotImplementedError
 
     def _parameters(self, like):

@@ -20,6 +20,8 @@ class SoftmaxWithLoss(Function):
 
     bottoms = (2, 2)
     tops = (1, 2)
+    loss_weight = 1.0
+    has_labels = True
 
     def setup(self, shapes):
         self.along = self.axis(self.param.softmax_param.axis, len(shapes[0]))
@@ -28,12 +30,6 @@ class SoftmaxWithLoss(Function):
         self.normalisation = loss.normalization
         if not loss.HasField("normalization") and loss.HasField("normalize"):
             self.normalisation = Normalisation.VALID if loss.normalize else Normalisation.BATCH_SIZE
-
-    def default_loss_weight(self, top):
-        return 1.0 if top == 0 else 0.0
-
-    def allows_force_backward(self, bottom):
-        return bottom == 0
 
     def reshape(self, shapes):
         shape, labels = shapes
@@ -70,9 +66,7 @@ class EuclideanLoss(Function):
     """Half the mean over the batch of the squared distance."""
 
     bottoms = (2, 2)
-
-    def default_loss_weight(self, top):
-        return 1.0
+    loss_weight = 1.0
 
     def reshape(self, shapes):
         if math.prod(shapes[0][1:]) != math.prod(shapes[1][1:]):
