@@ -16,11 +16,7 @@ from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.pycaffe.prototxt import load_net
 from dreamlib.pycaffe.weights import copy_weights, read_weights, write_weights
 
-PRECISIONS = {
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
+PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 class Net(Graph):
@@ -48,16 +44,14 @@ class Net(Graph):
     blobs : OrderedDict of str -> Blob
     params : OrderedDict of str -> list of Blob
     layers : list of Layer
-        Each with ``type`` and ``blobs``.
     layer_dict : OrderedDict of str -> Layer
     inputs, outputs : list of str
     top_names, bottom_names : OrderedDict of str -> list of str
         The blobs that each layer writes and reads.
     keep_intermediates : bool
         Keep data and diff of every blob after `backward`, as Caffe does (the default). False frees
-        them as soon as `backward` has used them, but not inputs nor blobs whose array a script has
-        asked for. A freed diff reads as zero; freed data is refused until the next `forward`. An
-        extension, for memory.
+        them once used, but not inputs nor blobs whose array a script has asked for. A freed diff
+        reads as zero; freed data is refused until the next `forward`. An extension.
     compute_param_diffs : bool
         Whether `backward` adds to the diffs of the parameters: by default in phase TRAIN alone
         (Caffe does so in TEST too, and one half of its work is wasted on it). An extension.
@@ -103,12 +97,10 @@ class Net(Graph):
         self.compute_param_diffs = phase == caffe_pb2.TRAIN
         source = str(network_file)
         net_param = load_net(source, phase, level or 0, tuple(stages or ()), definition)
-        compute = Compute(current_device(), PRECISIONS[precision])
+        compute = Compute(current_device(), getattr(torch, precision))
         super().__init__(net_param, phase, source, compute)
         if weights is not None:
             self.copy_from(weights)
-
-    # -- what pycaffe shows -----------------------------------------------------------------------
 
     @property
     def _layer_names(self):
@@ -172,7 +164,7 @@ class Net(Graph):
             blob.diff[...] = 0
 
     def set_input_arrays(self, data, labels):
-        """Not supported: it feeds MemoryData layers, which a net for dreaming does not have.
+        """Refuse: there are no MemoryData layers, which it feeds.
 
         Parameters
         ----------
@@ -230,7 +222,7 @@ class Net(Graph):
         Parameters
         ----------
         first, last : int
-            Both run; see `layer_index`.
+            Both run.
         """
         self._compute.device = current_device()
         for layer in self.layers[first : last + 1]:
@@ -285,14 +277,13 @@ class Net(Graph):
                 self.blobs[name].diff_memory.free()
 
     def forward(self, blobs=None, start=None, end=None, **kwargs):
-        """Compute the blobs from `start` to `end`.
+        """Compute the blobs from layer `start` to layer `end`, by default all.
 
         Parameters
         ----------
         blobs : list of str, optional
             Blobs to return beside the tops of `end` (or the net's outputs).
         start, end : str, optional
-            First and last layer to run; by default all.
         **kwargs : ndarray
             Values for the inputs, all of them if any.
 
@@ -305,19 +296,18 @@ class Net(Graph):
         names = [*(self.outputs if end is None else self.top_names[end]), *(blobs or [])]
         self._require_blobs(names)
         if kwargs:
-            self._fill(kwargs, self.inputs, "input", lambda blob: blob.data)
+            self._fill(kwargs, self.inputs, "input", "data")
         self.forward_range(first, last)
         return {name: self.blobs[name].data for name in names}
 
     def backward(self, diffs=None, start=None, end=None, **kwargs):
-        """Compute the diffs from `start` down to `end`, after a `forward` that reached `start`.
+        """Compute the diffs from layer `start` down to `end`, after a `forward` to `start`.
 
         Parameters
         ----------
         diffs : list of str, optional
             Blobs whose diff to return beside those of the bottoms of `end` (or the net's inputs).
         start, end : str, optional
-            First and last layer, downwards; by default all.
         **kwargs : ndarray
             Diffs of the outputs, all of them if any.
 
@@ -330,7 +320,7 @@ class Net(Graph):
         names = [*(self.inputs if end is None else self.bottom_names[end]), *(diffs or [])]
         self._require_blobs(names)
         if kwargs:
-            self._fill(kwargs, self.outputs, "output", lambda blob: blob.diff)
+            self._fill(kwargs, self.outputs, "output", "diff")
         for name in names:
             self.blobs[name].diff_memory.array()  # once asked for it is kept
         self.backward_range(first, last)
@@ -354,7 +344,7 @@ class Net(Graph):
                 fits = False
             if not fits or shape[:1] != blob.shape[:1]:
                 raise CaffeError(f"{kind} {name!r} has shape {blob.shape}, got {shape}")
-            half(blob)[...] = value
+            getattr(blob, half)[...] = value
 
     def forward_all(self, blobs=None, **kwargs):
         """Run any number of pictures through the net, a batch at a time.
@@ -370,11 +360,10 @@ class Net(Graph):
         -------
         dict of str -> (M, ...) ndarray
         """
-        collected = {name: [] for name in [*self.outputs, *(blobs or [])]}
+        found = {name: [] for name in [*self.outputs, *(blobs or [])]}
         for batch in self._batches(kwargs):
-            for name, values in self.forward(blobs=blobs, **batch).items():
-                collected[name].extend(values.copy())
-        return self._without_padding(collected, kwargs)
+            _append(found, self.forward(blobs, **batch))
+        return _joined(found, kwargs)
 
     def forward_backward_all(self, blobs=None, diffs=None, **kwargs):
         """Run any number of pictures forward and backward, a batch at a time.
@@ -390,21 +379,19 @@ class Net(Graph):
         -------
         data, diff : dict of str -> (M, ...) ndarray
         """
-        data = {name: [] for name in [*self.outputs, *(blobs or [])]}
-        diff = {name: [] for name in [*self.inputs, *(diffs or [])]}
         inputs = {name: value for name, value in kwargs.items() if name in self.inputs}
         seeds = {name: value for name, value in kwargs.items() if name not in self.inputs}
         seed_batches = self._batches(seeds) if seeds else itertools.repeat({})
+        data = {name: [] for name in [*self.outputs, *(blobs or [])]}
+        diff = {name: [] for name in [*self.inputs, *(diffs or [])]}
         for batch, seed in zip(self._batches(inputs), seed_batches):
-            for name, values in self.forward(blobs=blobs, **batch).items():
-                data[name].extend(values.copy())
-            for name, values in self.backward(diffs=diffs, **seed).items():
-                diff[name].extend(values.copy())
-        return self._without_padding(data, kwargs), self._without_padding(diff, kwargs)
+            _append(data, self.forward(blobs, **batch))
+            _append(diff, self.backward(diffs, **seed))
+        return _joined(data, kwargs), _joined(diff, kwargs)
 
     def _batches(self, arrays):
         """Cut arrays into batches; the last is filled up with zeros."""
-        count = len(next(iter(arrays.values())))
+        count = _length(arrays)
         size = self.blobs[next(iter(arrays))].shape[0]
         for start in range(0, count, size):
             batch = {}
@@ -414,6 +401,16 @@ class Net(Graph):
                 batch[name] = np.concatenate([part, np.zeros((missing,) + part.shape[1:])])
             yield batch
 
-    def _without_padding(self, collected, arrays):
-        count = len(next(iter(arrays.values())))
-        return {name: np.asarray(values)[:count] for name, values in collected.items()}
+
+def _append(collected, found):
+    for name, values in found.items():
+        collected[name].extend(values.copy())
+
+
+def _joined(collected, arrays):
+    """Join what was found for each array of a batch, without what filled the last batch up."""
+    return {name: np.asarray(values)[: _length(arrays)] for name, values in collected.items()}
+
+
+def _length(arrays):
+    return len(next(iter(arrays.values())))
