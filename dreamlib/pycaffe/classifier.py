@@ -33,14 +33,14 @@ def make_transformer(net, mean=None, input_scale=None, raw_scale=None, channel_s
     name = net.inputs[0]
     transformer = io.Transformer({name: net.blobs[name].shape})
     transformer.set_transpose(name, (2, 0, 1))
-    if mean is not None:
-        transformer.set_mean(name, mean)
-    if input_scale is not None:
-        transformer.set_input_scale(name, input_scale)
-    if raw_scale is not None:
-        transformer.set_raw_scale(name, raw_scale)
-    if channel_swap is not None:
-        transformer.set_channel_swap(name, channel_swap)
+    for set_one, value in (
+        (transformer.set_mean, mean),
+        (transformer.set_input_scale, input_scale),
+        (transformer.set_raw_scale, raw_scale),
+        (transformer.set_channel_swap, channel_swap),
+    ):
+        if value is not None:
+            set_one(name, value)
     return transformer
 
 
@@ -52,7 +52,7 @@ class Classifier(Net):
     model_file, pretrained_file : str
         Prototxt and caffemodel.
     image_dims : (height, width), optional
-        Size that pictures are brought to before they are cropped; the input's by default.
+        Size of pictures before they are cropped; the input's by default.
     mean : (K,) or (K, h, w) ndarray, optional
     input_scale, raw_scale : float, optional
     channel_swap : tuple of int, optional

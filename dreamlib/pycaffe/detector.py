@@ -16,16 +16,10 @@ class Detector(Net):
 
     Parameters
     ----------
-    model_file, pretrained_file : str
-        Prototxt and caffemodel.
-    mean : (K,) or (K, h, w) ndarray, optional
-    input_scale, raw_scale : float, optional
-    channel_swap : tuple of int, optional
-        See `caffe.io.Transformer`.
+    model_file, pretrained_file, mean, input_scale, raw_scale, channel_swap, **net_options
+        As for `Classifier`.
     context_pad : int, optional
         Width of the border of the net's input, in its pixels, that shows what is around the window.
-    **net_options
-        Further keywords of `Net`.
 
     Attributes
     ----------
@@ -74,15 +68,10 @@ class Detector(Net):
             raise CaffeError(
                 f"context_pad {context_pad} must leave something of an input of {height} x {width}"
             )
-        self.crop_mean = self._mean_picture(name)
-
-    def _mean_picture(self, name):
-        mean = self.transformer.mean.get(name)
-        if mean is None:
-            return np.zeros(self.crop_dims, np.float32)
-        swap = self.transformer.channel_swap.get(name, range(len(mean)))
+        mean = self.transformer.mean.get(name, np.zeros((channels, 1, 1), np.float32))
+        swap = self.transformer.channel_swap.get(name, range(channels))
         picture = mean[np.argsort(swap)].transpose(1, 2, 0)
-        return picture / self.transformer.raw_scale.get(name, 1)
+        self.crop_mean = picture / self.transformer.raw_scale.get(name, 1)
 
     def detect_windows(self, images_windows):
         """Classify windows of picture files.
@@ -114,7 +103,7 @@ class Detector(Net):
         ]
 
     def detect_selective_search(self, image_fnames):
-        """Not supported: the proposals come from a MATLAB program that is not distributed.
+        """Refuse: the proposals come from a MATLAB program that is not distributed.
 
         Parameters
         ----------

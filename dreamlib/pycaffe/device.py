@@ -88,18 +88,13 @@ def random_stream():
 
 @functools.cache
 def retain_freed_memory():
-    """Tell glibc's malloc to take large blocks from the heap and never to trim it.
+    """Tell glibc's malloc, where there is one, to take large blocks from the heap and keep them.
 
     By default every tensor above 32 MB is a mapping of its own, and the kernel zeroes and maps its
     pages each time: on a virtual machine a step of GoogLeNet at 1024 x 575 spent fifty times as
     long there as in the network. The process keeps its peak, which it is about to need again.
-
-    Returns
-    -------
-    bool
-        Whether this C library has the setting; others are left as they are.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return False
-    return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, -1))
+    if mallopt:
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, -1)

@@ -8,8 +8,6 @@ from dreamlib.errors import CaffeError
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.pycaffe.weights import LEGACY_AXES
 
-# -- protocol buffers ---------------------------------------------------------------------------
-
 
 def blobproto_to_array(blob, return_diff=False):
     """Turn a BlobProto into an array.
@@ -18,7 +16,7 @@ def blobproto_to_array(blob, return_diff=False):
     ----------
     blob : caffe_pb2.BlobProto
     return_diff : bool
-        Take the diff instead of the data.
+        Instead of the data.
 
     Returns
     -------
@@ -128,14 +126,12 @@ def datum_to_array(datum):
     return np.array(datum.float_data, float).reshape(shape)
 
 
-# -- pictures -----------------------------------------------------------------------------------
-
-
 class Transformer:
     """How pictures become the input blobs of a net.
 
     In this order: resize to the blob's size, transpose the axes, swap channels, multiply by the raw
-    scale, subtract the mean, multiply by the input scale. `deprocess` goes the other way.
+    scale, subtract the mean, multiply by the input scale. `deprocess` goes the other way. Each
+    method's `in_` is the name of an input.
 
     Parameters
     ----------
@@ -167,7 +163,6 @@ class Transformer:
         Parameters
         ----------
         in_ : str
-            Name of the input.
         data : (H', W', K) ndarray
             Not changed (pycaffe changes a float32 picture of the input's size, where no channels
             are swapped).
@@ -227,7 +222,6 @@ class Transformer:
         Parameters
         ----------
         in_ : str
-            Name of the net's input.
         order : tuple of int
 
         Raises
@@ -246,7 +240,6 @@ class Transformer:
         Parameters
         ----------
         in_ : str
-            Name of the net's input.
         order : tuple of int
 
         Raises
@@ -265,20 +258,18 @@ class Transformer:
         Parameters
         ----------
         in_ : str
-            Name of the net's input.
         scale : float
         """
         self._shape(in_)
         self.raw_scale[in_] = scale
 
     def set_mean(self, in_, mean):
-        """Set the mean: one value a channel, (K,), or a (K, h, w) picture, resized to the input.
+        """Set the mean: one value a channel, or a picture, which is resized to the input.
 
         Parameters
         ----------
         in_ : str
-            Name of the net's input.
-        mean : (K,) or (K, h, w) ndarray
+        mean : (K,), (h, w) or (K, h, w) ndarray
 
         Raises
         ------
@@ -286,18 +277,16 @@ class Transformer:
             Channels or axes are not the input's.
         """
         shape = self._shape(in_)[1:]
-        if mean.ndim == 1:
-            if len(mean) != shape[0]:
-                raise CaffeError(f"the mean has {len(mean)} channels, the input {shape[0]}")
-            self.mean[in_] = mean[:, np.newaxis, np.newaxis]
-            return
-        if mean.ndim == 2:
-            mean = mean[np.newaxis]
-        if mean.ndim != 3:
+        if mean.ndim not in (1, 2, 3):
             raise CaffeError(f"the mean must have 1 to 3 axes, got shape {mean.shape}")
+        one_a_channel = mean.ndim == 1
+        if one_a_channel:
+            mean = mean[:, np.newaxis, np.newaxis]
+        elif mean.ndim == 2:
+            mean = mean[np.newaxis]
         if len(mean) != shape[0]:
             raise CaffeError(f"the mean has {len(mean)} channels, the input {shape[0]}")
-        if mean.shape != shape:
+        if not one_a_channel and mean.shape != shape:
             mean = resize_image(mean.transpose(1, 2, 0), shape[1:]).transpose(2, 0, 1)
         self.mean[in_] = mean
 
@@ -307,7 +296,6 @@ class Transformer:
         Parameters
         ----------
         in_ : str
-            Name of the net's input.
         scale : float
         """
         self._shape(in_)
@@ -375,7 +363,7 @@ def resize_image(im, new_dims, interp_order=1):
     -------
     (height, width, K) ndarray of float32
         One and three channels go through ``skimage.transform.resize``, which smooths before it
-        shrinks; others through ``scipy.ndimage.zoom``, as in pycaffe.
+        shrinks; others through ``scipy.ndimage.zoom``: as in pycaffe.
     """
     if im.shape[-1] not in (1, 3):
         from scipy.ndimage import zoom

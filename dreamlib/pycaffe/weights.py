@@ -34,9 +34,8 @@ def read_weights(path):
     CaffeError
         Missing, truncated or foreign file.
     """
-    path = Path(path)
     try:
-        content = path.read_bytes()
+        content = Path(path).read_bytes()
     except OSError as error:
         raise CaffeError(f"{path}: cannot be read: {error.strerror or error}") from error
     hint = "fetch or copy it again"
@@ -147,15 +146,11 @@ def write_weights(path, name, layers):
             blob = layer.blobs.add()
             blob.shape.dim.extend(array.shape)
             blob.data.extend(memoryview(array.ravel()))  # thrice as fast as numpy's scalars
-    path = Path(path)
     try:
-        with replacing(path) as temporary:
+        with replacing(Path(path)) as temporary:
             Path(temporary).write_bytes(net_param.SerializeToString())
     except OSError as error:
         raise CaffeError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
-# -- initial values -----------------------------------------------------------------------------
 
 
 def fill(array, filler, random):
