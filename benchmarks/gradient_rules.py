@@ -25,7 +25,7 @@ from dreamlib.ascent.mask import Mask
 from dreamlib.ascent.regularizers import GradientRules
 from dreamlib.dream import make_step
 from dreamlib.imaging.color import blend_undreamt, keep_colour
-from dreamlib.imaging.window import Window
+from dreamlib.imaging.picture import Window
 from dreamlib.models.preprocessing import Preprocessing
 from tests.memory import traced_peak
 

@@ -17,8 +17,8 @@ import argparse
 import numpy as np
 from dreaming import dream_of, levels, load
 
+from dreamlib.imaging.picture import Window
 from dreamlib.imaging.samples import clouds
-from dreamlib.imaging.window import Window
 from dreamlib.tiling.schedule import Tile
 from dreamlib.tiling.workers import InProcess
 

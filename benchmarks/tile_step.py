@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from dreaming import dream_of, load
 
+from dreamlib.imaging.picture import Window
 from dreamlib.imaging.samples import clouds
-from dreamlib.imaging.window import Window
 from dreamlib.pycaffe.device import current_device
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import Scale

@@ -46,9 +46,9 @@ _PLACES = {
     "layer_examples": "jobs.contact_sheet:layer_examples",  # a small dream in every layer
     "script_presets": "ascent.octave_script:preset_names",  # what `script` can be, beside files
     # Still pictures
-    "Window": "imaging.window:Window",  # a part of a picture
+    "Window": "imaging.picture:Window",  # a part of a picture
     "clouds": "imaging.samples:clouds",  # a generated picture of a sky
-    "open_header": "imaging.metadata:open_header",  # what a file is, without decoding it
+    "open_header": "imaging.pillow_io:open_header",  # what a file is, without decoding it
     "open_picture": "imaging.open_save:open_picture",  # to be read by strips if it is large
     "load_picture": "imaging.pillow_io:load_picture",  # as a whole
     "save_picture": "imaging.open_save:save_picture",  # with the settings in it

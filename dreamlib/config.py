@@ -60,7 +60,7 @@ def load_config(path):
             values = parse_table(path.read_text(encoding="utf-8"), path.suffix)
         else:
             from dreamlib.imaging.formats import format_of
-            from dreamlib.imaging.metadata import read_settings_text
+            from dreamlib.imaging.pillow_io import read_settings_text
 
             if not format_of(path):
                 raise DreamError(

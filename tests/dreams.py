@@ -8,8 +8,8 @@ import numpy as np
 
 from dreamlib.ascent.objective_builder import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules
+from dreamlib.imaging.picture import WRAPS
 from dreamlib.imaging.resample import octave_sizes
-from dreamlib.imaging.window import WRAPS
 from dreamlib.models.preprocessing import Preprocessing
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.finish import Finish

@@ -8,8 +8,7 @@ import numpy as np
 
 from dreamlib.imaging.color import luminance_of
 from dreamlib.imaging.open_save import open_picture
-from dreamlib.imaging.picture import to_levels, white_of
-from dreamlib.imaging.window import WRAPS
+from dreamlib.imaging.picture import WRAPS, to_levels, white_of
 
 #: Most pixels of a mask in memory, a byte each; a larger file is made smaller as it is read.
 MOST_PIXELS = 1 << 24
@@ -54,7 +53,7 @@ class Mask:
 
         Parameters
         ----------
-        window : dreamlib.imaging.window.Window
+        window : dreamlib.imaging.picture.Window
             Within the picture or its octave; beyond borders as in a canvas.
         size : (height, width)
             Of the picture or octave.

@@ -11,8 +11,8 @@ import numpy as np
 from dreamlib.errors import DreamError
 from dreamlib.imaging import pillow_io
 from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, format_of
-from dreamlib.imaging.metadata import BROKEN, open_header
 from dreamlib.imaging.picture import Noise, Picture, RawFile, to_levels
+from dreamlib.imaging.pillow_io import BROKEN, open_header
 
 #: Pixels from which on a picture is read by strips, and written by libvips.
 LARGE = 1 << 24
@@ -93,7 +93,7 @@ def save_picture(path, pixels, settings_text="", like=None, quality=95, tiff="st
     pixels : (H, W, 3) ndarray of uint8, uint16 or floating point, or RawFile
         RGB; rounded and limited to what the format holds. Not changed.
     settings_text : str
-        Goes into the file, for `dreamlib.imaging.metadata.read_settings_text`.
+        Goes into the file, for `dreamlib.imaging.pillow_io.read_settings_text`.
     like : Picture, Noise or dreamlib.imaging.vips.reading.LargePicture, optional
         Whose alpha and metadata to take, where the format can hold them.
     quality : int

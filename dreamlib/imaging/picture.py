@@ -16,10 +16,33 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.inplace import BLOCK
-from dreamlib.imaging.metadata import NO_METADATA, Metadata
 
 NOISE = re.compile(r"noise:(\d+)x(\d+)")
 NOISE_MEAN, NOISE_DEVIATION = 128, 32
+
+#: Axes (rows, columns) along which a picture closes in itself. The others are mirrored beyond its
+#: borders, so that a window sees neither the opposite border nor an edge.
+WRAPS = {"none": (False, False), "horizontal": (False, True), "both": (True, True)}
+
+
+class Window(NamedTuple):
+    """A rectangle of pixels; parts of it may lie beyond the picture."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+class Metadata(NamedTuple):
+    """Metadata of a picture."""
+
+    icc_profile: bytes | None = None  #: of its colours; None is sRGB
+    exif: bytes | None = None  #: without an orientation, since that has been applied
+    dpi: tuple | None = None  #: (horizontal, vertical)
+
+
+NO_METADATA = Metadata()
 
 
 @dataclass
@@ -80,7 +103,7 @@ class Picture:
 
         Parameters
         ----------
-        window : dreamlib.imaging.window.Window
+        window : dreamlib.imaging.picture.Window
 
         Returns
         -------
@@ -165,7 +188,7 @@ class Noise:
 
         Parameters
         ----------
-        window : dreamlib.imaging.window.Window
+        window : dreamlib.imaging.picture.Window
 
         Returns
         -------

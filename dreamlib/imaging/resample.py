@@ -201,7 +201,7 @@ class RingTaps(Taps):
     """The same on an axis that closes in itself: nothing is beyond its ends.
 
     Samples are as far apart from the last to the first as everywhere. Indices may lie beyond the
-    ends, as those of a `dreamlib.imaging.window.Window`.
+    ends, as those of a `dreamlib.imaging.picture.Window`.
     """
 
     def __init__(self, length, new_length, start=0, stop=None):

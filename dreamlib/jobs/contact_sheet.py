@@ -18,9 +18,8 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging import inplace
 from dreamlib.imaging.formats import check_output
 from dreamlib.imaging.grid import Cell, draw_grid
-from dreamlib.imaging.metadata import Metadata
 from dreamlib.imaging.open_save import open_picture, save_picture
-from dreamlib.imaging.picture import Noise, Picture, shrunken, shrunken_size, to_levels
+from dreamlib.imaging.picture import Metadata, Noise, Picture, shrunken, shrunken_size, to_levels
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.jobs.prepare import default_output, with_seed
 from dreamlib.jobs.sheet_items import Item, check_number, choose_items

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from dreamlib.imaging.window import Window
+from dreamlib.imaging.picture import Window
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import OWN_SCALE
 from dreamlib.tiling.memory_plan import network_bytes

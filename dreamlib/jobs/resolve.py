@@ -12,9 +12,8 @@ from dreamlib.ascent.objective_builder import ObjectiveSpec, check_guides
 from dreamlib.ascent.regularizers import GradientRules, parse_sigmas
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import check_size
-from dreamlib.imaging.picture import Noise
+from dreamlib.imaging.picture import WRAPS, Noise, Window
 from dreamlib.imaging.resample import octave_sizes
-from dreamlib.imaging.window import WRAPS, Window
 from dreamlib.models import engines
 from dreamlib.models.input_size import check_octaves_fit, misfit
 from dreamlib.models.layers import check_layer

@@ -12,9 +12,8 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging import open_save as files
-from dreamlib.imaging.picture import Picture, RawFile, to_levels
+from dreamlib.imaging.picture import Picture, RawFile, Window, to_levels
 from dreamlib.imaging.resample import STRIP, strips
-from dreamlib.imaging.window import Window
 from dreamlib.settings import to_toml
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.octave_loop import OctaveLoop

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import mmap
 import os
+from typing import NamedTuple
 
 import numpy as np
 
 from dreamlib.errors import DreamError, disk_trouble
-from dreamlib.imaging.window import WRAPS, Window, runs_of
+from dreamlib.imaging.picture import WRAPS, Window
 
 
 class Canvas:
@@ -171,8 +172,8 @@ class Canvas:
 
     def _parts(self, window):
         closed = WRAPS[self.wrap]
-        rows = list(runs_of(window.top, window.height, self.shape[0], closed[0]))
-        columns = list(runs_of(window.left, window.width, self.shape[1], closed[1]))
+        rows = list(_runs(window.top, window.height, self.shape[0], closed[0]))
+        columns = list(_runs(window.left, window.width, self.shape[1], closed[1]))
         return ((row_run, column_run) for row_run in rows for column_run in columns)
 
     def _get(self, rows, columns, out):
@@ -209,3 +210,25 @@ class Canvas:
         pixel = 3 * self.dtype.itemsize
         start = rows.here.start * self._row_bytes + columns.here.start * pixel
         return start, (columns.here.stop - columns.here.start) * pixel
+
+
+class _Run(NamedTuple):
+    """A stretch of a window's axis that follows the picture's pixels, or runs against them."""
+
+    there: slice  #: in the window
+    here: slice  #: in the picture
+    step: int  #: 1, or -1 where mirrored
+
+
+def _runs(start, length, size, closed):
+    """Cut a window's axis into stretches within the picture, of `size` pixels: yields `_Run`."""
+    position = start
+    while position < start + length:
+        lap, place = divmod(position, size)
+        count = min(size - place, start + length - position)
+        there = slice(position - start, position - start + count)
+        if closed or lap % 2 == 0:
+            yield _Run(there, slice(place, place + count), 1)
+        else:
+            yield _Run(there, slice(size - place - count, size - place), -1)
+        position += count

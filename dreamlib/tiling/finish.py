@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dreamlib.imaging.picture import Window
 from dreamlib.imaging.resample import strips
-from dreamlib.imaging.window import Window
 from dreamlib.tiling.pyramid import Resized
 from dreamlib.tiling.quantize import Quantizer
 
@@ -47,7 +47,7 @@ class Finish:
             Of both.
         source : dreamlib.tiling.pyramid.Stored
             The undreamt picture.
-        window : dreamlib.imaging.window.Window
+        window : dreamlib.imaging.picture.Window
             The part of the picture that the canvas holds.
         size : (height, width)
             Of the picture.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.window import WRAPS
+from dreamlib.imaging.picture import WRAPS
 from dreamlib.models.input_size import activations_per_pixel
 from dreamlib.util.memory import available_memory, parse_bytes
 

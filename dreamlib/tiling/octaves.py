@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from dreamlib.ascent.objective_builder import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules
-from dreamlib.imaging.window import Window
+from dreamlib.imaging.picture import Window
 from dreamlib.tiling.finish import Finish
 from dreamlib.tiling.schedule import OVERLAPPING, Schedule
 

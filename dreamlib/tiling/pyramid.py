@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from dreamlib.imaging.picture import Window
 from dreamlib.imaging.resample import RingTaps, Taps, resample_window, strips
-from dreamlib.imaging.window import Window
 
 
 class Pyramid:

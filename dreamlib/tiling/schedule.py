@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dreamlib.imaging.window import WRAPS, Window
+from dreamlib.imaging.picture import WRAPS, Window
 from dreamlib.tiling.axis import (
     cell_shares,
     cut,

@@ -10,7 +10,6 @@ from collections import deque
 from itertools import islice
 
 from dreamlib.ascent.objective_builder import build_objective
-from dreamlib.imaging.filters import gaussian_blur
 from dreamlib.models.engines import load_net
 from dreamlib.models.model import load_model
 from dreamlib.models.preprocessing import Preprocessing
@@ -340,6 +339,8 @@ def blend(image, before, row_weight, column_weight):
 
 def _blur(image, sigma, sharp):
     """Blur a picture, in place, but not what `sharp` holds of it."""
+    from dreamlib.imaging.filters import gaussian_blur
+
     if sharp is not None:
         image -= sharp
     gaussian_blur(image, sigma)

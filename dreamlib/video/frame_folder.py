@@ -11,9 +11,9 @@ import numpy as np
 
 from dreamlib.errors import DreamError, reading
 from dreamlib.imaging.formats import FORMATS
-from dreamlib.imaging.metadata import Metadata, open_header
 from dreamlib.imaging.open_save import save_picture
-from dreamlib.imaging.picture import Picture
+from dreamlib.imaging.picture import Metadata, Picture
+from dreamlib.imaging.pillow_io import open_header
 from dreamlib.util.atomic_write import written_whole
 from dreamlib.util.progress import phase
 

@@ -9,8 +9,7 @@ from scipy import ndimage
 
 from dreamlib.ascent.mask import Mask, _as_grey
 from dreamlib.errors import DreamError
-from dreamlib.imaging.picture import Picture
-from dreamlib.imaging.window import Window
+from dreamlib.imaging.picture import Picture, Window
 from dreamlib.tiling.canvas import Canvas
 from tests.memory import traced_peak
 

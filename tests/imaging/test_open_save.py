@@ -10,10 +10,9 @@ from PIL import Image, PngImagePlugin
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging import open_save
-from dreamlib.imaging.metadata import Metadata, read_settings_text
 from dreamlib.imaging.open_save import open_picture, save_picture
-from dreamlib.imaging.picture import Picture
-from dreamlib.imaging.pillow_io import load_picture
+from dreamlib.imaging.picture import Metadata, Picture
+from dreamlib.imaging.pillow_io import load_picture, read_settings_text
 from tests.imaging.pictures import (
     MAKER,
     ORIENTATION,

@@ -17,15 +17,13 @@ from PIL import Image
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import check_size
-from dreamlib.imaging.metadata import read_settings_text
-from dreamlib.imaging.picture import RawFile
-from dreamlib.imaging.pillow_io import load_picture
+from dreamlib.imaging.picture import RawFile, Window
+from dreamlib.imaging.pillow_io import load_picture, read_settings_text
 from dreamlib.imaging.vips import writing
 from dreamlib.imaging.vips.cutting import deep_zoom
 from dreamlib.imaging.vips.reading import open_picture
 from dreamlib.imaging.vips.tifftags import add_texts
 from dreamlib.imaging.vips.writing import save_picture
-from dreamlib.imaging.window import Window
 from dreamlib.util.subprocesses import environment
 from tests.imaging.pictures import (
     ARTIST,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.window import WRAPS, Window
+from dreamlib.imaging.picture import WRAPS, Window
 from dreamlib.tiling.canvas import Canvas
 
 wraps = st.sampled_from(sorted(WRAPS))

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from dreamlib.imaging.color import blend_undreamt, keep_colour
-from dreamlib.imaging.window import Window
+from dreamlib.imaging.picture import Window
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.finish import Finish
 from dreamlib.tiling.pyramid import Stored

@@ -5,8 +5,8 @@ import pytest
 
 from dreamlib import dream
 from dreamlib.ascent.regularizers import GradientRules
+from dreamlib.imaging.picture import WRAPS, Window
 from dreamlib.imaging.resample import octave_sizes
-from dreamlib.imaging.window import WRAPS, Window
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import OWN_SCALE, GradientScale, Scale
 from dreamlib.tiling.octaves import Place

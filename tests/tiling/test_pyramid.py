@@ -8,8 +8,8 @@ import scipy.ndimage as nd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dreamlib.imaging.picture import Window
 from dreamlib.imaging.resample import RING_ORIGIN, octave_sizes, strips
-from dreamlib.imaging.window import Window
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.pyramid import Combined, Pyramid, Resized, Stored
 from dreamlib.tiling.quantize import Quantizer

@@ -6,10 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dreamlib.imaging.dither import thresholds
-from dreamlib.imaging.window import Window
+from dreamlib.imaging.picture import Window
 from dreamlib.models.preprocessing import Preprocessing
-from dreamlib.tiling.quantize import Quantizer
+from dreamlib.tiling.quantize import Quantizer, thresholds
 from dreamlib.tiling.transfer import CARRIERS
 
 RULES = {

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dreamlib.imaging.window import WRAPS
+from dreamlib.imaging.picture import WRAPS
 from dreamlib.tiling.axis import touched_cells
 from dreamlib.tiling.schedule import SCHEDULES, Schedule
 

@@ -12,7 +12,7 @@ from dreamlib.ascent.objective_builder import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules
 from dreamlib.dream import make_step
 from dreamlib.imaging.filters import gaussian_blur
-from dreamlib.imaging.window import Window
+from dreamlib.imaging.picture import Window
 from dreamlib.models.preprocessing import preprocess
 from dreamlib.tiling import network as networks
 from dreamlib.tiling import stepper as module

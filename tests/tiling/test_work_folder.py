@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.window import Window
+from dreamlib.imaging.picture import Window
 from dreamlib.tiling import octave_loop as loop_module
 from dreamlib.tiling.gradient_scale import GradientScale, RunningDeviations, RunningMean
 from dreamlib.tiling.octave_loop import State

@@ -16,7 +16,7 @@ import pytest
 
 from dreamlib.ascent.regularizers import GradientRules
 from dreamlib.errors import DreamError
-from dreamlib.imaging.window import Window
+from dreamlib.imaging.picture import Window
 from dreamlib.models.engines import load_net
 from dreamlib.models.model import load_model
 from dreamlib.tiling.canvas import Canvas

@@ -22,7 +22,7 @@ def deep_zoom(path, output, region=None, quality=85):
     output : str
         ``NAME.dzi``; its tiles, JPEGs of 8 bits with the picture's profile and without its alpha,
         go to ``NAME_files/``. Both replace what was there.
-    region : dreamlib.imaging.window.Window, optional
+    region : dreamlib.imaging.picture.Window, optional
         The part.
     quality : int
         Of the tiles.
@@ -61,7 +61,7 @@ def cut_out(path, window, output):
     ----------
     path : str
         A file that `open_picture` reads. Memory does not grow with its height.
-    window : dreamlib.imaging.window.Window
+    window : dreamlib.imaging.picture.Window
         The part.
     output : str
         ``NAME.tif``; replaced.

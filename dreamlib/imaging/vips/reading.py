@@ -12,7 +12,8 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import check_source
-from dreamlib.imaging.metadata import Metadata, kept_exif, open_header
+from dreamlib.imaging.picture import Metadata
+from dreamlib.imaging.pillow_io import kept_exif, open_header
 from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
 
 #: Rows that libvips computes at a time; strips are made of them, so that its scratch stays small.
@@ -52,7 +53,7 @@ class LargePicture:
 
         Parameters
         ----------
-        window : dreamlib.imaging.window.Window
+        window : dreamlib.imaging.picture.Window
 
         Returns
         -------

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, check_size, format_of
-from dreamlib.imaging.metadata import SETTINGS_KEY, exif_with, in_ascii, tiff_texts
 from dreamlib.imaging.picture import Picture
+from dreamlib.imaging.pillow_io import SETTINGS_KEY, exif_with, in_ascii, tiff_texts
 from dreamlib.imaging.vips.cutting import replace_metadata, save_tiles
 from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
 from dreamlib.imaging.vips.pixels import load
