@@ -44,8 +44,7 @@ def measure(options):
     import numpy as np
     from dreaming import load
 
-    from dreamlib.ascent.guides import channel_guide, guide
-    from dreamlib.ascent.objective_builder import features
+    from dreamlib.ascent.guides import channel_guide, features, guide
     from dreamlib.ascent.objectives import l2
     from dreamlib.dream import make_step
 

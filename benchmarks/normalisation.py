@@ -20,7 +20,7 @@ from dreaming import dream_of, levels, load
 from dreamlib.imaging.picture import Window
 from dreamlib.imaging.samples import clouds
 from dreamlib.tiling.schedule import Tile
-from dreamlib.tiling.workers import InProcess
+from dreamlib.tiling.stepper import InProcess
 
 
 class Watcher(InProcess):

@@ -28,8 +28,7 @@ import scipy.ndimage as nd  # noqa: E402
 from page import Comparison, Section, write_page  # noqa: E402
 
 from dreamlib import __version__  # noqa: E402
-from dreamlib.ascent.guides import guide  # noqa: E402
-from dreamlib.ascent.objective_builder import features  # noqa: E402
+from dreamlib.ascent.guides import features, guide  # noqa: E402
 from dreamlib.dream import deepdream, deprocess, preprocess  # noqa: E402
 from dreamlib.errors import DreamError  # noqa: E402
 from dreamlib.imaging.open_save import open_picture, save_picture  # noqa: E402

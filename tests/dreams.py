@@ -6,20 +6,18 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dreamlib.ascent.objective_builder import ObjectiveSpec
+from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules
 from dreamlib.imaging.picture import WRAPS
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.models.preprocessing import Preprocessing
-from dreamlib.tiling.canvas import Canvas
-from dreamlib.tiling.finish import Finish
+from dreamlib.tiling.canvas import Canvas, InMemory
 from dreamlib.tiling.octave_loop import OctaveLoop
-from dreamlib.tiling.octaves import Dream, Octave, Ramp, Tiling, octave_windows
+from dreamlib.tiling.octaves import Dream, Finish, Octave, Ramp, Tiling, octave_windows
 from dreamlib.tiling.pyramid import Stored
 from dreamlib.tiling.quantize import Quantizer
-from dreamlib.tiling.stepper import interior_of
-from dreamlib.tiling.work_folder import InMemory, WorkFolder
-from dreamlib.tiling.workers import InProcess
+from dreamlib.tiling.stepper import InProcess, interior_of
+from dreamlib.tiling.work_folder import WorkFolder
 
 RULE = Preprocessing((2, 1, 0), np.float32([104, 116, 122]), np.float32(1))
 

@@ -1,13 +1,48 @@
-"""Objectives that make a layer more like a guide picture's."""
+"""Objectives that make a layer more like a guide picture's, and how guide pictures are seen."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from dreamlib.ascent.objectives import Objective, Term
+from dreamlib.errors import DreamError
+from dreamlib.imaging.open_save import open_picture
+from dreamlib.imaging.picture import shrunken, shrunken_size
+from dreamlib.models.input_size import misfit
+from dreamlib.models.preprocessing import preprocess
 
 #: Elements of the matrix of dot products that a guide makes at once: 64 MB of float32.
 MATCHES = 1 << 24
+
+#: Pixels to which a guide picture is scaled down: the network sees all of it at once.
+GUIDE_PIXELS = 1 << 20
+
+
+def guide_objective(net, spec):
+    """Make the objective of a spec's guide pictures.
+
+    Parameters
+    ----------
+    net : caffe.Classifier
+        Run forward.
+    spec : dreamlib.ascent.objectives.ObjectiveSpec
+
+    Returns
+    -------
+    dreamlib.ascent.objectives.Objective
+
+    Raises
+    ------
+    DreamError
+        A picture is not there.
+    """
+    kind = {"match": guide, "channels": channel_guide}[spec.guide_mode]
+    objective = Objective([])
+    for path, weight in spec.guides:
+        picture = open_picture(path, None, "")
+        seen = features(net, spec.guide_layer, shrunken(picture, _guide_side(picture)))
+        objective += weight * kind(spec.guide_layer, seen, name=path)
+    return objective
 
 
 def guide(layer, features, name="guide"):
@@ -77,3 +112,56 @@ def _like(array, data, held):
     if key not in held:
         held[key] = data.new_tensor(array)
     return held[key]
+
+
+def check_guides(definition, spec):
+    """Refuse guide pictures that do not reach their layer.
+
+    Parameters
+    ----------
+    definition : caffe_pb2.NetParameter
+    spec : ObjectiveSpec
+
+    Raises
+    ------
+    DreamError
+        Names the picture and its size.
+    """
+    for path, _ in spec.guides:
+        picture = open_picture(path, None, "")
+        size = shrunken_size(picture, _guide_side(picture))
+        fault = misfit(definition, spec.guide_layer, *size)
+        if fault:
+            raise DreamError(
+                f"the guide picture {path} is {size[1]} x {size[0]} pixels as it is seen; layer "
+                f"{spec.guide_layer!r} {fault}. Take a larger one, or a --guide-layer nearer "
+                "to the input"
+            )
+
+
+def _guide_side(picture):
+    """Return the longest side to which a guide picture is reduced."""
+    scale = min(1, (GUIDE_PIXELS / (picture.height * picture.width)) ** 0.5)
+    return max(1, int(max(picture.height, picture.width) * scale))
+
+
+def features(net, layer, pixels):
+    """Return a layer's activations for a picture.
+
+    Parameters
+    ----------
+    net : caffe.Classifier
+        Its ``data`` blob is overwritten.
+    layer : str
+    pixels : (H, W, 3) array_like
+        RGB, 0..255.
+
+    Returns
+    -------
+    (C, h, w) ndarray of float32
+    """
+    blob = net.blobs["data"]
+    blob.reshape(1, 3, *pixels.shape[:2])
+    preprocess(net, pixels, out=blob.data[0])
+    net.forward(end=layer)
+    return net.blobs[layer].data[0].copy()

@@ -12,9 +12,39 @@ its term added.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Callable, NamedTuple
 
 from dreamlib.errors import DreamError
+
+
+@dataclass(frozen=True)
+class ObjectiveSpec:
+    """What is maximised; where nothing but `end` is given, that layer as in the notebook.
+
+    Attributes
+    ----------
+    end : str
+        The deepest layer that is used.
+    layers : str
+        A mixture: see `dreamlib.ascent.objective_parser.parse_layers`; "" is none.
+    guides : tuple of (str, float)
+        Paths of guide pictures, and their weights.
+    guide_layer : str
+    guide_mode : {'match', 'channels'}
+    targets : tuple of (int, float)
+        Channels of `class_layer`, and their weights.
+    class_layer : str
+        Blob of the class scores.
+    """
+
+    end: str
+    layers: str = ""
+    guides: tuple = ()
+    guide_layer: str = ""
+    guide_mode: str = "match"
+    targets: tuple = ()
+    class_layer: str = ""
 
 
 def objective_L2(dst):

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from dreamlib.ascent.objective_builder import ObjectiveSpec, layer_shapes
 from dreamlib.ascent.objective_parser import absolute_guides, parse_layers, parse_weights
+from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.octave_script import load_script
 from dreamlib.errors import DreamError, nearest
 from dreamlib.models.labels import parse_targets
+from dreamlib.models.layers import layer_shapes
 
 #: A drawing from noise is made at least this many times as large as the network's input, and
 #: reduced to the wanted size: else objects cling to the borders, which every window sees.

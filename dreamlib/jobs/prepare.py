@@ -16,7 +16,6 @@ from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
 from dreamlib.settings import changed, refuse_inapplicable
 from dreamlib.tiling.memory_plan import LARGEST_WHOLE
-from dreamlib.tiling.work_folder import WorkFolder
 from dreamlib.util.progress import phase
 
 #: The presets that a class is drawn by where no script is named: from noise, into a photograph.
@@ -57,10 +56,11 @@ def prepare(source, output, settings, planning=False):
     with contextlib.ExitStack() as on_error:
         folder = None
         if settings.resume:
+            from dreamlib.jobs.resume import resumed
+            from dreamlib.tiling.work_folder import WorkFolder
+
             folder = WorkFolder(work_dir, resume=True)
             on_error.callback(folder.close)
-            from dreamlib.jobs.resume import resumed
-
             settings = resumed(settings, folder)
         settings = with_seed(settings)
         phase("reading")
@@ -71,6 +71,7 @@ def prepare(source, output, settings, planning=False):
         in_folder = settings.work_dir or settings.resume or not job.demand.in_ram
         if in_folder and not planning:
             from dreamlib.jobs.resume import fingerprints, refuse_changes
+            from dreamlib.tiling.work_folder import WorkFolder
 
             record = {
                 "settings": job.recorded.recorded(),

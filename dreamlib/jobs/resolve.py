@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dreamlib.ascent.objective_builder import ObjectiveSpec, check_guides
+from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules, parse_sigmas
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import check_size
@@ -20,9 +20,7 @@ from dreamlib.models.layers import check_layer
 from dreamlib.models.zoo import absolute_name
 from dreamlib.settings import BY_NAME, Settings
 from dreamlib.tiling import memory_plan
-from dreamlib.tiling.finish import Finish
-from dreamlib.tiling.octaves import Dream, Octave, Ramp, Tiling, octave_windows
-from dreamlib.tiling.work_folder import WorkFolder
+from dreamlib.tiling.octaves import Dream, Finish, Octave, Ramp, Tiling, octave_windows
 from dreamlib.util.memory import resident_memory
 
 #: Settings that ask for the notebook's octaves where a class is dreamt and no script is named.
@@ -55,7 +53,7 @@ class Job(NamedTuple):
     dream: Dream
     region: Window | None  #: what is written, in the last octave; None for all
     demand: memory_plan.Demand
-    folder: WorkFolder | None  #: None where canvases are held in RAM
+    folder: object  #: a `WorkFolder`; None where canvases are held in RAM
 
 
 def make_job(network, picture, settings, output):
@@ -92,7 +90,10 @@ def make_job(network, picture, settings, output):
 
         settings, spec = resolve_objective(net, model, settings)
     check_layer(net, settings.end, model)
-    check_guides(definition, spec)
+    if spec.guides:
+        from dreamlib.ascent.guides import check_guides
+
+        check_guides(definition, spec)
     if settings.mask:
         from dreamlib.ascent.mask import Mask
 

@@ -15,13 +15,11 @@ from dreamlib.imaging import open_save as files
 from dreamlib.imaging.picture import Picture, RawFile, Window, to_levels
 from dreamlib.imaging.resample import STRIP, strips
 from dreamlib.settings import to_toml
-from dreamlib.tiling.canvas import Canvas
+from dreamlib.tiling.canvas import BACK_BUFFER, Canvas, InMemory
 from dreamlib.tiling.octave_loop import OctaveLoop
 from dreamlib.tiling.pyramid import Stored
 from dreamlib.tiling.quantize import Quantizer
-from dreamlib.tiling.stepper import Stepper
-from dreamlib.tiling.work_folder import BACK_BUFFER, InMemory
-from dreamlib.tiling.workers import InProcess, Workers
+from dreamlib.tiling.stepper import InProcess, Stepper
 from dreamlib.util.progress import Left, Progress, phase, profile
 
 #: Name of the canvas that holds the whole grey levels of a float32 dream while they are written.
@@ -130,8 +128,11 @@ def _dream(job, store, progress):
     """Dream a job: the canvas, and the quantizer of its pixels."""
     stepper = Stepper(job.network.net, job.dream)
     source = _source(job, store, stepper.quantizer.rule)
-    devices, preview = job.settings.devices, None
-    workers = Workers(devices, job.dream) if devices else InProcess(stepper)
+    workers, preview = InProcess(stepper), None
+    if job.settings.devices:
+        from dreamlib.tiling.workers import Workers
+
+        workers = Workers(job.settings.devices, job.dream)
     if job.settings.preview:
         from dreamlib.tiling.preview import Preview
 
@@ -147,9 +148,11 @@ def _dream(job, store, progress):
 
 def _finished(job, store, quantizer, canvas, source):
     """Mix the result with the undreamt picture, onto a canvas of its own."""
+    from dreamlib.tiling.finish import apply_finish
+
     last = job.dream.octaves[-1]
     finished = store.new_canvas("finished", last.window[2:])
-    job.dream.finish.apply(canvas, finished, quantizer, source, last.window, last.size)
+    apply_finish(job.dream.finish, canvas, finished, quantizer, source, last.window, last.size)
     store.complete("finished")
     return store.canvas("finished", last.window[2:])
 

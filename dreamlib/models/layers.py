@@ -38,6 +38,20 @@ def dreamable_layers(net):
     return found
 
 
+def layer_shapes(net):
+    """Return {layer: shape of its blob} for the layers that can be dreamt.
+
+    Parameters
+    ----------
+    net : caffe.Net
+
+    Returns
+    -------
+    dict of str: tuple of int
+    """
+    return {name: shape for name, _, shape in dreamable_layers(net)}
+
+
 def check_layer(net, end, model):
     """Refuse a layer that cannot be dreamt.
 

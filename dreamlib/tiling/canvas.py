@@ -15,6 +15,9 @@ import numpy as np
 from dreamlib.errors import DreamError, disk_trouble
 from dreamlib.imaging.picture import WRAPS, Window
 
+#: Name of the canvas that takes the tiles of a phase.
+BACK_BUFFER = "back-buffer"
+
 
 class Canvas:
     """A picture of pixels ``(height, width, 3)``, RGB.
@@ -210,6 +213,120 @@ class Canvas:
         pixel = 3 * self.dtype.itemsize
         start = rows.here.start * self._row_bytes + columns.here.start * pixel
         return start, (columns.here.stop - columns.here.start) * pixel
+
+
+class InMemory:
+    """Canvases in RAM. Nothing outlives the process.
+
+    Parameters
+    ----------
+    dtype : numpy dtype
+    wrap : str
+        See `Canvas`.
+    """
+
+    def __init__(self, dtype, wrap):
+        self._dtype, self._wrap = dtype, wrap
+        self._canvases = {}
+
+    def load_state(self):
+        """Return None: there is nothing to resume."""
+
+    def save(self, state, canvas=None):
+        """Do nothing.
+
+        Parameters
+        ----------
+        state, canvas
+            Not looked at.
+        """
+
+    def has(self, name):
+        """Tell whether a canvas is there.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        bool
+        """
+        return name in self._canvases
+
+    def new_canvas(self, name, size, dtype=None):
+        """Make a canvas of `size` (height, width).
+
+        Parameters
+        ----------
+        name : str
+        size : (height, width)
+        dtype : numpy dtype, optional
+            By default the store's.
+
+        Returns
+        -------
+        Canvas
+        """
+        self._canvases[name] = Canvas(*size, dtype or self._dtype, self._wrap)
+        return self._canvases[name]
+
+    def complete(self, name):
+        """Do nothing.
+
+        Parameters
+        ----------
+        name : str
+        """
+
+    def canvas(self, name, size, dtype=None):
+        """Return a canvas that is there.
+
+        Parameters
+        ----------
+        name : str
+        size, dtype
+            As for `new_canvas`.
+
+        Returns
+        -------
+        Canvas
+        """
+        return self._canvases[name]
+
+    def drop(self, name):
+        """Give up a canvas, if it is there.
+
+        Parameters
+        ----------
+        name : str
+        """
+        self._canvases.pop(name, None)
+
+    def close(self):
+        """Give up all canvases."""
+        self._canvases = {}
+
+    def back_buffer(self, size, tiles):
+        """Return the canvas that takes a phase's tiles until all of them are there.
+
+        A single one needs none: it has seen all before it changes anything.
+
+        Parameters
+        ----------
+        size : (height, width)
+        tiles : int
+            Their number.
+
+        Returns
+        -------
+        Canvas or None
+        """
+        if tiles == 1:
+            return None
+        if not self.has(BACK_BUFFER) or self._canvases[BACK_BUFFER].shape[:2] != tuple(size):
+            self.new_canvas(BACK_BUFFER, size)
+        return self._canvases[BACK_BUFFER]
 
 
 class _Run(NamedTuple):

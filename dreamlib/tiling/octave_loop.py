@@ -54,9 +54,9 @@ class OctaveLoop:
     dream : dreamlib.tiling.octaves.Dream
     quantizer : dreamlib.tiling.quantize.Quantizer
         Of the canvases.
-    workers : dreamlib.tiling.workers.InProcess or dreamlib.tiling.workers.Workers
+    workers : dreamlib.tiling.stepper.InProcess or dreamlib.tiling.workers.Workers
         Who takes the steps.
-    store : dreamlib.tiling.work_folder.InMemory or dreamlib.tiling.work_folder.WorkFolder
+    store : dreamlib.tiling.canvas.InMemory or dreamlib.tiling.work_folder.WorkFolder
         Where canvases lie and the state is kept.
     progress : dreamlib.util.progress.Progress
         Called with a `Step` after every tile; where it returns True the dream ends early, and

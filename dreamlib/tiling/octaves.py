@@ -10,10 +10,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from dreamlib.ascent.objective_builder import ObjectiveSpec
+from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules
 from dreamlib.imaging.picture import Window
-from dreamlib.tiling.finish import Finish
 from dreamlib.tiling.schedule import OVERLAPPING, Schedule
 
 #: Pixels around a region that are dreamt with it: the network's view, and what resampling reads;
@@ -87,6 +86,30 @@ class Octave:
     step_size: Ramp
     blur: Ramp
     tiling: Tiling
+
+
+@dataclass(frozen=True)
+class Finish:
+    """How the result is mixed with the undreamt picture.
+
+    Attributes
+    ----------
+    keep_colour : bool
+        The undreamt picture's colours, the dream's light and shade.
+    strength : float
+        Share of the dream in the result.
+    mask : str
+        Path of a picture of that share; "" is none.
+    """
+
+    keep_colour: bool = False
+    strength: float = 1.0
+    mask: str = ""
+
+    @property
+    def is_on(self):
+        """Whether there is anything to do."""
+        return bool(self.keep_colour or self.strength != 1 or self.mask)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Pyramid:
     dream : dreamlib.tiling.octaves.Dream
     quantizer : dreamlib.tiling.quantize.Quantizer
         Of the canvases.
-    store : dreamlib.tiling.work_folder.InMemory or dreamlib.tiling.work_folder.WorkFolder
+    store : dreamlib.tiling.canvas.InMemory or dreamlib.tiling.work_folder.WorkFolder
     """
 
     def __init__(self, source, dream, quantizer, store):

@@ -6,11 +6,13 @@ is read and the last one written while it does.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from itertools import islice
 
-from dreamlib.ascent.objective_builder import build_objective
+from dreamlib.ascent.objectives import Objective, class_scores, objective_L2
 from dreamlib.models.engines import load_net
+from dreamlib.models.layers import layer_shapes
 from dreamlib.models.model import load_model
 from dreamlib.models.preprocessing import Preprocessing
 from dreamlib.tiling.network import network_of
@@ -116,7 +118,7 @@ class Stepper:
         """Make the objective of an octave, before there is a picture in the net: guides run it."""
         spec = self._dream.octaves[octave].objective
         if spec != self._spec:
-            self._objective = build_objective(self._net, spec)
+            self._objective = _objective(self._net, spec)
             self._spec = spec
 
     # -- buffers ----------------------------------------------------------------------------------
@@ -266,6 +268,87 @@ def load_stepper(dream, gpu):
 
         model = fully_convolutional(model, dream.engine)
     return Stepper(load_net(model, dream.engine, gpu, dream.precision), dream)
+
+
+class InProcess:
+    """Steps taken in this process.
+
+    Parameters
+    ----------
+    stepper : dreamlib.tiling.stepper.Stepper
+    """
+
+    def __init__(self, stepper):
+        self._stepper = stepper
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        """Do nothing: there are no processes to end."""
+
+    def steps(self, place, scale, tiles, indices, canvas, target, base=None):
+        """Step on some tiles of a phase.
+
+        Parameters
+        ----------
+        place : dreamlib.tiling.octaves.Place
+        scale : dreamlib.tiling.gradient_scale.Scale
+        tiles : list of dreamlib.tiling.schedule.Tile
+            All of the phase.
+        indices : list of int
+            Those to step on.
+        canvas, target, base
+            As for `Stepper.steps`.
+
+        Yields
+        ------
+        index : int
+        sums : tuple of float
+            See `Stepper.steps`.
+        """
+        chosen = [tiles[index] for index in indices]
+        stepping = self._stepper.steps(place, scale, chosen, canvas, target, base)
+        with contextlib.closing(stepping):
+            for position, sums in stepping:
+                yield indices[position], sums
+
+    def measure(self, octave, pass_, phases, places, canvas):
+        """Measure some tiles of a pass, and change nothing.
+
+        Parameters
+        ----------
+        octave, pass_ : int
+        phases : list of list of dreamlib.tiling.schedule.Tile
+            All of the pass.
+        places : list of (phase, index)
+            Those to measure.
+        canvas : dreamlib.tiling.canvas.Canvas
+
+        Yields
+        ------
+        place : (phase, index)
+        sums : tuple of float
+            See `Stepper.measure`.
+        """
+        for phase, index in places:
+            yield (phase, index), self._stepper.measure(octave, phases[phase][index], canvas)
+
+
+def _objective(net, spec):
+    """Make the objective of a spec, as `dreamlib.dream.make_step` takes it."""
+    objective = Objective([])
+    if spec.layers:
+        from dreamlib.ascent.objective_parser import parse_layers
+
+        objective += parse_layers(spec.layers, layer_shapes(net))
+    if spec.guides:
+        from dreamlib.ascent.guides import guide_objective
+
+        objective += guide_objective(net, spec)
+    if spec.targets:
+        objective += class_scores(spec.class_layer, spec.targets)
+    return objective if objective.terms else objective_L2
 
 
 class _Slot:

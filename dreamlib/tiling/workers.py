@@ -1,4 +1,4 @@
-"""Who steps on a phase's tiles: this process, or several worker processes.
+"""Worker processes that step on a phase's tiles.
 
 The picture does not depend on the number of workers, nor on which of them steps on what. In its
 last bits it does depend on what computes a tile's gradient: the CPU or a GPU, and on the CPU the
@@ -8,7 +8,6 @@ one kind of device, and each has one thread unless told otherwise, however many 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import selectors
 from collections import deque
@@ -22,71 +21,6 @@ MOST_CRASHES = 3
 
 class WorkerError(RuntimeError):
     """A defect that showed in a worker; ends with the worker's own traceback."""
-
-
-class InProcess:
-    """Steps taken in this process.
-
-    Parameters
-    ----------
-    stepper : dreamlib.tiling.stepper.Stepper
-    """
-
-    def __init__(self, stepper):
-        self._stepper = stepper
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        """Do nothing: there are no processes to end."""
-
-    def steps(self, place, scale, tiles, indices, canvas, target, base=None):
-        """Step on some tiles of a phase.
-
-        Parameters
-        ----------
-        place : dreamlib.tiling.octaves.Place
-        scale : dreamlib.tiling.gradient_scale.Scale
-        tiles : list of dreamlib.tiling.schedule.Tile
-            All of the phase.
-        indices : list of int
-            Those to step on.
-        canvas, target, base
-            As for `Stepper.steps`.
-
-        Yields
-        ------
-        index : int
-        sums : tuple of float
-            See `Stepper.steps`.
-        """
-        chosen = [tiles[index] for index in indices]
-        stepping = self._stepper.steps(place, scale, chosen, canvas, target, base)
-        with contextlib.closing(stepping):
-            for position, sums in stepping:
-                yield indices[position], sums
-
-    def measure(self, octave, pass_, phases, places, canvas):
-        """Measure some tiles of a pass, and change nothing.
-
-        Parameters
-        ----------
-        octave, pass_ : int
-        phases : list of list of dreamlib.tiling.schedule.Tile
-            All of the pass.
-        places : list of (phase, index)
-            Those to measure.
-        canvas : dreamlib.tiling.canvas.Canvas
-
-        Yields
-        ------
-        place : (phase, index)
-        sums : tuple of float
-            See `Stepper.measure`.
-        """
-        for phase, index in places:
-            yield (phase, index), self._stepper.measure(octave, phases[phase][index], canvas)
 
 
 class Workers:

@@ -7,7 +7,8 @@ from PIL import Image
 from dreamlib.imaging.color import blend_undreamt, keep_colour
 from dreamlib.imaging.picture import Window
 from dreamlib.tiling.canvas import Canvas
-from dreamlib.tiling.finish import Finish
+from dreamlib.tiling.finish import apply_finish
+from dreamlib.tiling.octaves import Finish
 from dreamlib.tiling.pyramid import Stored
 from dreamlib.tiling.quantize import Quantizer
 from tests.dreams import RULE
@@ -30,7 +31,7 @@ def halves(tmp_path):
 def finished(finish, dreamt, undreamt, window=ALL):
     """The pixels that become of a dreamt picture."""
     source, target = Stored(Canvas.of(undreamt), BYTES), Canvas.of(np.empty_like(dreamt))
-    finish.apply(Canvas.of(dreamt), target, BYTES, source, window, (20, 30))
+    apply_finish(finish, Canvas.of(dreamt), target, BYTES, source, window, (20, 30))
     return target.array()
 
 
@@ -70,7 +71,7 @@ def test_canvases_of_any_depth_are_finished(dtype, halves):
     image = (levels[..., ::-1].transpose(2, 0, 1) - RULE.mean[:, None, None]) * RULE.scale
     canvas.write(ALL, quantizer.encode(image, ALL, 0))
     finish = Finish(strength=0.25, mask=halves)
-    finish.apply(canvas, target, quantizer, source, ALL, (20, 30))
+    apply_finish(finish, canvas, target, quantizer, source, ALL, (20, 30))
     expected = finished(finish, picture(), picture(seed=1))
     np.testing.assert_allclose(
         quantizer.as_levels(target.array()), expected, atol=0.51 + 0.51 * (dtype == "uint8")
@@ -86,5 +87,5 @@ def test_a_region_knows_where_it_lies(halves):
 def test_a_picture_of_another_size_than_its_source_is_mixed_with_the_resized_source():
     source = Stored(Canvas.of(np.full((40, 60, 3), 200, np.uint8)), BYTES)
     target = Canvas.of(picture())
-    Finish(strength=0.0).apply(Canvas.of(picture()), target, BYTES, source, ALL, (20, 30))
+    apply_finish(Finish(strength=0.0), Canvas.of(picture()), target, BYTES, source, ALL, (20, 30))
     assert np.array_equal(target.array(), np.full((20, 30, 3), 200))

@@ -7,13 +7,11 @@ from dreamlib import dream
 from dreamlib.ascent.regularizers import GradientRules
 from dreamlib.imaging.picture import WRAPS, Window
 from dreamlib.imaging.resample import octave_sizes
-from dreamlib.tiling.canvas import Canvas
+from dreamlib.tiling.canvas import Canvas, InMemory
 from dreamlib.tiling.gradient_scale import OWN_SCALE, GradientScale, Scale
 from dreamlib.tiling.octaves import Place
 from dreamlib.tiling.schedule import Schedule, Tile
-from dreamlib.tiling.stepper import Stepper
-from dreamlib.tiling.work_folder import InMemory
-from dreamlib.tiling.workers import InProcess
+from dreamlib.tiling.stepper import InProcess, Stepper
 from tests import dreams
 from tests.nets import picture
 

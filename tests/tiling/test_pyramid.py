@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from dreamlib.imaging.picture import Window
 from dreamlib.imaging.resample import RING_ORIGIN, octave_sizes, strips
-from dreamlib.tiling.canvas import Canvas
+from dreamlib.tiling.canvas import Canvas, InMemory
 from dreamlib.tiling.pyramid import Combined, Pyramid, Resized, Stored
 from dreamlib.tiling.quantize import Quantizer
-from dreamlib.tiling.work_folder import InMemory
 from tests import dreams
 
 sides = st.integers(1, 90)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dreamlib import pycaffe as caffe
-from dreamlib.ascent.objective_builder import ObjectiveSpec
+from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules
 from dreamlib.dream import make_step
 from dreamlib.imaging.filters import gaussian_blur
@@ -21,9 +21,8 @@ from dreamlib.tiling.gradient_scale import OWN_SCALE, Scale
 from dreamlib.tiling.network import ArrayNetwork, TensorNetwork
 from dreamlib.tiling.octaves import Place
 from dreamlib.tiling.schedule import Tile
-from dreamlib.tiling.stepper import Stepper
+from dreamlib.tiling.stepper import InProcess, Stepper
 from dreamlib.tiling.transfer import CARRIERS, HostTransfer, Staging
-from dreamlib.tiling.workers import InProcess
 from tests import dreams
 from tests.nets import picture, small_classifier
 

@@ -24,9 +24,10 @@ from hypothesis import strategies as st
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import Window
 from dreamlib.tiling import octave_loop as loop_module
+from dreamlib.tiling.canvas import InMemory
 from dreamlib.tiling.gradient_scale import GradientScale, RunningDeviations, RunningMean
 from dreamlib.tiling.octave_loop import State
-from dreamlib.tiling.work_folder import JOURNAL, InMemory, WorkFolder, fingerprint
+from dreamlib.tiling.work_folder import JOURNAL, WorkFolder, fingerprint
 from tests import dreams
 
 schedules = pytest.mark.parametrize("schedule", dreams.SCHEDULES)

@@ -22,9 +22,9 @@ from dreamlib.models.model import load_model
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import Scale
 from dreamlib.tiling.octaves import Place
-from dreamlib.tiling.stepper import load_stepper
+from dreamlib.tiling.stepper import InProcess, load_stepper
 from dreamlib.tiling.worker import Worker
-from dreamlib.tiling.workers import InProcess, WorkerError, Workers
+from dreamlib.tiling.workers import WorkerError, Workers
 from tests import dreams
 from tests.nets import picture, write_random_net
 from tests.tiling.stub_worker import PROGRAM
