@@ -65,13 +65,12 @@ class Canvas:
 
     @classmethod
     def of(cls, pixels, wrap="none"):
-        """Make a canvas of an array ``(height, width, 3)``, which is not copied.
+        """Make a canvas of an array, which is not copied.
 
         Parameters
         ----------
         pixels : (H, W, 3) ndarray
         wrap : str
-            See `Canvas`.
 
         Returns
         -------
@@ -86,12 +85,12 @@ class Canvas:
 
     @staticmethod
     def bytes_of(height, width, dtype):
-        """Return the bytes of such a canvas.
+        """Return the bytes of such a canvas: int.
 
         Parameters
         ----------
-        height, width : int
-        dtype : numpy dtype
+        height, width, dtype
+            As for `Canvas`.
 
         Returns
         -------
@@ -140,7 +139,7 @@ class Canvas:
             self._put(rows, columns, pixels[rows.there, columns.there])
 
     def rows(self, top, bottom):
-        """Copy whole rows: an ndarray of (bottom - top, width, 3).
+        """Copy whole rows.
 
         Parameters
         ----------
@@ -216,13 +215,13 @@ class Canvas:
 
 
 class InMemory:
-    """Canvases in RAM. Nothing outlives the process.
+    """Canvases in RAM, by their names. Nothing outlives the process.
 
     Parameters
     ----------
     dtype : numpy dtype
-    wrap : str
-        See `Canvas`.
+        Of the canvases, where nothing else is said.
+    wrap : {'none', 'horizontal', 'both'}
     """
 
     def __init__(self, dtype, wrap):
@@ -233,12 +232,11 @@ class InMemory:
         """Return None: there is nothing to resume."""
 
     def save(self, state, canvas=None):
-        """Do nothing.
+        """Do nothing: `state` and `canvas` are not looked at.
 
         Parameters
         ----------
         state, canvas
-            Not looked at.
         """
 
     def has(self, name):
@@ -255,7 +253,7 @@ class InMemory:
         return name in self._canvases
 
     def new_canvas(self, name, size, dtype=None):
-        """Make a canvas of `size` (height, width).
+        """Make a canvas, which counts once it is `complete`.
 
         Parameters
         ----------
@@ -272,7 +270,7 @@ class InMemory:
         return self._canvases[name]
 
     def complete(self, name):
-        """Do nothing.
+        """Let a canvas made by `new_canvas` count from now on.
 
         Parameters
         ----------
@@ -280,18 +278,7 @@ class InMemory:
         """
 
     def canvas(self, name, size, dtype=None):
-        """Return a canvas that is there.
-
-        Parameters
-        ----------
-        name : str
-        size, dtype
-            As for `new_canvas`.
-
-        Returns
-        -------
-        Canvas
-        """
+        """Return a canvas that is there; the parameters are those of `new_canvas`."""
         return self._canvases[name]
 
     def drop(self, name):
@@ -310,7 +297,7 @@ class InMemory:
     def back_buffer(self, size, tiles):
         """Return the canvas that takes a phase's tiles until all of them are there.
 
-        A single one needs none: it has seen all before it changes anything.
+        A single tile needs none: it has seen all before it changes anything.
 
         Parameters
         ----------

@@ -89,6 +89,7 @@ class RunningDeviations:
 
     What `RunningMean` is for the mean |gradient|, for the squares of the bands that
     `dreamlib.ascent.gradient_filters.normalise_laplacian` splits it into; but no trend is trusted.
+    Its methods are `GradientScale`'s, given the squares alone.
 
     Attributes
     ----------
@@ -100,26 +101,9 @@ class RunningDeviations:
 
     @classmethod
     def from_dict(cls, values):
-        """Return what `dataclasses.asdict` made.
-
-        Parameters
-        ----------
-        values : dict
-
-        Returns
-        -------
-        RunningDeviations
-        """
         return cls([RunningMean(**band) for band in values["bands"]])
 
     def add(self, squares, pixels):
-        """Take in a tile: what `normalise_laplacian` returned, and the pixels it was over.
-
-        Parameters
-        ----------
-        squares : list of float
-        pixels : int
-        """
         if not self.bands:
             self.bands = [RunningMean() for _ in squares]
         for band, square in zip(self.bands, squares):
@@ -178,9 +162,9 @@ class RunningDeviations:
 class GradientScale:
     """What tiles are measured against: the picture's mean |gradient|, and its bands' deviations.
 
-    Each tile reports its sums, a tuple of float over its interior and the three channels: first
-    that of |gradient|; then, where the gradient is split into bands, the squares of each of them.
-    They are to be taken in in the order of the tiles, on which the last bits depend.
+    Each tile reports its sums, a tuple of float over its interior and the three channels: first that
+    of |gradient|; then, where the gradient is split, the squares of each band. They are to be taken in
+    in the order of the tiles, on which the last bits depend.
 
     Attributes
     ----------

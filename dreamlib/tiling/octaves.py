@@ -36,7 +36,7 @@ class Ramp(NamedTuple):
     end: float
 
     def at(self, share):
-        """Return the value after a share, 0 to 1, of the passes.
+        """Return the value after a `share`, 0 to 1, of the passes.
 
         Parameters
         ----------
@@ -158,7 +158,7 @@ class Dream:
     finish: Finish
 
     def passes(self, octave):
-        """Return the number of passes over an octave (by its number).
+        """Return the number of passes over an octave.
 
         Parameters
         ----------
@@ -278,14 +278,13 @@ class Dream:
 
 
 def octave_windows(sizes, region=None):
-    """Return the part of each octave that is dreamt.
+    """Return the part of each octave that is dreamt: with a region its part and `CONTEXT` around it.
 
     Parameters
     ----------
     sizes : list of (height, width)
         The octaves; `region` lies in the last one.
     region : Window, optional
-        By default all is dreamt; else the region's part, and `CONTEXT` pixels around it.
 
     Returns
     -------

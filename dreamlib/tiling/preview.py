@@ -54,18 +54,18 @@ class Preview:
 
 
 def shrunk(canvas, quantizer, side=SIDE):
-    """Average a canvas down to at most `side` pixels: an (h, w, 3) ndarray of float32, 0..255.
+    """Average a canvas down to at most `side` pixels.
 
     Parameters
     ----------
     canvas : dreamlib.tiling.canvas.Canvas
     quantizer : dreamlib.tiling.quantize.Quantizer
     side : int
-        Pixels.
 
     Returns
     -------
     (h, w, 3) ndarray of float32
+        0..255.
     """
     height, width = canvas.shape[:2]
     factor = max(1, -(-max(height, width) // side))

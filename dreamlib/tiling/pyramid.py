@@ -67,7 +67,7 @@ class Pyramid:
         return self._store.canvas(_base(octave), self._window(octave)[2:])
 
     def drop(self, octave):
-        """Give up the canvas of an octave (by its number), if there is one.
+        """Give up the canvas of an octave, if there is one.
 
         Parameters
         ----------
@@ -90,13 +90,12 @@ class Pyramid:
             self._store.drop(_unfinished(octave))
 
     def at_full_size(self, canvas, octave):
-        """Carry an octave up to the full size; what a resumed dream needs is left alone.
+        """Carry an octave's canvas up to the full size; what a resumed dream needs is left alone.
 
         Parameters
         ----------
         canvas : dreamlib.tiling.canvas.Canvas
         octave : int
-            That the canvas is of.
 
         Returns
         -------

@@ -25,8 +25,6 @@ class Quantizer:
 
     Attributes
     ----------
-    rule, dtype
-        As given.
     levels : int or None
         Of the dtype in a grey level; None where the network's own values are stored.
     """
@@ -61,16 +59,16 @@ class Quantizer:
         return out
 
     def as_levels(self, pixels):
-        """Turn an array of pixels into grey levels, 0..255: a new float32 array of its shape.
+        """Turn an array of pixels into grey levels, 0..255.
 
         Parameters
         ----------
-        pixels : (h, w, 3) ndarray
-            Of the canvas's dtype.
+        pixels : (h, w, 3) ndarray of the canvas's dtype
 
         Returns
         -------
-        ndarray of float32
+        (h, w, 3) ndarray of float32
+            A new one.
         """
         levels = pixels.astype(np.float32)
         if self.levels is None:

@@ -81,7 +81,6 @@ class HostTransfer:
         Parameters
         ----------
         arrival : object
-            Of `upload`.
         """
 
     def download(self, parts):
@@ -96,7 +95,6 @@ class HostTransfer:
         Parameters
         ----------
         arrival : object
-            Of `download`.
         """
 
     def synchronize(self):

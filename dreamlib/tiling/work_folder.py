@@ -32,7 +32,7 @@ VERSION = 3
 
 
 class WorkFolder:
-    """Canvases in files, and the state of the dream in a journal.
+    """Canvases in files, and the state of the dream in a journal; its methods are `InMemory`'s.
 
     Parameters
     ----------
@@ -142,13 +142,12 @@ class WorkFolder:
         return self._state
 
     def save(self, state, canvas=None):
-        """Record where the dream is.
+        """Record where the dream is, once what was written since to `canvas` is safe on the disk.
 
         Parameters
         ----------
         state : State
         canvas : Canvas, optional
-            What was written since; its pixels are safe on the disk before the journal says so.
         """
         if canvas:
             canvas.flush()
@@ -184,11 +183,9 @@ class WorkFolder:
         return self.path / f"{name}{CANVAS}"
 
     def has(self, name):
-        """Tell whether a canvas is there and complete: see `InMemory.has`."""
         return self._file(name).exists()
 
     def new_canvas(self, name, size, dtype=None):
-        """Make a canvas, which counts once it is `complete`: see `InMemory.new_canvas`."""
         self.drop(name)
         path = self._file(name + PART)
         path.unlink(missing_ok=True)
@@ -196,36 +193,22 @@ class WorkFolder:
         return self._open[name]
 
     def complete(self, name):
-        """Let a canvas made by `new_canvas` count from now on.
-
-        Parameters
-        ----------
-        name : str
-        """
         canvas = self._open.pop(name)
         canvas.flush()
         canvas.close()
         self._rename(canvas.path, self._file(name))
 
     def canvas(self, name, size, dtype=None):
-        """Return a canvas that is there: see `InMemory.canvas`."""
         if name not in self._open:
             self._open[name] = Canvas(*size, dtype or self._dtype, self._wrap, self._file(name))
         return self._open[name]
 
     def drop(self, name):
-        """Remove a canvas, if it is there.
-
-        Parameters
-        ----------
-        name : str
-        """
         if name in self._open:
             self._open.pop(name).close()
         self._file(name).unlink(missing_ok=True)
 
     def back_buffer(self, size, tiles):
-        """Return the canvas that takes a phase's tiles: see `InMemory.back_buffer`."""
         wanted = Canvas.bytes_of(*size, self._dtype)
         path = self._file(BACK_BUFFER)
         if path.exists() and path.stat().st_size != wanted:
