@@ -128,7 +128,7 @@ def script_octaves(net, settings, spec, size, noise):
     ----------
     net : caffe.Classifier
     settings : Settings
-    spec : dreamlib.ascent.objective_builder.ObjectiveSpec
+    spec : dreamlib.ascent.objectives.ObjectiveSpec
     size : (height, width)
         Of the picture.
     noise : bool

@@ -162,9 +162,9 @@ class RunningDeviations:
 class GradientScale:
     """What tiles are measured against: the picture's mean |gradient|, and its bands' deviations.
 
-    Each tile reports its sums, a tuple of float over its interior and the three channels: first that
-    of |gradient|; then, where the gradient is split, the squares of each band. They are to be taken in
-    in the order of the tiles, on which the last bits depend.
+    Each tile reports its sums, a tuple of float over its interior and the three channels: first
+    that of |gradient|; then, where the gradient is split, the squares of each band. They are to be
+    taken in the order of the tiles, on which the last bits depend.
 
     Attributes
     ----------

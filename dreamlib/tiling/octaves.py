@@ -278,7 +278,7 @@ class Dream:
 
 
 def octave_windows(sizes, region=None):
-    """Return the part of each octave that is dreamt: with a region its part and `CONTEXT` around it.
+    """Return the part of each octave that is dreamt: the region and `CONTEXT` around it, or all.
 
     Parameters
     ----------
