@@ -7,8 +7,6 @@ is read and the last one written while it does.
 from __future__ import annotations
 
 import contextlib
-from collections import deque
-from itertools import islice
 
 from dreamlib.ascent.objectives import Objective, class_scores, objective_L2
 from dreamlib.models.engines import load_net
@@ -17,6 +15,7 @@ from dreamlib.models.model import load_model
 from dreamlib.models.preprocessing import Preprocessing
 from dreamlib.tiling.network import network_of
 from dreamlib.tiling.quantize import Quantizer
+from dreamlib.tiling.transfer import drawn_ahead
 from dreamlib.util.progress import profile
 
 
@@ -429,23 +428,3 @@ def _blur(image, sigma, sharp):
     gaussian_blur(image, sigma)
     if sharp is not None:
         image += sharp
-
-
-def drawn_ahead(items, count):
-    """Yield the items of an iterable, each after `count` more have been drawn.
-
-    Parameters
-    ----------
-    items : iterable
-    count : int
-
-    Yields
-    ------
-    item
-    """
-    items = iter(items)
-    drawn = deque(islice(items, count))
-    for item in items:
-        drawn.append(item)
-        yield drawn.popleft()
-    yield from drawn

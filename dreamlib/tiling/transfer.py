@@ -6,6 +6,8 @@ to the device and back while it computes. On the CPU there is nowhere to go.
 
 from __future__ import annotations
 
+from collections import deque
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -152,3 +154,23 @@ class CudaTransfer:
     def synchronize(self):
         for stream in (self._up, self._computing, self._down):
             stream.synchronize()
+
+
+def drawn_ahead(items, count):
+    """Yield the items of an iterable, each after `count` more have been drawn.
+
+    Parameters
+    ----------
+    items : iterable
+    count : int
+
+    Yields
+    ------
+    item
+    """
+    items = iter(items)
+    drawn = deque(islice(items, count))
+    for item in items:
+        drawn.append(item)
+        yield drawn.popleft()
+    yield from drawn
