@@ -55,7 +55,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="1024x575", metavar="WIDTHxHEIGHT")
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
-    parser.add_argument("--slowest", type=int, default=0, help="also list so many single layers")
+    parser.add_argument("--slowest", type=int, default=0, help="also list this number of layers")
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     mean = np.float32([104, 116, 122])

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dreamlib import __version__
 from dreamlib.errors import DreamError
-from dreamlib.jobs import is_clip, kind_of, run_source
+from dreamlib.jobs import kind_of, run_source
 from dreamlib.settings import BY_NAME, SETTINGS, Settings
 
 EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
@@ -371,11 +371,6 @@ def describe(model, settings):
 
 def _film(parser, arguments, settings):
     """Dream a film: frames from a picture, or a clip."""
-    if settings.frames is not None and is_clip(arguments.input):
-        raise DreamError(
-            f"{arguments.input} is a clip, which has its own frames; leave --frames out, or name a "
-            "picture"
-        )
     if arguments.plan:
         parser.error("--plan tells of one picture; leave --frames out, or name a picture")
     _announce_model(settings)

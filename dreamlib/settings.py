@@ -53,10 +53,12 @@ SETTINGS = (
     Setting("guide", str, None, "make the picture more like these: IMAGE or IMAGE:WEIGHT, with "
             "commas between them", metavar="IMAGES", applies_to=DREAMS),
     Setting("guide_layer", str, None, "layer in which the picture is to be like the guide; by "
-            "default --end", metavar="LAYER", applies_to=DREAMS),
+            "default --end", metavar="LAYER", needs=("guide",),
+            applies_to=DREAMS),
     Setting("guide_mode", str, "match", "match: each place like the guide's best matching place, "
             "as in the notebook; channels: as strong in each channel",
-            choices=("match", "channels"), applies_to=DREAMS),
+            choices=("match", "channels"), needs=("guide",),
+            applies_to=DREAMS),
     Setting("iterations", int, 10, "steps of gradient ascent on each octave", low=1, high=100_000,
             metavar="N", applies_to=EVERY_DREAM, script_has_own=True),
     Setting("octaves", int, 4, "sizes of the picture to dream on, the smallest first", low=1,
@@ -86,7 +88,8 @@ SETTINGS = (
     Setting("mask", str, None, "a picture of how much of the dream is wanted where: white is all",
             group="looks", metavar="IMAGE", applies_to=DREAMS),
     Setting("mask_on", str, "result", "what the mask scales: the output's share, every step, or "
-            "both", group="looks", choices=("result", "steps", "both"), applies_to=DREAMS),
+            "both", group="looks", choices=("result", "steps", "both"), needs=("mask",),
+            applies_to=DREAMS),
     Setting("seed", int, None, "of the random numbers; one is drawn, and recorded, if none is "
             "given", low=0, high=2**32 - 1, metavar="N", applies_to=EVERY_DREAM),
     Setting("schedule", str, None, "tiles that are dreamt together: the whole picture, as in the "
@@ -269,6 +272,18 @@ def refuse_inapplicable(settings, job):
         own = [setting.name for setting in SETTINGS if setting.script_has_own]
         _refuse(changed(settings, own), "--script, which has its own octaves and steps")
     _refuse(changed(settings, useless), JOBS[job])
+    if not settings.resume:  # else the record has what is not repeated
+        for name in changed(settings, [one.name for one in SETTINGS if one.needs]):
+            _refuse_alone(settings, BY_NAME[name])
+
+
+def _refuse_alone(settings, setting):
+    """Refuse a setting that means nothing without others, where none of them is given."""
+    varied = [name for name in setting.needs if f"{name}:" in (settings.vary or "")]
+    if varied or any(getattr(settings, name) is not None for name in setting.needs):
+        return
+    needed = " or ".join(BY_NAME[name].flag for name in setting.needs)
+    raise DreamError(f"{setting.flag} means nothing without {needed}; add that, or leave it out")
 
 
 def _refuse(names, what):

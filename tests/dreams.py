@@ -58,7 +58,7 @@ def dream_of(how, size):
 
 
 class Steps:
-    """Counts pixel-steps, and ends the dream after so many steps."""
+    """Counts pixel-steps, and ends the dream after this number."""
 
     def __init__(self, stop_after=None):
         self.steps, self.skipped, self._stop_after = [], 0, stop_after

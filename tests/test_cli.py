@@ -117,7 +117,7 @@ def test_log_lines_tell_percentage_and_octave(workplace, model, capsys):
         (["sky.png", "out.xyz"], ["out.xyz", ".png"]),
         (["sky.png", "nowhere/out.png"], ["nowhere"]),
         (["sky.png", "sky.png"], ["input"]),
-        (["sky.png", "--octaves", "0"], ["--octaves", "'0'", "1 to 100"]),
+        (["sky.png", "--octaves", "0"], ["--octaves", "--octaves is 0;", "1 to 100"]),
         (["sky.png", "--octave-scale", "1"], ["--octave-scale", "above 1"]),
         (["sky.png", "--step-size", "much"], ["--step-size", "'much'", "a number"]),
         (["sky.png", "--engine", "theano"], ["--engine", "theano", "torch"]),

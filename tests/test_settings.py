@@ -88,6 +88,25 @@ def test_a_flags_spelling_as_a_key_says_the_keys(tmp_path, name, write):
         load_config(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "needed"),
+    [
+        ("guide_layer", "conv1", "--guide"),
+        ("guide_mode", "channels", "--guide"),
+        ("mask_on", "both", "--mask"),
+    ],
+)
+def test_a_setting_that_means_nothing_alone_is_refused(name, value, needed):
+    with pytest.raises(DreamError, match=f"means nothing without {needed}; add that"):
+        refuse_inapplicable(Settings(**{name: value}), "picture")
+    refuse_inapplicable(Settings(**{name: value, needed[2:]: "a.png"}), "picture")
+
+
+def test_a_guide_that_varies_is_a_guide():
+    varied = Settings(guide_mode="channels", vary="guide:a.png|b.png", frames=2)
+    refuse_inapplicable(varied, "frames")
+
+
 def test_texts_from_the_command_line_become_numbers():
     settings = Settings(octaves="3", octave_scale="1.3", seed="7")
     assert (settings.octaves, settings.octave_scale, settings.seed) == (3, 1.3, 7)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dreamlib.errors import DreamError
+
 #: Names of clips end so.
 CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv")
 
@@ -34,10 +36,20 @@ def kind_of(source, frames):
     Returns
     -------
     {'picture', 'frames', 'clip'}
+
+    Raises
+    ------
+    DreamError
+        Frames are asked for of a clip.
     """
-    if frames is not None:
-        return "frames"
-    return "clip" if is_clip(source) else "picture"
+    if is_clip(source):
+        if frames is not None:
+            raise DreamError(
+                f"{source} is a clip, which has its own frames; leave --frames out, or name a "
+                "picture"
+            )
+        return "clip"
+    return "picture" if frames is None else "frames"
 
 
 def run_source(source, output, settings):

@@ -16,7 +16,12 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.resample import octave_sizes
-from dreamlib.jobs.keyframes import absolute_variations, parse_variations, settings_at
+from dreamlib.jobs.keyframes import (
+    absolute_variations,
+    parse_variations,
+    refuse_varied,
+    settings_at,
+)
 from dreamlib.jobs.prepare import choose_script, open_network, with_seed
 from dreamlib.jobs.resolve import make_job
 from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
@@ -111,6 +116,7 @@ class _FrameRenderer:
 
     def __init__(self, settings, picture, count):
         self._variations, self._count = parse_variations(settings.vary), count
+        refuse_varied(settings, self._variations)
         settings = settings.replace(resume=False)  # the film is resumed, not a frame's dream
         way, picture = choose_script(self._at(settings, 0), picture)
         self.network = open_network(way)

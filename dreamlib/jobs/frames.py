@@ -6,8 +6,11 @@ that of the frame before, distorted. A frame is kept as it was before it was rou
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from dreamlib.errors import DreamError
 from dreamlib.imaging import color
 from dreamlib.imaging.open_save import open_picture
 from dreamlib.imaging.picture import Noise, Picture
@@ -17,6 +20,7 @@ from dreamlib.jobs.prepare import default_output
 from dreamlib.settings import refuse_inapplicable
 from dreamlib.util.progress import phase
 from dreamlib.video.distort import parse_chain
+from dreamlib.video.encode import FORMATS
 from dreamlib.video.frame_folder import FrameFolder
 
 #: The notebook's.
@@ -71,6 +75,13 @@ class FramesOfPicture:
         self._source = source
         self._films = wanted_films(settings)
         folder, suffix = output or default_output(source, "frames"), f".{settings.frame_format}"
+        film = FORMATS.get(Path(folder).suffix.lower())
+        if film and not Path(folder).is_dir():
+            flag = "--mp4" if film.video else f"--{Path(folder).suffix[1:].lower()}"
+            raise DreamError(
+                f"{folder} is no folder for frames; leave it out, or name one, and ask for the "
+                f"film by {flag} {folder}"
+            )
         self.folder = FrameFolder(folder, suffix, settings.resume)
         self.path, self.count = self.folder.path, settings.frames
         self._levels = None  # of the frame before

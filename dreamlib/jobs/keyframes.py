@@ -93,6 +93,22 @@ def settings_at(settings, variations, frame, frames):
     return settings.replace(**{one.name: one.value(frame, frames) for one in variations})
 
 
+def refuse_varied(settings, variations):
+    """Refuse to vary what an octave script has its own values of.
+
+    Parameters
+    ----------
+    settings : Settings
+    variations : list of Variation
+    """
+    own = [one.name for one in variations if BY_NAME[one.name].script_has_own]
+    if settings.script and own:
+        raise DreamError(
+            f"--vary: {', '.join(own)} cannot change with --script, which has its own octaves and "
+            "steps; leave one of the two out"
+        )
+
+
 def _varying():
     """List the names of the settings that may change."""
     numbers = [setting.name for setting in BY_NAME.values()

@@ -14,7 +14,7 @@ from dreamlib.imaging.picture import Noise
 from dreamlib.jobs.resolve import DEVIATION, GREY, OF_OCTAVES, Network, make_job
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
-from dreamlib.settings import changed, refuse_inapplicable
+from dreamlib.settings import refuse_inapplicable
 from dreamlib.tiling.memory_plan import LARGEST_WHOLE
 from dreamlib.util.progress import phase
 
@@ -137,7 +137,7 @@ def choose_script(settings, picture):
     noise = isinstance(picture, Noise)
     if settings.script is None:
         small = picture.height * picture.width <= LARGEST_WHOLE
-        if settings.target and small and not changed(settings, OF_OCTAVES):
+        if settings.target and small and not settings.given & set(OF_OCTAVES):
             settings = settings.replace(script=FROM_NOISE if noise else INTO_PICTURE)
     if noise and (settings.script or settings.target):
         picture = Noise(picture.height, picture.width, settings.seed, GREY, DEVIATION)

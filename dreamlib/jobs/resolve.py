@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from dreamlib.imaging.formats import check_size
 from dreamlib.imaging.picture import WRAPS, Noise, Window
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.models import engines
-from dreamlib.models.input_size import check_octaves_fit, misfit
+from dreamlib.models.input_size import check_octaves_fit, misfit, smallest_side
 from dreamlib.models.layers import check_layer
 from dreamlib.models.zoo import absolute_name
 from dreamlib.settings import BY_NAME, Settings
@@ -78,7 +77,7 @@ def make_job(network, picture, settings, output):
         model=absolute_name(settings.model or network.published.name),
         engine=engines.engine_name(net),
         end=settings.end or model.end or None,
-        mask=settings.mask and str(Path(settings.mask).absolute()),
+        mask=settings.mask and os.path.abspath(settings.mask),
     )
     if settings.script:
         from dreamlib.ascent.octave_script import absolute_script
@@ -113,8 +112,7 @@ def make_job(network, picture, settings, output):
     sizes = [octave[0] for octave in plan]
     region = _region(settings.region, size)
     windows = octave_windows(sizes, region)
-    if not settings.script:
-        _check_reach(definition, settings, windows)
+    _check_reach(definition, settings, plan, windows)
     chosen, demand = memory_plan.choose(
         _wanted(settings, net), [window[2:] for window in windows],
         memory_plan.network_bytes(definition, settings.end, settings.engine, 10**6),
@@ -243,8 +241,18 @@ def _region(text, size):
     return Window(top, left, height, width)
 
 
-def _check_reach(definition, settings, windows):
+def _check_reach(definition, settings, plan, windows):
     """Refuse octaves in which the network does not reach the layer."""
+    if settings.script:  # it makes its octaves large enough, but not a region's part of them
+        for (_, drawn, _), window in zip(plan, windows):
+            if settings.region and drawn and misfit(definition, settings.end, *window[2:]):
+                side = smallest_side(definition, settings.end)
+                raise DreamError(
+                    f"region {settings.region} is too small for the script: {window.width} x "
+                    f"{window.height} pixels are left of one of its octaves, and the network takes "
+                    f"{side} x {side} or more. Take a larger region, or leave --region out"
+                )
+        return
     try:
         check_octaves_fit(definition, settings.end, [window[2:] for window in windows])
     except DreamError as error:

@@ -63,7 +63,7 @@ def run(job, listener=None):
     settings = job.settings
     store = job.folder or InMemory(job.dream.storage, job.dream.wrap)
     begin = time.monotonic()
-    # Progress goes on to hear Ctrl-C while the picture is written: it is not lost at the very end.
+    # Progress still hears Ctrl-C while the picture is written: it is not lost at the very end.
     with Progress(*work(job.dream), settings.quiet, listener=listener) as progress:
         try:
             canvas, quantizer = _dream(job, store, progress)

@@ -47,7 +47,7 @@ def check_octaves_fit(net_param, end, sizes):
             f"{what}: {largest}. Take exactly {largest.takes[1]} x {largest.takes[0]} pixels and "
             f"--octaves 1, or a layer before {largest.layer!r}"
         )
-    side = _smallest_side(net_param, end)
+    side = smallest_side(net_param, end)
     fitting = next(count for count, fault in enumerate(reversed(faults)) if fault)
     fewer = f"--octaves {fitting} (the most that fit), " if fitting else ""
     raise DreamError(
@@ -74,7 +74,7 @@ def misfit(net_param, end, height, width):
     largest = _fault(net_param, end, LARGEST_SIDE, LARGEST_SIDE)
     if largest and largest.takes:
         return f"takes only pictures of {largest.takes[1]} x {largest.takes[0]} pixels"
-    side = _smallest_side(net_param, end)
+    side = smallest_side(net_param, end)
     return f"takes pictures from {side} x {side} pixels on"
 
 
@@ -132,7 +132,20 @@ def _fault(net_param, end, height, width):
     return None
 
 
-def _smallest_side(net_param, end):
+def smallest_side(net_param, end):
+    """Find the side of the smallest square picture that a layer takes.
+
+    Parameters
+    ----------
+    net_param : caffe_pb2.NetParameter
+    end : str
+        The layer.
+
+    Returns
+    -------
+    int
+        Pixels; `LARGEST_SIDE` where none smaller does.
+    """
     sides = (side for side in range(1, LARGEST_SIDE) if not _fault(net_param, end, side, side))
     return next(sides, LARGEST_SIDE)
 

@@ -12,6 +12,9 @@ from typing import NamedTuple
 #: Seconds between log lines where the output is not a terminal.
 LOG_INTERVAL = 10
 
+#: Seconds after which the first log line says how long it will take: the first step is the slowest.
+LEAST_ESTIMATED = 2
+
 #: Seconds between two reports to a listener.
 REPORT_INTERVAL = 0.5
 
@@ -203,11 +206,13 @@ class Progress:
         if told and now - self._last_line < LOG_INTERVAL:
             return
         self._last_line, self._last_octave = now, step.octave
-        left = self._seconds_left(now)
+        left = ""
+        if now - self._begin >= LEAST_ESTIMATED:
+            left = f"  {self._seconds_left(now):.0f} s left"
         height, width = step.shape
         if not self._many:
             label += f" ({width} x {height})  step {step.iteration + 1}/{self._count(step)}"
-        self.say(f"{100 * self.done / self.total:3.0f}%  {label}  {left:.0f} s left")
+        self.say(f"{100 * self.done / self.total:3.0f}%  {label}{left}")
 
     def _interrupt(self, number, frame):
         if self.interrupted:

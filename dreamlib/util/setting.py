@@ -29,6 +29,7 @@ class Setting:
     form: tuple | None = None  #: of a text: a regular expression for all of it; the same in words
     recorded: bool = True  #: whether it makes the dream, and so belongs into files and pictures
     applies_to: tuple = ()  #: the kinds of job that it means something to
+    needs: tuple = ()  #: settings without which, all of them, it means nothing
     script_has_own: bool = False  #: whether an octave script has its own values of it
     old_name: str = ""  #: a name that is still understood
 
@@ -84,7 +85,8 @@ class Setting:
             or (self.high is not None and not converted <= self.high)
             or (self.above is not None and not converted > self.above)
         ):
-            raise DreamError(f"{label or self.name} is {value!r}; expected {self.expectation()}")
+            shown = converted if texts and converted is not None else value
+            raise DreamError(f"{label or self.name} is {shown!r}; expected {self.expectation()}")
         return converted
 
     def _convert(self, value):

@@ -56,6 +56,8 @@ ORDERS = ("forward", "reverse", "boomerang")
 
 LEAST_FPS = 0.01
 
+MOST_LOOPS = 65535
+
 #: Sides of a GIF in pixels are 16-bit numbers; those of a WebP have 14 bits.
 MOST_SIDE = {".gif": 65535, ".webp": 16383}
 
@@ -148,6 +150,8 @@ def assemble(
         raise DreamError(f"{out}: a film needs at least one frame")
     if not 1 <= quality <= 100:
         raise DreamError(f"{out}: quality {quality}; expected 1 to 100")
+    if not 0 <= loop <= MOST_LOOPS:
+        raise DreamError(f"{out}: loop {loop}; expected 0 (for ever) to {MOST_LOOPS}")
     check_film(out, fps)
     size = check_sizes(frames)
     if max(size) > MOST_SIDE.get(suffix, max(size)):

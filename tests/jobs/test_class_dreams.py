@@ -120,6 +120,27 @@ def test_workers_dream_classes_as_one_process_does(workplace, model):
     assert np.abs(first - pixels("sky.png")).mean() > 0.5
 
 
+def test_octaves_that_are_asked_for_are_dreamt_though_their_number_is_the_default(workplace, model):
+    dream(model, "--iterations", 10, "--target", 1)
+    assert "script" not in load_config("out.png")
+
+
+@pytest.mark.parametrize("sky_size", [(300, 400)])
+def test_a_region_too_small_for_a_script_is_refused_by_its_name(workplace, sky_size, capsys):
+    folder = str(prepared_model().folder)
+    assert run("sky.png", "--model", folder, "--engine", "torch", "--target", 1, "--script",
+               "photograph", "--region", "10,20,64,64", "--plan") == 2  # fmt: skip
+    refused = capsys.readouterr().err
+    assert "region 10,20,64,64 is too small for the script" in refused
+    assert "the network takes 224 x 224 or more" in refused
+
+
+def test_octaves_cannot_change_where_a_script_has_its_own(workplace, model, capsys):
+    more = ["--target", 1, "--script", "script.toml", "--frames", 2, "--vary", "octaves:1..2"]
+    assert dream(model, *more) == 2
+    assert "octaves cannot change with --script" in capsys.readouterr().err
+
+
 def test_a_class_takes_as_many_octaves_as_reach_its_layer(workplace, model):
     dream(model, "--iterations", 1, "--schedule", "whole", "--target", 1)
     assert load_config("out.png")["octaves"] == 1 + int(np.log(90 / 64) / np.log(1.4))

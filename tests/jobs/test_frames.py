@@ -349,7 +349,17 @@ def test_a_clip_does_not_overwrite_itself(workplace, model, clip, capsys):
 
 def test_a_clip_has_its_own_frames(workplace, model, clip, capsys):
     assert dream_clip(model, clip, "out.mp4", "--frames", 3) == 2
-    assert "is a clip, which has its own frames; leave --frames out" in capsys.readouterr().err
+    refused = capsys.readouterr().err
+    assert "is a clip, which has its own frames; leave --frames out" in refused
+    with pytest.raises(DreamError) as error:
+        dreamlib.run(str(clip), "out.mp4", model=model, frames=3)
+    assert str(error.value) in refused
+
+
+def test_a_films_name_is_no_folder_for_frames(workplace, model, capsys):
+    assert film(model, "zoom.gif") == 2
+    assert "zoom.gif is no folder for frames" in capsys.readouterr().err
+    assert sorted(os.listdir()) == ["sky.png"]
 
 
 def test_what_is_for_pictures_is_refused_of_a_clip(workplace, model, clip, capsys):

@@ -19,6 +19,7 @@ def begun_with(**settings):
     ("name", "spelt", "recorded"),
     [
         ("mask", "mask.png", "{here}/mask.png"),
+        ("mask", "folder/../mask.png", "{here}/mask.png"),
         ("guide", "a.png, b.png:0.5", "{here}/a.png:1, {here}/b.png:0.5"),
         ("script", "my.toml", "{here}/my.toml"),
         ("script", "draw", "draw"),

@@ -77,7 +77,7 @@ class Browser:
         self.resize(DESKTOP)
 
     def resize(self, size):
-        """Be a screen of so many pixels."""
+        """Be a screen of this size."""
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
             "width": size[0], "height": size[1], "deviceScaleFactor": 1,
             "mobile": size == PHONE,

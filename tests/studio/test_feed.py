@@ -32,7 +32,7 @@ def everything(owner):
 
 
 def events_of(lines, count):
-    """Read so many events of a stream."""
+    """Read this number of events of a stream."""
     found = []
     for line in lines:
         if line.startswith("id: "):

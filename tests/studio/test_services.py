@@ -39,7 +39,7 @@ class Cluster:
         self._workers = []
 
     def workers(self, count, **variables):
-        """Have so many workers alive; return their processes once they have said that they live."""
+        """Have workers alive; return their processes once they have said that they live."""
         self._workers = [process for process in self._workers if process.poll() is None]
         while len(self._workers) < count:
             self._workers.append(self.studio.start_worker(**variables))

@@ -53,7 +53,7 @@ def stored(image):
 
 
 def by_strips(picture, rows):
-    """All of a chained picture, made by strips of so many rows."""
+    """All of a chained picture, made by strips of this number of rows."""
     height, width = picture.size
     parts = [picture.rows(top, bottom) for top, bottom in strips(height, width, 1, rows)]
     return np.concatenate(parts, axis=1)
