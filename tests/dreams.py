@@ -16,7 +16,8 @@ from dreamlib.tiling.octave_loop import OctaveLoop
 from dreamlib.tiling.octaves import Dream, Finish, Octave, Ramp, Tiling, octave_windows
 from dreamlib.tiling.pyramid import Stored
 from dreamlib.tiling.quantize import Quantizer
-from dreamlib.tiling.stepper import InProcess, interior_of
+from dreamlib.tiling.schedule import interior_of
+from dreamlib.tiling.stepper import InProcess
 from dreamlib.tiling.work_folder import WorkFolder
 
 RULE = Preprocessing((2, 1, 0), np.float32([104, 116, 122]), np.float32(1))

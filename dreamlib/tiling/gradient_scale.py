@@ -110,7 +110,7 @@ class RunningDeviations:
             band.add(float(square), pixels)
 
     def value(self, total):
-        """Estimate the deviations over a picture of `total` pixels: a list of float.
+        """Estimate the deviations over a picture of `total` pixels.
 
         Parameters
         ----------
@@ -153,7 +153,6 @@ class RunningDeviations:
             band.predicted = band.last
 
     def end_sample(self):
-        """Predict the first pass's deviations from the tiles taken in so far."""
         for band in self.bands:
             band.end_sample()
 

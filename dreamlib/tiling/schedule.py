@@ -62,6 +62,36 @@ class Tile(NamedTuple):
     column_weight: np.ndarray | None = None
 
 
+def interior_slices(tile):
+    """Return the rows and the columns of a tile's window that are its interior.
+
+    Parameters
+    ----------
+    tile : Tile
+
+    Returns
+    -------
+    (slice, slice)
+    """
+    top, left = tile.interior.top - tile.window.top, tile.interior.left - tile.window.left
+    return slice(top, top + tile.interior.height), slice(left, left + tile.interior.width)
+
+
+def interior_of(image, tile):
+    """View the interior of a window's picture (..., h, w).
+
+    Parameters
+    ----------
+    image : (..., h, w) ndarray or tensor
+    tile : Tile
+
+    Returns
+    -------
+    (..., interior height, interior width) view
+    """
+    return image[(..., *interior_slices(tile))]
+
+
 class Schedule:
     """The passes over one octave.
 

@@ -15,6 +15,7 @@ from dreamlib.models.model import load_model
 from dreamlib.models.preprocessing import Preprocessing
 from dreamlib.tiling.network import network_of
 from dreamlib.tiling.quantize import Quantizer
+from dreamlib.tiling.schedule import interior_of, interior_slices
 from dreamlib.tiling.transfer import drawn_ahead
 from dreamlib.util.progress import profile
 
@@ -59,12 +60,9 @@ class Stepper:
         ----------
         place : dreamlib.tiling.octaves.Place
         scale : dreamlib.tiling.gradient_scale.Scale
-            What steps are measured against.
         tiles : list of dreamlib.tiling.schedule.Tile
-        canvas : dreamlib.tiling.canvas.Canvas
-            Read.
-        target : dreamlib.tiling.canvas.Canvas
-            The tiles' interiors are written there; may be `canvas`.
+        canvas, target : dreamlib.tiling.canvas.Canvas
+            Read; and where the tiles' interiors are written. They may be one.
         base : dreamlib.tiling.canvas.Canvas, optional
             The undreamt picture, where `Dream.needs_base`.
 
@@ -291,13 +289,11 @@ class InProcess:
 
         Parameters
         ----------
-        place : dreamlib.tiling.octaves.Place
-        scale : dreamlib.tiling.gradient_scale.Scale
         tiles : list of dreamlib.tiling.schedule.Tile
             All of the phase.
         indices : list of int
             Those to step on.
-        canvas, target, base
+        place, scale, canvas, target, base
             As for `Stepper.steps`.
 
         Yields
@@ -371,36 +367,6 @@ class _Slot:
 def _planes(buffer, window):
     """View the start of a flat buffer as a (3, h, w) picture of a window's size."""
     return buffer[: 3 * window.height * window.width].reshape(3, window.height, window.width)
-
-
-def interior_slices(tile):
-    """Return the rows and the columns of a tile's window that are its interior: two slices.
-
-    Parameters
-    ----------
-    tile : dreamlib.tiling.schedule.Tile
-
-    Returns
-    -------
-    (slice, slice)
-    """
-    top, left = tile.interior.top - tile.window.top, tile.interior.left - tile.window.left
-    return slice(top, top + tile.interior.height), slice(left, left + tile.interior.width)
-
-
-def interior_of(image, tile):
-    """View the interior of a window's picture (..., h, w).
-
-    Parameters
-    ----------
-    image : (..., h, w) ndarray or tensor
-    tile : dreamlib.tiling.schedule.Tile
-
-    Returns
-    -------
-    (..., interior height, interior width) view
-    """
-    return image[(..., *interior_slices(tile))]
 
 
 def blend(image, before, row_weight, column_weight):
