@@ -10,7 +10,8 @@ import threading
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves `server.files`: path -> bytes; /plain* without ranges; /cut* hangs up halfway."""
+    """Serves `server.files`: path -> bytes; /plain* without ranges; /cut* hangs up halfway, /hang*
+    falls silent there."""
 
     protocol_version = "HTTP/1.1"
 
@@ -28,6 +29,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(206, content[start:], {"Content-Range": part})
         if self.path.startswith("/cut"):
             return self.answer(200, content, sent=len(content) // 2)
+        if self.path.startswith("/hang"):
+            self.answer(200, content, sent=len(content) // 2)
+            self.server.closing.wait()
+            return None
         return self.answer(200, content)
 
     def answer(self, status, body, headers=None, sent=None):
@@ -37,6 +42,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(body[:sent])
+        self.wfile.flush()
         self.close_connection = True
 
     def log_message(self, *args):
@@ -47,13 +53,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def serving(files):
     """A server of these files; `asked` lists what it was asked for, `address` is where it is."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.files, server.asked = dict(files), []
+    server.files, server.asked, server.closing = dict(files), [], threading.Event()
     server.address = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
         yield server
     finally:
+        server.closing.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -14,7 +14,8 @@ import os
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.models.definition import checked_prototxt, definition_of, weights_of
+from dreamlib.models.definition import checked_prototxt, definition_of
+from dreamlib.models.weights import check_layers, layer_shapes, read_caffemodel
 
 ENGINES = ("auto", "caffe", "torch")
 
@@ -167,11 +168,13 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
             f"precision {precision!r} was asked of real Caffe, which computes in float32 alone; "
             "use --engine torch or leave --precision out"
         )
+    layers = read_caffemodel(model, caffe)
     with checked_prototxt(model, caffe) as (prototxt, options):
         if ours:
             options["precision"] = precision
         else:
-            weights_of(model, caffe)  # refuses those with which real Caffe ends the process
+            # Weights that do not fit end the process there.
+            check_layers(layers, layer_shapes(caffe.Net(prototxt, caffe.TEST)), model.weights)
         net = caffe.Classifier(
             prototxt,
             str(model.weights),
@@ -180,6 +183,8 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
             input_scale=None if model.input_scale == 1 else model.input_scale,
             **options,
         )
+    if ours:
+        check_layers(layers, layer_shapes(net), model.weights)
     net.keep_intermediates = False  # ours; real Caffe does not look at it
     return net
 

@@ -48,6 +48,12 @@ class Model:
         Blob of the class scores before the softmax.
     source, licence : str
         For people.
+    mirrors : tuple of str
+        Other addresses of the weights, in the order to try them.
+    sha1 : str
+        Of the file at `source`; "" if it is not known.
+    values_sha256 : str
+        Of all values, from `dreamlib.models.weights.values_sha256`; "" if it is not known.
     fetch : str
         The command that obtains the weights, from any folder; "" if there is none.
     """
@@ -63,6 +69,9 @@ class Model:
     end: str = ""
     class_layer: str | None = None
     source: str = ""
+    mirrors: tuple[str, ...] = ()
+    sha1: str = ""
+    values_sha256: str = ""
     licence: str = ""
     fetch: str = ""
 
@@ -136,7 +145,6 @@ def load_model(folder):
     name = folder.resolve().name
     toml = folder / "model.toml"
     values = _read_toml(toml) if toml.is_file() else {}
-    values.pop("sha1", None)
     for key in ("prototxt", "weights", "labels"):
         if key in values:
             values[key] = folder / values[key]
@@ -176,6 +184,15 @@ def _three_numbers(value):
     return tuple(numbers) if len(numbers) == 3 and None not in numbers else None
 
 
+def _addresses(value):
+    texts = [_text(one) for one in value] if isinstance(value, list) else [None]
+    return None if None in texts else tuple(texts)
+
+
+def _hexadecimal(digits):
+    return lambda value: value if re.fullmatch(f"[0-9a-f]{{{digits}}}", str(value)) else None
+
+
 #: Key -> what is expected, and the function that reads it; None is something else.
 _KEYS = {
     "mean": ("three numbers, grey levels in channel_order", _three_numbers),
@@ -187,7 +204,9 @@ _KEYS = {
     "input_scale": ("a number other than 0", lambda value: _number(value) or None),
     "class_layer": ("the name of the blob before the softmax", _text),
     "source": ("text: where the weights come from", _text),
-    "sha1": ("text: the SHA-1 of the weights", _text),
+    "mirrors": ("a list of addresses", _addresses),
+    "sha1": ("text: the SHA-1 of the file at source, 40 digits 0-9a-f", _hexadecimal(40)),
+    "values_sha256": ("text: the SHA-256 of all values, 64 digits 0-9a-f", _hexadecimal(64)),
     "licence": ("text", _text),
     "fetch": ("text: the command that obtains the weights", _text),
 }

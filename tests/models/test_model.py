@@ -52,7 +52,8 @@ def test_all_keys_are_read(tmp_path):
     toml = (
         'mean = [1, 2, 3]\nend = "a"\nprototxt = "p"\nweights = "w"\nlabels = "l"\n'
         'channel_order = "RGB"\ninput_scale = 0.5\nclass_layer = "c"\nsource = "s"\n'
-        'sha1 = "0"\nlicence = "free"\nfetch = "f"\n'
+        f'mirrors = ["m", "n"]\nsha1 = "{"0" * 40}"\nvalues_sha256 = "{"a" * 64}"\n'
+        'licence = "free"\nfetch = "f"\n'
     )
     folder = make(tmp_path / "mine", toml)
     assert load_model(folder) == Model(
@@ -67,6 +68,9 @@ def test_all_keys_are_read(tmp_path):
         "a",
         "c",
         "s",
+        ("m", "n"),
+        "0" * 40,
+        "a" * 64,
         "free",
         "f",
     )
@@ -81,6 +85,8 @@ def test_values_are_plain_python(tmp_path):
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
+        ('end = "a"\nmirrors = "m"', 'key mirrors: expected a list of addresses; given: .* "m"'),
+        ('end = "a"\nsha1 = "xyz"', "key sha1: expected text: .* 40 digits"),
         ('mean = [1, 2]\nend = "a"', r"key mean: expected three numbers.*given: mean = \[1, ?2\]"),
         ('mean = [1, 2, "3"]\nend = "a"', "key mean: expected three numbers"),
         ('mean = [1, 2, true]\nend = "a"', "key mean: expected three numbers"),

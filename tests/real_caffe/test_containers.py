@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image as Pillow
 from tests.docker.dockerfile import PROJECT
 from tests.docker.image import Image, copy_of
 from tests.embedded import prepared_model
+from tests.nets import write_random_net
 from tests.real_caffe import root
 from tests.webserver import serving
 
@@ -80,8 +82,10 @@ def test_users_cannot_change_the_program(image):
             assert not status.st_mode & 0o002
 
 
-def test_weights_are_fetched_by_the_script_in_the_image(image):
-    content = b"weights, in a manner of speaking"
+def test_weights_are_fetched_by_the_script_in_the_image(image, tmp_path):
+    network = PROJECT / "models" / "bvlc_googlenet" / "deploy.prototxt"
+    weights = write_random_net(tmp_path, network.read_text())[1]
+    content = Path(weights).read_bytes()
     folder = image.root / "models" / "bvlc_googlenet"
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
