@@ -19,6 +19,8 @@ _PLACES = {
     "Settings": "settings:Settings",  # a checked value for each
     "load_config": "config:load_config",  # from TOML, JSON or a dreamt picture
     "save_config": "config:save_config",  # to TOML or JSON
+    "preset_names": "config:preset_names",  # named settings to begin with
+    "load_preset": "config:load_preset",  # those of one, for a model
     "to_toml": "settings:to_toml",  # as a text
     # A picture, from file to file
     "prepare": "jobs.prepare:prepare",  # all that can be refused is; returns a job
@@ -80,7 +82,7 @@ def __dir__():
     return sorted({*globals(), *__all__})
 
 
-def run(source, output=None, **settings):
+def run(source, output=None, preset=None, **settings):
     """Dream a picture file into another: what the command does, from Python.
 
     Parameters
@@ -90,6 +92,8 @@ def run(source, output=None, **settings):
     output : str, optional
         Its suffix chooses the format; by default ``STEM_dream.png`` in the current folder. With
         `frames`, a folder.
+    preset : str, optional
+        Named settings to begin with: one of `preset_names`.
     **settings
         By the names in `SETTINGS`: the command's flags with underscores.
 
@@ -105,6 +109,11 @@ def run(source, output=None, **settings):
     from dreamlib.jobs import run_source
     from dreamlib.settings import Settings
 
+    if preset is not None:
+        from dreamlib.config import load_preset
+        from dreamlib.models.zoo import find_model
+
+        settings = {**load_preset(preset, find_model(settings.get("model")).name), **settings}
     return run_source(str(source), output, Settings(**settings))
 
 

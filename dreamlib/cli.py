@@ -30,6 +30,9 @@ examples:
   dream.py sky.jpg again.png --config deep.jpg      the settings that made deep.jpg
 """
 
+#: Flags that ask what there is; nothing is dreamt.
+LISTS = ("list_models", "list_layers", "list_presets")
+
 HEADINGS = ("network", "dream", "looks", "large pictures", "films", "output")
 
 
@@ -68,6 +71,9 @@ def build_parser():
     files.add_argument(
         "--config", metavar="FILE", help="read them: .toml, .json or a dreamt picture"
     )
+    files.add_argument(
+        "--preset", metavar="NAME", help="begin with named settings: see --list-presets"
+    )
     files.add_argument("--save-config", metavar="FILE", help="write them: .toml or .json")
     about = parser.add_argument_group("about")
     about.add_argument(
@@ -85,6 +91,7 @@ def build_parser():
     )
     about.add_argument("--find-class", metavar="TEXT", help="the model's classes by name")
     about.add_argument("--list-models", action="store_true", help="models, and how to get them")
+    about.add_argument("--list-presets", action="store_true", help="presets, and what they make")
     about.add_argument("--list-layers", action="store_true", help="layers of the model")
     about.add_argument("--version", action="version", version=f"dreamlib {__version__}")
     return parser
@@ -123,7 +130,7 @@ def _job_of(arguments, frames):
 
 
 def settings_from(arguments):
-    """Merge the configuration file and the flags, which have the last word.
+    """Merge the preset, the configuration file and the flags; the later has the last word.
 
     Parameters
     ----------
@@ -140,15 +147,25 @@ def settings_from(arguments):
         for setting in SETTINGS
         if hasattr(arguments, setting.name)
     }
-    if not arguments.config:
-        return Settings(**flags)
+    read = _read_config(arguments, flags) if arguments.config else {}
+    if arguments.preset is None:
+        return Settings(**{**read, **flags})
+    from dreamlib.config import load_preset
+    from dreamlib.models.zoo import find_model
+
+    model = find_model({**read, **flags}.get("model")).name
+    return Settings(**{**load_preset(arguments.preset, model), **read, **flags})
+
+
+def _read_config(arguments, flags):
+    """Read the configuration file; of a picture's record, what means something to this job."""
     from dreamlib.config import WRITTEN, load_config
 
     read = load_config(arguments.config)
-    if Path(arguments.config).suffix not in WRITTEN:
-        job = _job_of(arguments, {**read, **flags}.get("frames"))
-        read = {name: read[name] for name in read if job in BY_NAME[name].applies_to}
-    return Settings(**{**read, **flags})
+    if Path(arguments.config).suffix in WRITTEN:
+        return read
+    job = _job_of(arguments, {**read, **flags}.get("frames"))
+    return {name: read[name] for name in read if job in BY_NAME[name].applies_to}
 
 
 def main(argv=None):
@@ -214,15 +231,10 @@ def _main(argv):
 
 def _run(parser, arguments):
     settings = settings_from(arguments)
-    if arguments.list_models or arguments.list_layers or arguments.find_class is not None:
-        from dreamlib import commands
+    if any(getattr(arguments, name) for name in LISTS) or arguments.find_class is not None:
+        from dreamlib.commands import show
 
-        if arguments.list_models:
-            commands.show_models()
-        elif arguments.list_layers:
-            commands.show_layers(settings)
-        else:
-            commands.show_classes(settings, arguments.find_class)
+        show(arguments, settings)
         return 0
     job = _job_of(arguments, settings.frames)
     if job == "assembly":

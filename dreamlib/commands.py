@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from dreamlib.config import describe_preset, preset_names
 from dreamlib.errors import DreamError
 from dreamlib.models.labels import find_class
 from dreamlib.models.zoo import find_model, list_models
+
+
+def show(arguments, settings):
+    """Print what is asked for.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Of the command.
+    settings : Settings
+    """
+    if arguments.list_models:
+        show_models()
+    elif arguments.list_presets:
+        show_presets()
+    elif arguments.list_layers:
+        show_layers(settings)
+    else:
+        show_classes(settings, arguments.find_class)
 
 
 def show_classes(settings, text):
@@ -36,6 +56,12 @@ def show_models():
     print("* is used without --model; a folder with prototxt and caffemodel can be named as well")
 
 
+def show_presets():
+    """Print the presets, and what they make."""
+    for name in preset_names():
+        print(f"{name:12} {describe_preset(name)}")
+
+
 def show_layers(settings):
     """Print the layers that can be dreamt.
 
@@ -54,5 +80,6 @@ def show_layers(settings):
     print(f"{model.name}: layers to dream, with their size (C x H x W) at {width} x {height}")
     for name, kind, shape in dreamable_layers(net):
         mark = "*" if name == model.end else " "
-        print(f"{mark} {name:32} {kind:16} {' x '.join(map(str, shape[1:]))}")
+        size, hint = " x ".join(map(str, shape[1:])), model.hints.get(name, "")
+        print(f"{mark} {name:32} {kind:16} {size:18} {hint}".rstrip())
     print("* is dreamt without --end" if model.end else "choose one with --end")

@@ -1,17 +1,20 @@
-"""Settings in files: TOML, JSON, and the pictures that a dream has made."""
+"""Settings in files: TOML, JSON, the pictures that a dream has made; and presets, by name."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from dreamlib.errors import DreamError
+from dreamlib.errors import DreamError, nearest
 from dreamlib.settings import BY_NAME, NEW_NAMES, meant, to_toml
 from dreamlib.util.atomic_write import written_whole
 from dreamlib.util.setting import parse_table
 
 #: Suffixes of configurations that are written by hand.
 WRITTEN = (".toml", ".json")
+
+#: Where presets are: NAME.toml has a ``description``, settings in tables by model, and in ``any``.
+PRESETS = Path(__file__).resolve().parent / "presets"
 
 CONFIGURATIONS = "a .toml file, a .json file or a dreamt picture"
 
@@ -77,6 +80,11 @@ def load_config(path):
             f"configuration {path} holds {given}; expected keys and values, as in "
             f'{{"octaves": {BY_NAME["octaves"].default}}}'
         )
+    return _checked(values, path)
+
+
+def _checked(values, path):
+    """Check settings by name, which the file may call by their old ones."""
     checked = {}
     for name, value in values.items():
         name = NEW_NAMES.get(name, name)
@@ -84,3 +92,73 @@ def load_config(path):
             raise DreamError(f"{path}: there is no setting {name!r}{meant(name)}")
         checked[name] = BY_NAME[name].check(value, f"{path}: {name}", texts=False)
     return checked
+
+
+def preset_names(model=None):
+    """List the presets.
+
+    Parameters
+    ----------
+    model : str, optional
+        Only those that this model has settings for.
+
+    Returns
+    -------
+    list of str
+    """
+    names = sorted(path.stem for path in PRESETS.glob("*.toml"))
+    return [name for name in names if model is None or {"any", model} & set(_tables(name))]
+
+
+def describe_preset(name):
+    """Say what a preset makes, and of which models: one line.
+
+    Parameters
+    ----------
+    name : str
+        One of `preset_names`.
+
+    Returns
+    -------
+    str
+    """
+    tables = _tables(name)
+    models = [table for table in tables if table not in ("any", "description")]
+    only = f" ({models[0]} alone)" if len(models) == 1 else ""
+    return f"{tables['description']}{only}"
+
+
+def load_preset(name, model):
+    """Read the settings of a preset.
+
+    Parameters
+    ----------
+    name : str
+    model : str
+        Of a model: it may have settings of its own.
+
+    Returns
+    -------
+    dict
+        Checked values by name.
+
+    Raises
+    ------
+    DreamError
+        There is no such preset, or it has nothing for this model.
+    """
+    if name not in preset_names():
+        known = nearest(name, preset_names()) or f"; there are: {', '.join(preset_names())}"
+        raise DreamError(f"there is no preset {name!r}{known}")
+    tables = _tables(name)
+    if name not in preset_names(model):
+        others = [table for table in tables if table != "description"]
+        raise DreamError(
+            f"preset {name} is for {' and '.join(others)}, not for {model}: presets name layers. "
+            f"For {model} there are: {', '.join(preset_names(model))}"
+        )
+    return _checked({**tables.get("any", {}), **tables.get(model, {})}, PRESETS / f"{name}.toml")
+
+
+def _tables(name):
+    return parse_table((PRESETS / f"{name}.toml").read_text(encoding="utf-8"), ".toml")

@@ -315,7 +315,7 @@ def test_a_folder_that_is_not_writable_is_refused(workplace, model, capsys, monk
 def test_the_embedded_model_dreams_by_default(workplace):
     assert run("sky.png", "out.png", "--engine", "torch", "--octaves", 1, "--iterations", 2,
                "--model", "efficientnet_lite0") == 0  # fmt: skip
-    assert load_config("out.png")["end"] == "block10"
+    assert load_config("out.png")["end"] == "block11"
     assert np.abs(pixels("out.png") - pixels("sky.png")).mean() > 0.5
 
 

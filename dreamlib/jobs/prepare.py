@@ -14,7 +14,7 @@ from dreamlib.imaging.picture import Noise
 from dreamlib.jobs.resolve import DEVIATION, GREY, OF_OCTAVES, Network, make_job
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
-from dreamlib.settings import refuse_inapplicable
+from dreamlib.settings import BY_NAME, meant, refuse_inapplicable
 from dreamlib.tiling.memory_plan import LARGEST_WHOLE
 from dreamlib.util.progress import phase
 
@@ -62,7 +62,7 @@ def prepare(source, output, settings, planning=False):
             folder = WorkFolder(work_dir, resume=True)
             on_error.callback(folder.close)
             settings = resumed(settings, folder)
-        settings = with_seed(settings)
+        settings = with_models_own(with_seed(settings))
         phase("reading")
         picture = open_picture(source, settings.seed, output, settings.tiff)
         settings, picture = choose_script(settings, picture)
@@ -116,6 +116,32 @@ def with_seed(settings):
     if settings.seed is not None:
         return settings
     return settings.replace(seed=int(np.random.SeedSequence().generate_state(1)[0]))
+
+
+def with_models_own(settings):
+    """Return the settings with those of the model's own dream, where nothing else is asked for.
+
+    Parameters
+    ----------
+    settings : Settings
+        What is given stays. Where a layer, a class or a guide is, so does all: the notebook's
+        dream of that.
+
+    Returns
+    -------
+    Settings
+    """
+    if settings.resume or settings.given & {"end", "layers", "target", "script", "guide"}:
+        return settings
+    model = find_model(settings.model)
+    own = {name: value for name, value in model.dream.items() if name not in settings.given}
+    unknown = [name for name in own if name not in BY_NAME]
+    if unknown:
+        raise DreamError(
+            f"model {model.name}: its dream has {unknown[0]!r}, which is no setting"
+            f"{meant(unknown[0])}"
+        )
+    return settings.replace(**own)
 
 
 def choose_script(settings, picture):

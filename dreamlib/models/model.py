@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dreamlib.errors import DreamError, nearest, reading
@@ -44,6 +44,11 @@ class Model:
         The network's input is ``(pixel - mean) * input_scale``, pixel 0..255.
     end : str
         The layer to dream when none is named; "" where nobody knows.
+    dream : dict
+        Settings of a picture's dream, by name, where nothing says what is dreamt; the notebook's
+        without them.
+    hints : dict of str -> str
+        Layer to a word or two on what it dreams, of the layers that somebody has looked at.
     class_layer : str or None
         Blob of the class scores before the softmax.
     source, licence : str
@@ -67,7 +72,9 @@ class Model:
     channel_order: str = "BGR"
     input_scale: float = 1.0
     end: str = ""
+    dream: dict = field(default_factory=dict, hash=False)
     class_layer: str | None = None
+    hints: dict = field(default_factory=dict, hash=False)
     source: str = ""
     mirrors: tuple[str, ...] = ()
     sha1: str = ""
@@ -184,6 +191,11 @@ def _three_numbers(value):
     return tuple(numbers) if len(numbers) == 3 and None not in numbers else None
 
 
+def _texts(value):
+    texts = isinstance(value, dict) and all(map(_text, value.values()))
+    return value if texts else None
+
+
 def _addresses(value):
     texts = [_text(one) for one in value] if isinstance(value, list) else [None]
     return None if None in texts else tuple(texts)
@@ -197,6 +209,8 @@ def _hexadecimal(digits):
 _KEYS = {
     "mean": ("three numbers, grey levels in channel_order", _three_numbers),
     "end": ("the name of the layer to dream", _text),
+    "dream": ("a table of settings", lambda value: value if isinstance(value, dict) else None),
+    "hints": ("a table of texts, by layer", _texts),
     "prototxt": ("a file name", _text),
     "weights": ("a file name", _text),
     "labels": ("a file name", _text),

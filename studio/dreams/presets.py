@@ -1,19 +1,24 @@
-"""Named settings to begin with: the files of `studio/presets`, in the command's own format."""
+"""Named settings to begin with: the command's own presets."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
-from dreamlib import load_config
-
-FOLDER = Path(__file__).resolve().parent.parent / "presets"
+from dreamlib import find_model, load_preset, preset_names
 
 
-@lru_cache(maxsize=1)
-def presets():
-    """Return the settings of each preset: {name: {setting: value}}, in the files' order."""
-    return {
-        path.stem.split("-", 1)[1].replace("-", " "): load_config(path)
-        for path in sorted(FOLDER.glob("*.toml"))
-    }
+@lru_cache(maxsize=8)
+def presets(model=None):
+    """Return the settings of each preset that a model has, by name.
+
+    Parameters
+    ----------
+    model : str, optional
+        The one that is dreamt by default, unless named.
+
+    Returns
+    -------
+    dict of str -> dict
+    """
+    model = model or find_model(None).name
+    return {name: load_preset(name, model) for name in preset_names(model)}

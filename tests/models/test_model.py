@@ -52,6 +52,7 @@ def test_all_keys_are_read(tmp_path):
     toml = (
         'mean = [1, 2, 3]\nend = "a"\nprototxt = "p"\nweights = "w"\nlabels = "l"\n'
         'channel_order = "RGB"\ninput_scale = 0.5\nclass_layer = "c"\nsource = "s"\n'
+        'dream = { laplacian = 2 }\nhints = { a = "dogs" }\n'
         f'mirrors = ["m", "n"]\nsha1 = "{"0" * 40}"\nvalues_sha256 = "{"a" * 64}"\n'
         'licence = "free"\nfetch = "f"\n'
     )
@@ -66,7 +67,9 @@ def test_all_keys_are_read(tmp_path):
         "RGB",
         0.5,
         "a",
+        {"laplacian": 2},
         "c",
+        {"a": "dogs"},
         "s",
         ("m", "n"),
         "0" * 40,
@@ -85,6 +88,8 @@ def test_values_are_plain_python(tmp_path):
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
+        ('end = "a"\ndream = 3', "key dream: expected a table of settings; given: dream = 3"),
+        ('end = "a"\nhints = { a = 3 }', "key hints: expected a table of texts, by layer"),
         ('end = "a"\nmirrors = "m"', 'key mirrors: expected a list of addresses; given: .* "m"'),
         ('end = "a"\nsha1 = "xyz"', "key sha1: expected text: .* 40 digits"),
         ('mean = [1, 2]\nend = "a"', r"key mean: expected three numbers.*given: mean = \[1, ?2\]"),

@@ -101,7 +101,7 @@ def test_a_picture_or_noise_is_needed(ann):
 
 
 def test_presets_are_settings_that_the_form_takes(ann, picture):
-    assert {"notebook", "panorama", "endless zoom"} <= set(presets())
+    assert {"notebook", "panorama", "zoom"} <= set(presets())
     for values in presets().values():
         given = {
             name: str(value) for name, value in initial_of(values).items() if value is not None

@@ -114,7 +114,7 @@ def test_paths_of_films_do_not_get_in_through_the_form(ann):
 
 
 def test_a_preset_of_a_film_makes_one_of_the_picture(ann, picture):
-    form = ann.get(f"/dreams/new/?preset=endless+zoom&picture={picture.pk}").context["form"]
+    form = ann.get(f"/dreams/new/?preset=zoom&picture={picture.pk}").context["form"]
     assert form["suffix"].value() == ".mp4"
     assert form["frames"].value() == 100
 
