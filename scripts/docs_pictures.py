@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Make the pictures of docs/usage.md: dreams of the embedded model, of pictures made here too.
+"""Make the pictures of docs/usage.md and docs/presets.md: dreams of pictures made here, too.
 
-    scripts/docs_pictures.py [NAME ...]    # by default all, into docs/pictures/; about a minute
+    scripts/docs_pictures.py [NAME ...]    # by default all, into docs/pictures/; some five minutes
 
-`PICTURES` is the one place for their settings; usage.md shows each beside its picture.
+`PICTURES` is the one place for their settings; the pages show each beside its picture. Dreams of
+bvlc_googlenet need its weights: `make fetch-model`.
 """
 
 from __future__ import annotations
@@ -25,18 +26,22 @@ sys.path.insert(0, str(REPOSITORY))
 from prepare_models import write_atomically  # noqa: E402 (beside this script)
 
 from dreamlib import cli  # noqa: E402
+from dreamlib.config import preset_names  # noqa: E402
 from dreamlib.errors import DreamError  # noqa: E402
 from dreamlib.imaging import samples  # noqa: E402
-from dreamlib.models.zoo import EMBEDDED  # noqa: E402
+from dreamlib.models.zoo import EMBEDDED, GOOGLENET, find_model  # noqa: E402
 
 FOLDER = REPOSITORY / "docs" / "pictures"
-WIDTH, HEIGHT = 304, 190
+WIDTH, HEIGHT = 320, 200
 
 #: What every picture is made with, beside its own flags.
 COMMON = ("--model", EMBEDDED, "--engine", "torch", "--seed", "1", "--quiet")
 
 #: Longest side in the guide (a contact sheet is larger than a dream), and bytes at most.
-SIDE, BYTES = 800, 40_000
+SIDE, BYTES = 800, 60_000
+
+#: What a preset's pictures are made of; a film has its own in docs/films.md.
+PRESET_SOURCE, FILMS = "sky.png", ("zoom",)
 
 #: Name of a picture: the command's words, INPUT and flags without OUTPUT. An INPUT's own name alone
 #: is that picture, undreamt.
@@ -46,9 +51,12 @@ PICTURES = {
     "mask": "mask.png",
     "block3": "sky.png --end block3",
     "block6": "sky.png --end block6",
+    "googlenet": "wide.png --model bvlc_googlenet",
+    "googlenet-meadow": "meadow.png --model bvlc_googlenet",
+    "dream": "sky.png --seed 1",
     "block10": "sky.png --end block10",
     "block13": "sky.png --end block13/expand --step-size 2 --iterations 20",
-    "noise": "noise:304x190 --octaves 5 --iterations 20 --smooth 0.5,1,2",
+    "noise": "noise:320x200",
     "octaves1": "sky.png --octaves 1",
     "octaves6": "sky.png --octaves 6 --octave-scale 1.3",
     "jitter0": "sky.png --jitter 0",
@@ -68,6 +76,27 @@ PICTURES = {
     "masked": "sky.png --mask mask.png",
     "strength": "sky.png --strength 0.5",
     "sheet": "sky.png --contact-sheet 'block?'",
+    **{
+        f"layers-{part.strip('*').replace('inception_', '')}": (
+            f"meadow.png --contact-sheet '{part}' --model bvlc_googlenet"
+        )
+        for part in (
+            "conv*",
+            "inception_3*",
+            "inception_4a*",
+            "inception_4b*",
+            "inception_4c*",
+            "inception_4d*",
+            "inception_4e*",
+            "inception_5*",
+        )
+    },
+    **{
+        f"{name}-{model}": f"{PRESET_SOURCE} --preset {name} --model {model}"
+        for model in (GOOGLENET, EMBEDDED)
+        for name in preset_names(model)
+        if name not in FILMS
+    },
 }
 
 
@@ -96,7 +125,7 @@ def make(name, folder):
         return Path(folder) / words[0]
     output = Path(folder) / f"{name}_made.png"
     # OUTPUT after INPUT: behind a flag that may stand alone it would be taken for its value.
-    code = cli.main([words[0], str(output), *words[1:], *COMMON])
+    code = cli.main([words[0], str(output), *COMMON, *words[1:]])
     if code:
         raise DreamError(f"{name}: dream.py {PICTURES[name]} ended with exit code {code}")
     return output
@@ -126,9 +155,13 @@ def main(argv=None):
         parser.error(f"no picture is called {', '.join(unknown)}; there are {', '.join(PICTURES)}")
     target = arguments.folder.resolve()
     target.mkdir(parents=True, exist_ok=True)
+    googlenet = find_model(GOOGLENET).has_weights
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         write_inputs(folder)
         for name in arguments.names or PICTURES:
+            if not arguments.names and GOOGLENET in PICTURES[name] and not googlenet:
+                print(f"{name}.jpg is left as it is: {GOOGLENET} has not been fetched")
+                continue
             jpeg = small_jpeg(make(name, folder))
             write_atomically(target / f"{name}.jpg", jpeg)
             print(f"{name}.jpg: {len(jpeg) / 1000:.0f} kB")

@@ -7,10 +7,13 @@ import pytest
 from PIL import Image
 
 from dreamlib import cli
+from dreamlib.config import preset_names
+from dreamlib.models.zoo import EMBEDDED, GOOGLENET
 from tests.embedded import REPOSITORY, prepared_model
 
 GUIDE = (REPOSITORY / "docs" / "usage.md").read_text(encoding="utf-8")
 SCRIPT = REPOSITORY / "scripts" / "docs_pictures.py"
+MODELS = (GOOGLENET, EMBEDDED)
 COMMITTED = REPOSITORY / "docs" / "pictures"
 
 
@@ -29,7 +32,7 @@ def unknown_flags(text):
     return sorted(set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text)) - known)
 
 
-@pytest.mark.parametrize("page", ["usage", "films", "distortions", "tiling"])
+@pytest.mark.parametrize("page", ["usage", "presets", "films", "distortions", "tiling"])
 def test_every_flag_of_a_page_is_the_commands(page):
     text = (COMMITTED.parent / f"{page}.md").read_text(encoding="utf-8")
     of_benchmarks = re.compile(r"`(python benchmarks/)?(?!dream)\w+\.py [^`]*`")
@@ -50,9 +53,21 @@ def test_the_pages_show_every_picture_and_each_is_there():
 
 
 def test_captions_are_the_words_that_made_the_pictures(script):
-    captions = re.findall(r"!\[[^\]]+\]\(pictures/([\w-]+)\.jpg\)<br>`([^`]+)`", GUIDE)
+    caption = r"!\[[^\]]+\]\(pictures/([\w-]+)\.jpg\)<br>`([^`]+)`"
+    presets = (COMMITTED.parent / "presets.md").read_text(encoding="utf-8")
+    captions = re.findall(caption, GUIDE) + re.findall(caption, presets)
+    of_presets = {f"{name}-{model}" for model in MODELS for name in preset_names(model)}
     assert captions
-    assert dict(captions) == script.PICTURES
+    assert dict(captions) == {
+        name: words for name, words in script.PICTURES.items() if name not in of_presets
+    }
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_page_of_presets_shows_each_by_each_model_that_it_is_for(script, model):
+    page = (COMMITTED.parent / "presets.md").read_text(encoding="utf-8")
+    shown = re.findall(rf"\(pictures/([\w-]+)-{model}\.jpg\)", page)
+    assert shown == [name for name in preset_names(model) if name not in script.FILMS]
 
 
 def test_the_command_accepts_the_words_of_every_picture(script):
@@ -65,7 +80,7 @@ def test_the_command_accepts_the_words_of_every_picture(script):
 def test_pictures_are_small(script):
     sizes = [path.stat().st_size for path in COMMITTED.iterdir()]
     assert max(sizes) <= script.BYTES
-    assert sum(sizes) < 1_000_000
+    assert sum(sizes) < 2_500_000
 
 
 def test_the_script_makes_the_pictures_that_are_named(script, tmp_path):
