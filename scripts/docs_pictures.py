@@ -29,6 +29,7 @@ from dreamlib import cli  # noqa: E402
 from dreamlib.config import preset_names  # noqa: E402
 from dreamlib.errors import DreamError  # noqa: E402
 from dreamlib.imaging import samples  # noqa: E402
+from dreamlib.imaging.grid import Cell, draw_grid  # noqa: E402
 from dreamlib.models.zoo import EMBEDDED, GOOGLENET, find_model  # noqa: E402
 
 FOLDER = REPOSITORY / "docs" / "pictures"
@@ -53,6 +54,11 @@ PICTURES = {
     "block6": "sky.png --end block6",
     "googlenet": "wide.png --model bvlc_googlenet",
     "googlenet-meadow": "meadow.png --model bvlc_googlenet",
+    "notebook-strokes": "wide.png --end inception_3b/5x5_reduce --model bvlc_googlenet",
+    "notebook-guided": (
+        "wide.png --guide meadow.png --guide-layer inception_3b/output --model bvlc_googlenet"
+    ),
+    "notebook-frame": "wide.png --frames 30 --distort zoom:0.05 --model bvlc_googlenet",
     "dream": "sky.png --seed 1",
     "block10": "sky.png --end block10",
     "block13": "sky.png --end block13/expand --step-size 2 --iterations 20",
@@ -99,6 +105,16 @@ PICTURES = {
     },
 }
 
+#: Channels of bvlc_googlenet that show something, chosen from 256; and how each is dreamt.
+CHANNELS = {
+    "inception_4c/5x5": (12, 16, 19, 24, 25, 28, 31, 33, 38, 43, 47, 51, 53, 55, 56, 57),
+    "inception_4d/pool_proj": (2, 6, 8, 10, 25, 27, 43, 48, 54, 58),
+    "inception_4c/pool_proj": (7, 13, 14, 22, 25, 40, 42, 43, 51, 60),
+    "inception_4b/5x5": (33, 37, 43, 54),
+}
+CHANNEL = "noise:144x144 --layers '{}' --laplacian 3 --iterations 16 --octaves 3"
+GALLERIES = {f"channels-{layer[10:].replace('/', '-')}": layer for layer in CHANNELS}
+
 
 def spotlight(width, height):
     """Make a mask: white in the middle, black at the borders; (height, width) uint8."""
@@ -118,48 +134,70 @@ def write_inputs(folder):
         Image.fromarray(pixels).save(Path(folder) / name)
 
 
+def make_gallery(layer, folder):
+    """Dream channels of a layer, side by side; gives the path of a PNG."""
+    cells = []
+    for channel in CHANNELS[layer]:
+        words = f"{CHANNEL.format(f'{layer}[{channel}]')} --model {GOOGLENET}"
+        with Image.open(dream(words, "channel", folder)) as image:
+            cells.append(Cell(f"[{channel}]", pixels=np.asarray(image)))
+    output = Path(folder) / "gallery.png"
+    Image.fromarray(draw_grid(cells, cells[0].pixels.shape[:2], layer, SIDE)).save(output)
+    return output
+
+
 def make(name, folder):
-    """Dream one picture in the folder of the inputs; gives the path of a PNG."""
-    words = shlex.split(PICTURES[name])
+    """Make one picture of the pages from the inputs; gives the path of a PNG."""
+    if name in GALLERIES:
+        return make_gallery(GALLERIES[name], folder)
+    return dream(PICTURES[name], name, folder)
+
+
+def dream(command, name, folder):
+    """Dream one picture, or the last frame of a film; gives the path of a PNG."""
+    words = shlex.split(command)
     if len(words) == 1 and (Path(folder) / words[0]).is_file():
         return Path(folder) / words[0]
-    output = Path(folder) / f"{name}_made.png"
+    film = "--frames" in words
+    output = Path(folder) / (f"{name}_frames" if film else f"{name}_made.png")
     # OUTPUT after INPUT: behind a flag that may stand alone it would be taken for its value.
     code = cli.main([words[0], str(output), *COMMON, *words[1:]])
     if code:
-        raise DreamError(f"{name}: dream.py {PICTURES[name]} ended with exit code {code}")
-    return output
+        raise DreamError(f"{name}: dream.py {command} ended with exit code {code}")
+    return max(output.glob("*.png")) if film else output
 
 
 def small_jpeg(path):
     """Encode a picture as a JPEG of at most `BYTES`, as good as that allows."""
     with Image.open(path) as image:
         image = image.convert("RGB")
-    image.thumbnail((SIDE, SIDE), Image.LANCZOS)
-    for quality in range(85, 40, -5):
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=quality, optimize=True)
-        if buffer.tell() <= BYTES:
-            return buffer.getvalue()
+    for side in (SIDE, SIDE * 7 // 8, SIDE * 3 // 4):
+        image.thumbnail((side, side), Image.LANCZOS)
+        for quality in range(85, 40, -5):
+            buffer = io.BytesIO()
+            image.save(buffer, "JPEG", quality=quality, optimize=True)
+            if buffer.tell() <= BYTES:
+                return buffer.getvalue()
     raise DreamError(f"{path} does not fit into {BYTES} bytes; make it smaller")
 
 
 def main(argv=None):
     """Make the pictures that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PICTURES))
+    known = {**PICTURES, **dict.fromkeys(GALLERIES, GOOGLENET)}
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--folder", type=Path, default=FOLDER)
     arguments = parser.parse_args(argv)
-    unknown = [name for name in arguments.names if name not in PICTURES]
+    unknown = [name for name in arguments.names if name not in known]
     if unknown:
-        parser.error(f"no picture is called {', '.join(unknown)}; there are {', '.join(PICTURES)}")
+        parser.error(f"no picture is called {', '.join(unknown)}; there are {', '.join(known)}")
     target = arguments.folder.resolve()
     target.mkdir(parents=True, exist_ok=True)
     googlenet = find_model(GOOGLENET).has_weights
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         write_inputs(folder)
-        for name in arguments.names or PICTURES:
-            if not arguments.names and GOOGLENET in PICTURES[name] and not googlenet:
+        for name in arguments.names or known:
+            if not arguments.names and GOOGLENET in known[name] and not googlenet:
                 print(f"{name}.jpg is left as it is: {GOOGLENET} has not been fetched")
                 continue
             jpeg = small_jpeg(make(name, folder))

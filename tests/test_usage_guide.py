@@ -54,8 +54,8 @@ def test_the_pages_show_every_picture_and_each_is_there():
 
 def test_captions_are_the_words_that_made_the_pictures(script):
     caption = r"!\[[^\]]+\]\(pictures/([\w-]+)\.jpg\)<br>`([^`]+)`"
-    presets = (COMMITTED.parent / "presets.md").read_text(encoding="utf-8")
-    captions = re.findall(caption, GUIDE) + re.findall(caption, presets)
+    pages = [page.read_text(encoding="utf-8") for page in COMMITTED.parent.glob("*.md")]
+    captions = [found for page in pages for found in re.findall(caption, page)]
     of_presets = {f"{name}-{model}" for model in MODELS for name in preset_names(model)}
     assert captions
     assert dict(captions) == {
