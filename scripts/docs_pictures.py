@@ -75,6 +75,8 @@ PICTURES = {
     "balloon": "noise:256x256 --target balloon",
     "ostrich": "noise:256x256 --target 'ostrich, goldfish' --script fine",
     "goldfish": "wide.png --target goldfish",
+    "googlenet-goldfish": "noise:512x512 --target goldfish --seed 2 --model bvlc_googlenet",
+    "googlenet-teapot": "noise:512x512 --target teapot --seed 2 --model bvlc_googlenet",
     "smooth": "sky.png --smooth 0.5,1,2",
     "laplacian": "sky.png --laplacian 4",
     "calm": "sky.png --tv 0.3",

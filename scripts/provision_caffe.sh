@@ -6,10 +6,8 @@ set -eu
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # libopenblas0-pthread: with the reference BLAS, apt's default, Caffe is ten times slower.
-# curl: fetch_model.sh downloads with it.
 apt-get install -y -qq --no-install-recommends \
     ca-certificates \
-    curl \
     libopenblas0-pthread \
     python3-caffe \
     python3-pil \

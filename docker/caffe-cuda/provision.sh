@@ -15,7 +15,6 @@ apt-get update -qq
 # What pip has put into such an image goes before apt's packages, so that nothing of Caffe's changes.
 apt-get install -y -qq --no-install-recommends \
     ca-certificates \
-    curl \
     python3-pil \
     python3-protobuf \
     python3-scipy \
