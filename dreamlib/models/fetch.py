@@ -18,6 +18,7 @@ import shutil
 import tarfile
 import zlib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dreamlib.errors import DreamError
 from dreamlib.models.definition import definition_of
@@ -139,7 +140,7 @@ class _Fetcher:
                 with _naming(address, caffemodel):
                     layers = read_caffemodel(model, self.caffe)
                 verdict = self._verdict(layers, address, checksums)
-                os.replace(caffemodel, self.model.weights)
+                _move(caffemodel, self.model.weights)
         else:
             read = read_arrays if form == "arrays" else read_state_dict
             with _naming(address, part):
@@ -152,7 +153,9 @@ class _Fetcher:
 
     def _checksums(self, file, form, address):
         """Return a file's checksum and that which is expected; nothing where none is known."""
-        named = re.search(r"-([0-9a-f]{8,64})\.pth$", address)  # as torch.hub names its files
+        named = re.search(
+            r"-([0-9a-f]{8,64})\.pth$", urlsplit(address).path
+        )  # as torch.hub names its files
         if named:
             return _checksum(file, "sha256")[: len(named[1])], named[1]
         if self.sha1 and form == _form(self.model.source):
@@ -206,8 +209,9 @@ class _Fetcher:
 
 
 def _form(address):
+    path = urlsplit(address).path
     for ending, form in (("/", "arrays"), (".pth", "state dict"), (".tar.gz", "archive")):
-        if address.endswith(ending):
+        if path.endswith(ending):
             return form
     return "caffemodel"
 
@@ -242,6 +246,14 @@ def _unpack(archive, name, target, address):
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise DreamError(f"{address}: the archive cannot be unpacked: {error}") from error
     raise DreamError(f"{address}: there is no {name} in the archive")
+
+
+def _move(path, target):
+    """Put a file in the place of another; where that is a link, of what it points to."""
+    try:
+        os.replace(path, os.path.realpath(target))
+    except OSError as error:
+        raise DreamError(f"{target} cannot be written: {error.strerror}") from error
 
 
 @contextlib.contextmanager

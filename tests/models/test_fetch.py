@@ -154,6 +154,28 @@ def test_every_form_gives_the_published_values(fetch, published, path):
     assert left(fetch) == ["random.caffemodel"]
 
 
+@pytest.mark.parametrize("path", ["/good.pth?download=true", "/good.tar.gz?x=1"])
+def test_the_form_is_that_of_the_path_not_of_what_is_asked_behind_it(fetch, server, path):
+    server.files[path] = server.files[path.partition("?")[0]]
+    assert "values are the published ones" in fetch(path)
+
+
+def test_a_link_stays_and_what_it_points_to_is_replaced(fetch, published, tmp_path):
+    fetch.weights.parent.mkdir()
+    (tmp_path / "elsewhere").write_bytes(b"")
+    fetch.weights.symlink_to(tmp_path / "elsewhere")
+    fetch("/good")
+    assert fetch.weights.is_symlink()
+    assert (tmp_path / "elsewhere").read_bytes() == published.content
+
+
+def test_a_folder_in_the_place_of_the_file_is_said(fetch):
+    fetch.weights.mkdir(parents=True)
+    with pytest.raises(DreamError):
+        fetch("/good")
+    assert "random.caffemodel cannot be written: Is a directory" in fetch.said[-1]
+
+
 def test_an_archive_is_known_by_its_own_checksum(fetch, server):
     said = fetch("/good.tar.gz", sha1=sha1(server.files["/good.tar.gz"]), values_sha256="")
     assert "the published file, by its checksum" in said
