@@ -110,10 +110,9 @@ def run(source, output=None, preset=None, **settings):
     from dreamlib.settings import Settings
 
     if preset is not None:
-        from dreamlib.config import load_preset
-        from dreamlib.models.zoo import find_model
+        from dreamlib.config import with_preset
 
-        settings = {**load_preset(preset, find_model(settings.get("model")).name), **settings}
+        settings = with_preset(preset, settings)
     return run_source(str(source), output, Settings(**settings))
 
 

@@ -148,13 +148,12 @@ def settings_from(arguments):
         if hasattr(arguments, setting.name)
     }
     read = _read_config(arguments, flags) if arguments.config else {}
-    if arguments.preset is None:
-        return Settings(**{**read, **flags})
-    from dreamlib.config import load_preset
-    from dreamlib.models.zoo import find_model
+    values = {**read, **flags}
+    if arguments.preset is not None:
+        from dreamlib.config import with_preset
 
-    model = find_model({**read, **flags}.get("model")).name
-    return Settings(**{**load_preset(arguments.preset, model), **read, **flags})
+        values = with_preset(arguments.preset, values)
+    return Settings(**values)
 
 
 def _read_config(arguments, flags):

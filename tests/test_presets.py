@@ -3,7 +3,13 @@
 import pytest
 
 import dreamlib
-from dreamlib.config import describe_preset, load_config, load_preset, preset_names
+from dreamlib.config import (
+    describe_preset,
+    load_config,
+    load_preset,
+    preset_names,
+    with_preset,
+)
 from dreamlib.errors import DreamError
 from dreamlib.models.engines import load_layers
 from dreamlib.models.layers import dreamable_layers
@@ -45,6 +51,11 @@ def test_flags_have_the_last_word(workplace):
                "--model", folder, "--engine", "torch") == 0  # fmt: skip
     made = load_config("out.png")
     assert (made["end"], made["laplacian"], made["iterations"]) == ("block11", 3, 1)
+
+
+def test_a_layer_that_is_named_takes_the_place_of_the_presets(layers):
+    values = with_preset("creatures", {"end": "block5", "model": EMBEDDED})
+    assert values == {"end": "block5", "model": EMBEDDED, "laplacian": 3, "iterations": 20}
 
 
 def test_python_takes_the_same_presets(workplace):
