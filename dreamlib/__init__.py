@@ -106,12 +106,10 @@ def run(source, output=None, preset=None, **settings):
     DreamError
         A setting, the picture, the network, memory or the output cannot do.
     """
-    from dreamlib.jobs import run_source
+    from dreamlib.jobs import run_source, with_preset
     from dreamlib.settings import Settings
 
     if preset is not None:
-        from dreamlib.config import with_preset
-
         settings = with_preset(preset, settings)
     return run_source(str(source), output, Settings(**settings))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dreamlib import __version__
 from dreamlib.errors import DreamError
-from dreamlib.jobs import kind_of, run_source
+from dreamlib.jobs import kind_of, run_source, with_preset
 from dreamlib.settings import BY_NAME, SETTINGS, Settings
 
 EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
@@ -150,8 +150,6 @@ def settings_from(arguments):
     read = _read_config(arguments, flags) if arguments.config else {}
     values = {**read, **flags}
     if arguments.preset is not None:
-        from dreamlib.config import with_preset
-
         values = with_preset(arguments.preset, values)
     return Settings(**values)
 

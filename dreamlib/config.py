@@ -16,9 +16,6 @@ WRITTEN = (".toml", ".json")
 #: Where presets are: NAME.toml has a ``description``, settings in tables by model, and in ``any``.
 PRESETS = Path(__file__).resolve().parent / "presets"
 
-#: Settings that say what to dream.
-WHAT = {"end", "layers", "target", "guide"}
-
 CONFIGURATIONS = "a .toml file, a .json file or a dreamt picture"
 
 
@@ -161,28 +158,6 @@ def load_preset(name, model):
             f"For {model} there are: {', '.join(preset_names(model))}"
         )
     return _checked({**tables.get("any", {}), **tables.get(model, {})}, PRESETS / f"{name}.toml")
-
-
-def with_preset(name, values):
-    """Complete settings by those of a preset.
-
-    Parameters
-    ----------
-    name : str
-    values : dict
-        Settings by name, which have the last word: the layer of a preset goes where they say what
-        to dream.
-
-    Returns
-    -------
-    dict
-    """
-    from dreamlib.models.zoo import find_model
-
-    preset = load_preset(name, find_model(values.get("model")).name)
-    if WHAT & set(values):
-        preset = {key: value for key, value in preset.items() if key not in WHAT}
-    return {**preset, **values}
 
 
 def _tables(name):

@@ -3,14 +3,9 @@
 import pytest
 
 import dreamlib
-from dreamlib.config import (
-    describe_preset,
-    load_config,
-    load_preset,
-    preset_names,
-    with_preset,
-)
+from dreamlib.config import describe_preset, load_config, load_preset, preset_names
 from dreamlib.errors import DreamError
+from dreamlib.jobs import with_preset
 from dreamlib.models.engines import load_layers
 from dreamlib.models.layers import dreamable_layers
 from dreamlib.models.zoo import EMBEDDED, GOOGLENET, find_model

@@ -9,6 +9,9 @@ from dreamlib.errors import DreamError
 #: Names of clips end so.
 CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv")
 
+#: Settings that say what to dream.
+WHAT = {"end", "layers", "target", "guide"}
+
 
 def is_clip(source):
     """Tell by its name whether a source is a clip, not a picture.
@@ -50,6 +53,29 @@ def kind_of(source, frames):
             )
         return "clip"
     return "picture" if frames is None else "frames"
+
+
+def with_preset(name, values):
+    """Complete settings by those of a preset.
+
+    Parameters
+    ----------
+    name : str
+    values : dict
+        Settings by name, which have the last word: the layer of a preset goes where they say what
+        to dream.
+
+    Returns
+    -------
+    dict
+    """
+    from dreamlib.config import load_preset
+    from dreamlib.models.zoo import find_model
+
+    preset = load_preset(name, find_model(values.get("model")).name)
+    if WHAT & set(values):
+        preset = {key: value for key, value in preset.items() if key not in WHAT}
+    return {**preset, **values}
 
 
 def run_source(source, output, settings):

@@ -153,9 +153,8 @@ class _Fetcher:
 
     def _checksums(self, file, form, address):
         """Return a file's checksum and that which is expected; nothing where none is known."""
-        named = re.search(
-            r"-([0-9a-f]{8,64})\.pth$", urlsplit(address).path
-        )  # as torch.hub names its files
+        path = urlsplit(address).path
+        named = re.search(r"-([0-9a-f]{8,64})\.pth$", path)  # as torch.hub names its files
         if named:
             return _checksum(file, "sha256")[: len(named[1])], named[1]
         if self.sha1 and form == _form(self.model.source):
