@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dreamlib.errors import DreamError, nearest, reading
+from dreamlib.errors import DreamError, reading
 from dreamlib.models.definition import weights_of
 from dreamlib.util.atomic_write import written_whole
 
@@ -207,7 +207,7 @@ def check_layers(layers, shapes, path, extra=True):
     if missing:
         raise DreamError(
             f"{path}: {len(missing)} of the network's {len(shapes)} layers are missing, the first "
-            f"is {missing[0]!r}{nearest(missing[0], layers)}; these are another network's weights"
+            f"is {missing[0]!r}; these are another network's weights"
         )
     for name, expected in shapes.items():
         found = [array.shape for array in layers[name]]
