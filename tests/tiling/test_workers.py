@@ -186,6 +186,8 @@ def test_a_killed_worker_is_replaced_and_its_tile_stepped_on(two, expected, tmp_
 
 def test_workers_ignore_ctrl_c(two, first):
     place, tiles, indices, canvas, target = first
+    while not (two.pids and all(handle.ready for handle in two._handles)):  # till both have begun
+        list(two.steps(place, SCALE, tiles, indices, canvas, target))
     pids = two.pids
     for pid in pids:
         os.kill(pid, signal.SIGINT)
