@@ -47,9 +47,14 @@ SETTINGS = (
     Setting("target", str, None, "dream classes: names or numbers (see --find-class) or random, "
             "as goldfish, ostrich:0.5, 963; a weight below 0 avoids one", metavar="CLASSES",
             applies_to=DREAMS),
-    Setting("script", str, None, "draw by an octave script: a preset (draw, fine, photograph) or "
-            "a .toml or .json file; --target alone takes draw for noise, photograph for pictures",
+    Setting("script", str, None, "draw by an octave script: a preset (direct, draw, fine, ...) or "
+            "a .toml or .json file; --target alone takes direct for noise, direct-photograph for "
+            "pictures",
             metavar="SCRIPT", applies_to=DREAMS),
+    Setting("class_strength", float, 1.0, "how strongly classes are drawn: factor of every step",
+            low=0, high=100, metavar="FACTOR", needs=("target",), applies_to=DREAMS),
+    Setting("judges", str, None, "models that look on while a class is drawn, so that all of them "
+            "see it: NAME,NAME", metavar="NAMES", needs=("target",), applies_to=DREAMS),
     Setting("guide", str, None, "make the picture more like these: IMAGE or IMAGE:WEIGHT, with "
             "commas between them", metavar="IMAGES", applies_to=DREAMS),
     Setting("guide_layer", str, None, "layer in which the picture is to be like the guide; by "
@@ -81,6 +86,9 @@ SETTINGS = (
             low=0, high=100, metavar="WEIGHT", old_name="pull_mean", applies_to=DREAMS),
     Setting("anchor", float, 0.0, "regularize towards the undreamt picture", group="looks", low=0,
             high=100, metavar="WEIGHT", old_name="pull_base", applies_to=DREAMS),
+    Setting("keep_forms", float, 0.0, "keep what the picture shows from afar: all that is left "
+            "of it after a blur of this sigma, in pixels", group="looks", low=0, high=1000,
+            metavar="SIGMA", applies_to=DREAMS),
     Setting("keep_colour", bool, False, "keep the input's colours, take the dream's light and "
             "shade", group="looks", applies_to=DREAMS),
     Setting("strength", float, 1.0, "share of the dream in the output", group="looks", low=0,

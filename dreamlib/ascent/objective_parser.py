@@ -1,4 +1,4 @@
-"""Objectives from the command line's texts: ``--layers`` and ``--guide``."""
+"""Objectives from the command line's texts, ``--layers`` and ``--guide``, and from their spec."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 import os
 import re
 
-from dreamlib.ascent.objectives import l2, mean, neuron
+from dreamlib.ascent.objectives import Objective, class_scores, l2, mean, neuron, objective_L2
 from dreamlib.errors import DreamError, nearest
+from dreamlib.models.layers import layer_shapes
 
 FORMS = (
     "LAYER, LAYER:0.5, LAYER[12,47-50]:2, mean(LAYER), LAYER[12]@COLUMNxROW, with commas between "
@@ -20,6 +21,31 @@ _TERM = re.compile(
     r"(?P<mean>mean\()?(?P<layer>[^\s\[\]@():,]+)(\[(?P<channels>[\d,\s-]+)\])?"
     r"(@(?P<x>\d+)x(?P<y>\d+))?(?(mean)\))\s*(:\s*(?P<weight>[-+]?[\d.]+(e[-+]?\d+)?))?"
 )
+
+
+def objective_of(net, spec):
+    """Make the objective of a spec.
+
+    Parameters
+    ----------
+    net : caffe.Net
+    spec : dreamlib.ascent.objectives.ObjectiveSpec
+
+    Returns
+    -------
+    Objective or callable
+        As `dreamlib.dream.make_step` takes it.
+    """
+    objective = Objective([])
+    if spec.layers:
+        objective += parse_layers(spec.layers, layer_shapes(net))
+    if spec.guides:
+        from dreamlib.ascent.guides import guide_objective
+
+        objective += guide_objective(net, spec)
+    if spec.targets:
+        objective += class_scores(spec.class_layer, spec.targets)
+    return objective if objective.terms else objective_L2
 
 
 def parse_layers(text, shapes):

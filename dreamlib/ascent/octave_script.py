@@ -10,7 +10,7 @@ A script is a list of octaves, each a table of the keys of `ScriptOctave`::
     end_step_size = 8
 
 In JSON it is ``{"octave": [{...}, {...}]}`` or the list alone. The presets beside this module are
-such files.
+such files. An octave with `views` is drawn by direct ascent: see `dreamlib.ascent.direct`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from dreamlib.ascent.direct import Direct
 from dreamlib.ascent.regularizers import MOST_SIGMA
+from dreamlib.ascent.views import Viewing
 from dreamlib.errors import DreamError, nearest, reading
 from dreamlib.util.setting import Setting, parse_table
 
@@ -34,7 +36,7 @@ class ScriptOctave:
     ----------
     iter_n : int
         Steps that a pixel takes on average: a picture of twice the window's area takes twice as
-        many windows.
+        many windows; by direct ascent, of the whole picture.
     start_step_size, end_step_size : float
         Mean change of a pixel in a step, in grey levels; it runs evenly from the one to the other.
     start_sigma, end_sigma : float
@@ -47,16 +49,41 @@ class ScriptOctave:
         picture is rolled by up to this number of pixels.
     layer : str
         Blob whose channels are drawn; "" for the model's class layer.
+    views : int
+        Of each step by direct ascent; 0 is none of it. The following are theirs.
+    spectrum : float
+        Exponent of 1/k, by which the gradient's spectrum falls off.
+    nearest, farthest : float
+        Side of a view in the picture, relative to the network's input.
+    turn : float
+        Largest angle of a view, in degrees.
+    tint, noise : float
+        Largest change of each colour, and of each value, in grey levels.
     """
 
     iter_n: int
     start_step_size: float
     end_step_size: float
-    start_sigma: float
-    end_sigma: float
+    start_sigma: float = 0.0
+    end_sigma: float = 0.0
     scale: float = 1.0
     jitter: int = 0
     layer: str = ""
+    views: int = 0
+    spectrum: float = 1.0
+    nearest: float = 0.7
+    farthest: float = 1.43
+    turn: float = 10.0
+    tint: float = 25.0
+    noise: float = 50.0
+
+    @property
+    def direct(self):
+        """How it is drawn by direct ascent, a `Direct`; None where it is not."""
+        if not self.views:
+            return None
+        viewing = Viewing(self.nearest, self.farthest, self.turn, self.tint, self.noise)
+        return Direct(self.views, viewing, self.spectrum)
 
     def at(self, progress):
         """Step size and sigma after a share, 0 to 1, of the octave's steps.
@@ -173,7 +200,7 @@ def check_script(values, source="the octave script"):
 
 
 def _check_octave(table, where):
-    missing = [field.name for field in fields(ScriptOctave)[:5] if field.name not in table]
+    missing = [field.name for field in fields(ScriptOctave)[:3] if field.name not in table]
     for key, value in table.items():
         if key not in _KEYS:
             raise DreamError(
@@ -185,7 +212,16 @@ def _check_octave(table, where):
         _KEYS[key].check(value, f"{where}: {key}", texts=False)
     if missing:
         raise DreamError(f"{where}: {', '.join(missing)} missing; write what it shall be")
-    return ScriptOctave(**table)
+    octave = ScriptOctave(**table)
+    of_views = [key for key in _OF_VIEWS if key in table]
+    if of_views and not octave.views:
+        raise DreamError(f"{where}: {', '.join(of_views)} without views; add views = 8")
+    if octave.nearest > octave.farthest:
+        raise DreamError(
+            f"{where}: nearest is {octave.nearest:g}, farthest {octave.farthest:g}; expected "
+            "nearest to be the smaller"
+        )
+    return octave
 
 
 _KEYS = {
@@ -199,5 +235,15 @@ _KEYS = {
         Setting("scale", float, None, "", low=1, high=100),
         Setting("jitter", int, None, "", low=0, high=100_000),
         Setting("layer", str, None, ""),
+        Setting("views", int, None, "", low=0, high=1000),
+        Setting("spectrum", float, None, "", low=0, high=3),
+        Setting("nearest", float, None, "", low=0.1, high=10),
+        Setting("farthest", float, None, "", low=0.1, high=10),
+        Setting("turn", float, None, "", low=0, high=180),
+        Setting("tint", float, None, "", low=0, high=255),
+        Setting("noise", float, None, "", low=0, high=255),
     )
 }
+
+#: Keys that mean nothing without `views`.
+_OF_VIEWS = ("spectrum", "nearest", "farthest", "turn", "tint", "noise")

@@ -6,7 +6,8 @@ A step of the ascent under `GradientRules` is
 2. `GradientRules.shape`: smoothed, or its bands made equally strong,
 3. the mean of its absolute values: a tile's sum of them is taken here,
 4. `GradientRules.steer`: the regularizers added, the mask's strength put on it,
-5. the step, measured against the mean of 3.
+5. the step, measured against the mean of 3,
+6. `GradientRules.hold`: the undreamt picture's broad forms are put back.
 
 Where everything is off no number is touched: the notebook's bits stay. A regularizer is the descent
 of what it keeps small, added to the ascent. All is written with operators and slices that NumPy's
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dreamlib.errors import DreamError
+from dreamlib.imaging.filters import low_pass
 from dreamlib.imaging.inplace import BLOCK
 from dreamlib.imaging.resample import strips
 
@@ -50,6 +52,8 @@ class GradientRules:
         `FAR_LEVELS`.
     mask : str
         Path of the picture that scales every step: see `dreamlib.ascent.mask`; "" is none.
+    keep_forms : float
+        Sigma of the Gaussian below which the undreamt picture stays, in pixels of the last octave.
     """
 
     smooth: tuple = ()
@@ -58,6 +62,7 @@ class GradientRules:
     decay: float = 0.0
     anchor: float = 0.0
     mask: str = ""
+    keep_forms: float = 0.0
 
     @property
     def bands(self):
@@ -113,6 +118,28 @@ class GradientRules:
             add_anchor(gradient, image, base, self.anchor * mean / far)
         if strength is not None:
             gradient *= strength
+
+
+    def hold(self, image, base, scale):
+        """Put back what the undreamt picture has of low frequencies, in place.
+
+        From afar, where `keep_forms` is all that is seen, the dream is the picture.
+
+        Parameters
+        ----------
+        image : (3, h, w) ndarray or tensor of float32
+            Changed; scratch of three planes.
+        base : (3, h, w) ndarray or tensor of float32
+            The undreamt picture; needed where `keep_forms` is on.
+        scale : float
+            Size of the octave, relative to the last.
+        """
+        if not self.keep_forms:
+            return
+        for plane, undreamt in zip(image, base):
+            change = (plane - undreamt)[None]
+            low_pass(change, self.keep_forms * scale)
+            plane -= change[0]
 
 
 def parse_sigmas(text):

@@ -17,6 +17,12 @@ from dreamlib.imaging.resample import strips
 #: Where a Gaussian is cut off, in sigmas.
 TRUNCATE = 4.0
 
+#: Right half of a pyramid's kernel, from its middle: a Gaussian of sigma 1.
+PYRAMID = (6 / 16, 4 / 16, 1 / 16)
+
+#: Pixels of the longest wave that `emphasise` tells from a constant: what a network can see.
+LONGEST_WAVE = 320
+
 
 def gaussian_blur(image, sigma):
     """Blur a picture with a Gaussian, in place.
@@ -101,3 +107,116 @@ def _mirrored(start, stop, length):
     """Return the indices from `start` to `stop` on an axis that is mirrored at its ends: a list."""
     places = np.arange(start, stop) % (2 * length)
     return np.minimum(places, 2 * length - 1 - places).tolist()
+
+
+def halve(plane):
+    """Make a plane of half the size: smoothed, then the mean of every two rows and columns.
+
+    Parameters
+    ----------
+    plane : (h, w) ndarray or tensor of float32
+        Not changed; scratch of as much.
+
+    Returns
+    -------
+    (ceil(h / 2), ceil(w / 2)) ndarray or tensor of float32
+    """
+    height, width = plane.shape
+    smoothed = plane + 0
+    blur(plane, PYRAMID, smoothed)
+    rows, columns = (
+        _mirrored(0, height + height % 2, height),
+        _mirrored(0, width + width % 2, width),
+    )
+    small = smoothed[rows[::2]] + smoothed[rows[1::2]]
+    small = small[:, columns[::2]] + small[:, columns[1::2]]
+    small *= 0.25
+    return small
+
+
+def double(plane, out):
+    """Bring what `halve` made back to its size, linearly.
+
+    Parameters
+    ----------
+    plane : (ceil(h / 2), ceil(w / 2)) ndarray or tensor of float32
+    out : (h, w) ndarray or tensor of float32
+        Overwritten; must not overlap `plane`.
+    """
+    rows, columns = plane.shape
+    width = out.shape[1]
+    for first, near in ((0, _mirrored(-1, rows - 1, rows)), (1, _mirrored(1, rows + 1, rows))):
+        mixed = 0.75 * plane + 0.25 * plane[near]
+        left = 0.75 * mixed + 0.25 * mixed[:, _mirrored(-1, columns - 1, columns)]
+        right = 0.75 * mixed + 0.25 * mixed[:, _mirrored(1, columns + 1, columns)]
+        target = out[first::2]
+        count = target.shape[0]
+        target[:, ::2] = left[:count]
+        target[:, 1::2] = right[:count, : width // 2]
+
+
+def low_pass(image, sigma):
+    """Blur a picture by a wide Gaussian, in place, on a smaller copy.
+
+    The work of a pixel does not grow with sigma. A Gaussian to within a hundredth of the picture's
+    contrast; up to a sigma of 4 pixels exactly.
+
+    Parameters
+    ----------
+    image : (C, h, w) ndarray or tensor of float32
+        Changed in place; scratch of two planes.
+    sigma : float
+        In pixels; 0 changes nothing.
+    """
+    height, width = image[0].shape
+    halvings = 0
+    # Halving smooths by a variance of 5/4, and doubling by 3/4, in pixels of the larger size.
+    while sigma > 2 ** (halvings + 2) and min(height, width) >> halvings > 8:
+        halvings += 1
+    done = sum(2 * 4**level for level in range(halvings))
+    left = math.sqrt(max(sigma**2 - done, 0)) / 2**halvings
+    for plane in image:
+        sizes, small = [], plane
+        for _ in range(halvings):
+            sizes.append(small)
+            small = halve(small)
+        blurred = small[None] + 0
+        gaussian_blur(blurred, left)
+        small = blurred[0]
+        for larger in sizes[:0:-1]:
+            double(small, larger)
+            small = larger
+        if halvings:
+            double(small, plane)
+        else:
+            plane[:] = small
+
+
+def emphasise(image, exponent):
+    """Multiply a picture's spectrum by about 1/k**exponent, k its cycles per pixel, in place.
+
+    The sum of the picture at one size after the other, each half of the one before and
+    ``2**exponent`` times as strong: what gradient ascent does to a picture for each size, all of
+    them added up (Fort and Whitaker, "Direct Ascent Synthesis", 2025).
+
+    Parameters
+    ----------
+    image : (C, h, w) ndarray or tensor of float32
+        Changed in place; scratch of two planes and a third.
+    exponent : float
+        0 changes nothing but the strength.
+    """
+    side = min(*image[0].shape, LONGEST_WAVE)
+    levels = max(0, round(math.log2(side)) - 1)
+    for plane in image:
+        sizes = [plane]
+        for _ in range(levels):
+            sizes.append(halve(sizes[-1]))
+        total = sizes[-1]
+        for level in range(levels - 1, -1, -1):
+            # The finer level is done with once it is added.
+            wider = sizes[level] + 0
+            double(total, wider)
+            wider *= 2**exponent
+            sizes[level] += wider
+            total = sizes[level]

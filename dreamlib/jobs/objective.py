@@ -12,6 +12,7 @@ from dreamlib.ascent.octave_script import load_script
 from dreamlib.errors import DreamError, nearest
 from dreamlib.models.labels import parse_targets
 from dreamlib.models.layers import layer_shapes
+from dreamlib.tiling.octaves import JudgeSpec
 
 #: A drawing from noise is made at least this many times as large as the network's input, and
 #: reduced to the wanted size: else objects cling to the borders, which every window sees.
@@ -154,3 +155,44 @@ def script_octaves(net, settings, spec, size, noise):
     if sizes[0] != tuple(size):
         octaves.append((tuple(size), None, spec))
     return octaves
+
+
+def judge_specs(network, spec):
+    """Return what the judges beside a network are to see: its classes, by their names.
+
+    Parameters
+    ----------
+    network : dreamlib.jobs.resolve.Network
+    spec : dreamlib.ascent.objectives.ObjectiveSpec
+        The network's own.
+
+    Returns
+    -------
+    tuple of dreamlib.tiling.octaves.JudgeSpec
+
+    Raises
+    ------
+    DreamError
+        A judge has no such class, or names no class layer.
+    """
+    specs = []
+    for model in network.judge_models:
+        if not model.class_layer:
+            raise DreamError(
+                f"--judges: model {model.name} names no layer of class scores; write "
+                "class_layer = LAYER into its model.toml, or take another"
+            )
+        labels, its_labels = network.published.read_labels(), model.read_labels()
+        targets = []
+        for index, weight in spec.targets:
+            if labels[index] not in its_labels:
+                raise DreamError(
+                    f"--judges: model {model.name} knows no class {labels[index]!r}; take another "
+                    "judge or another --target"
+                )
+            targets.append((its_labels.index(labels[index]), weight))
+        its = ObjectiveSpec(
+            end=model.class_layer, targets=tuple(targets), class_layer=model.class_layer
+        )
+        specs.append(JudgeSpec(str(model.folder.resolve()), its))
+    return tuple(specs)

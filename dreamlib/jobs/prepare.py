@@ -19,7 +19,7 @@ from dreamlib.tiling.memory_plan import LARGEST_WHOLE
 from dreamlib.util.progress import phase
 
 #: The presets that a class is drawn by where no script is named: from noise, into a photograph.
-FROM_NOISE, INTO_PICTURE = "draw", "photograph"
+FROM_NOISE, INTO_PICTURE = "direct", "direct-photograph"
 
 
 def prepare(source, output, settings, planning=False):
@@ -188,4 +188,10 @@ def open_network(settings):
 
         model = fully_convolutional(published, settings.engine)
     net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
-    return Network(published, model, net, engines.read_definition(model, settings.engine))
+    definition = engines.read_definition(model, settings.engine)
+    judges = [find_model(name.strip()) for name in (settings.judges or "").split(",") if name]
+    nets = [
+        engines.load_net(judge, settings.engine, settings.gpu, settings.precision)
+        for judge in judges
+    ]
+    return Network(published, model, net, definition, tuple(judges), tuple(nets))

@@ -38,6 +38,8 @@ class Network(NamedTuple):
     model: object  #: what runs of it: fully convolutional, where classes are dreamt
     net: object
     definition: object  #: its prototxt
+    judge_models: tuple = ()  #: that look on beside it, in direct ascent
+    judges: tuple = ()  #: their nets
 
 
 class Job(NamedTuple):
@@ -99,28 +101,37 @@ def make_job(network, picture, settings, output):
         Mask.read(settings.mask)  # refuses what is none
     size, noise = (picture.height, picture.width), isinstance(picture, Noise)
     if settings.script:
-        from dreamlib.jobs.objective import script_octaves
+        from dreamlib.jobs.objective import judge_specs, script_octaves
 
         plan = script_octaves(net, settings, spec, size, noise)
+        judges = judge_specs(network, spec) if settings.judges else ()
         carry = "picture" if noise else "detail"
         if noise:  # made at the size that is drawn
             drawn = plan[-1 if plan[-1][1] else -2][0]
             picture = Noise(*drawn, settings.seed, GREY, DEVIATION)
     else:
         settings, plan = _notebook_octaves(definition, settings, spec, size)
-        carry = "detail"
+        carry, judges = "detail", ()
+    direct = any(drawn and drawn.views for _, drawn, _ in plan)
+    _check_direct(settings, direct)
     sizes = [octave[0] for octave in plan]
     region = _region(settings.region, size)
     windows = octave_windows(sizes, region)
     _check_reach(definition, settings, plan, windows)
+    machine, side = _machine(settings), max(int(side) for side in net.crop_dims)
+    step_bytes = memory_plan.network_bytes(definition, settings.end, settings.engine, 10**6)
+    if direct:  # the network sees a view at a time
+        views = int(step_bytes * side**2 / 10**6) * (1 + len(network.judges))
+        machine = machine._replace(resident=machine.resident + views)
+        step_bytes = memory_plan.DIRECT_BYTES * 10**6
     chosen, demand = memory_plan.choose(
-        _wanted(settings, net), [window[2:] for window in windows],
-        memory_plan.network_bytes(definition, settings.end, settings.engine, 10**6),
-        picture.dtype, _machine(settings),
-        bool(settings.anchor) or bool(settings.script and carry == "detail"),
+        _wanted(settings, side, direct), [window[2:] for window in windows], step_bytes,
+        picture.dtype, machine,
+        bool(settings.anchor or settings.keep_forms) or bool(settings.script and carry == "detail"),
     )  # fmt: skip
     octaves = tuple(_octave(one, window, settings, chosen) for one, window in zip(plan, windows))
-    check_tiles(definition, settings.end, chosen, [one.size for one in octaves if one.steps])
+    if not direct:
+        check_tiles(definition, settings.end, chosen, [one.size for one in octaves if one.steps])
     # What follows from the rest is not recorded: another picture may need it otherwise.
     recorded = settings.replace(
         schedule=chosen.schedule, tile_size=chosen.tile_size, overlap=chosen.overlap
@@ -142,6 +153,7 @@ def make_job(network, picture, settings, output):
         tile_steps=settings.tile_steps,
         gradient=_rules(settings),
         finish=_finish(settings),
+        judges=judges,
     )
     settings = recorded.replace(wrap=wrap, storage=chosen.storage)
     written = region or windows[-1]
@@ -177,11 +189,27 @@ def _octave(planned, window, settings, chosen):
         step_size = Ramp(drawn.start_step_size, drawn.end_step_size) if drawn else Ramp(0, 0)
         blur = Ramp(drawn.start_sigma, drawn.end_sigma) if drawn else Ramp(0, 0)
         jitter = drawn.jitter if drawn else 0
+        direct = drawn.direct if drawn else None
     else:
         steps, jitter = settings.iterations, settings.jitter
         step_size, blur = Ramp(settings.step_size, settings.step_size), Ramp(0, 0)
+        direct = None
+    step_size = Ramp(*(settings.class_strength * size for size in step_size))
     tiling = Tiling(chosen.schedule, chosen.tile_size, chosen.overlap, jitter)
-    return Octave(size, window, steps, spec, step_size, blur, tiling)
+    return Octave(size, window, steps, spec, step_size, blur, tiling, direct)
+
+
+def _check_direct(settings, direct):
+    """Refuse what direct ascent cannot do, and judges where there is none."""
+    if settings.judges and not direct:
+        raise DreamError(
+            "--judges look on in direct ascent alone; leave them out, or take --script direct"
+        )
+    if direct and settings.schedule not in (None, "whole", "shift"):
+        raise DreamError(
+            f"--schedule {settings.schedule} has no room for the views of direct ascent; take "
+            "whole or shift, or leave it out"
+        )
 
 
 def _rules(settings):
@@ -193,6 +221,7 @@ def _rules(settings):
         decay=settings.decay,
         anchor=settings.anchor,
         mask=settings.mask if settings.mask and settings.mask_on in ("steps", "both") else "",
+        keep_forms=settings.keep_forms,
     )
 
 
@@ -202,15 +231,23 @@ def _finish(settings):
     return Finish(settings.keep_colour, settings.strength, mask)
 
 
-def _wanted(settings, net):
-    """Return what the user has chosen about tiles and storage."""
-    side = max(int(side) for side in net.crop_dims)
-    scripted = settings.script and settings.schedule in (None, "windows")
-    return memory_plan.Wanted(
+def _wanted(settings, side, direct):
+    """Return what the user has chosen about tiles and storage.
+
+    `side` is that of the network's input.
+    """
+    scripted = settings.script and settings.schedule in (None, "windows") and not direct
+    wanted = memory_plan.Wanted(
         settings.schedule, settings.tile_size, settings.overlap, settings.wrap, settings.storage,
         settings.jitter, settings.clip, settings.memory,
         side if scripted or settings.schedule == "windows" else None,
     )  # fmt: skip
+    if direct:  # its views move, the picture need not; and they end at its borders
+        wanted = wanted._replace(
+            wrap=settings.wrap or "none", jitter=0, best_tile=memory_plan.DIRECT_TILE,
+            best_overlap=memory_plan.DIRECT_OVERLAP,
+        )  # fmt: skip
+    return wanted
 
 
 def _machine(settings):

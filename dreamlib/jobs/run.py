@@ -126,7 +126,7 @@ def work(dream):
 
 def _dream(job, store, progress):
     """Dream a job: the canvas, and the quantizer of its pixels."""
-    stepper = Stepper(job.network.net, job.dream)
+    stepper = Stepper(job.network.net, job.dream, job.network.judges)
     source = _source(job, store, stepper.quantizer.rule)
     workers, preview = InProcess(stepper), None
     if job.settings.devices:

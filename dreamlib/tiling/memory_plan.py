@@ -36,6 +36,10 @@ OVERLAP, FEATHER = 32, 64
 #: tiles are as good and faster, since they stay in the processor's caches.
 LARGEST_WHOLE = 4_000_000
 
+#: Bytes that direct ascent takes for a pixel of a tile: the picture, two gradients, a step, and the
+#: filter's planes. And the sides of its tiles, and of their context: see `emphasise`.
+DIRECT_BYTES, DIRECT_TILE, DIRECT_OVERLAP = 90, 1024, 96
+
 #: Bytes of RAM for each pixel of a tile that is on its way to or from a GPU.
 TRAVELLING = 40
 
@@ -115,6 +119,8 @@ class Wanted(NamedTuple):
     clip: bool
     memory: str | None  #: that the process may take, as 2G
     window: int | None = None  #: side of random windows; with it they are the default schedule
+    best_tile: int | None = None  #: side of tiles where there is room; None is the device's
+    best_overlap: int | None = None  #: None is the schedule's
 
 
 class Chosen(NamedTuple):
@@ -271,11 +277,13 @@ def _tile(wanted, size, room):
         return wanted.tile_size or wanted.window, 0
     tiles = [wanted.tile_size]
     if wanted.tile_size is None:
-        tiles = range(BEST_TILE["cuda" if room.on_gpu else "cpu"], LEAST_TILE - 1, -TILE_STEP)
+        best = wanted.best_tile or BEST_TILE["cuda" if room.on_gpu else "cpu"]
+        tiles = range(best, LEAST_TILE - 1, -TILE_STEP)
     for tile in tiles:
         overlap = wanted.overlap
         if overlap is None:
-            overlap = min(OVERLAP if wanted.schedule == "shift" else FEATHER, tile // 4)
+            best = wanted.best_overlap or (OVERLAP if wanted.schedule == "shift" else FEATHER)
+            overlap = min(best, tile // 4)
         if 2 * overlap > tile:
             raise DreamError(
                 f"an overlap of {overlap} is more than half a tile of {tile} pixels; take "

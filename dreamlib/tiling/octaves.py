@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
+from dreamlib.ascent.direct import Direct
 from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules
 from dreamlib.imaging.picture import Window
@@ -77,6 +78,8 @@ class Octave:
         Sigma, in pixels, of the Gaussian that a tile is blurred with after its step; 0, as in the
         notebook, is none.
     tiling : Tiling
+    direct : Direct, optional
+        How it is drawn by direct ascent; None where the gradient is that of the tile itself.
     """
 
     size: tuple
@@ -86,6 +89,14 @@ class Octave:
     step_size: Ramp
     blur: Ramp
     tiling: Tiling
+    direct: Direct | None = None
+
+
+class JudgeSpec(NamedTuple):
+    """A network that looks on beside the dream's own, in direct ascent."""
+
+    model: str  #: a folder
+    objective: ObjectiveSpec
 
 
 @dataclass(frozen=True)
@@ -140,6 +151,7 @@ class Dream:
         Steps on a tile before the next one is visited.
     gradient : GradientRules
     finish : Finish
+    judges : tuple of JudgeSpec
     """
 
     model: str
@@ -156,6 +168,7 @@ class Dream:
     tile_steps: int
     gradient: GradientRules
     finish: Finish
+    judges: tuple = ()
 
     def passes(self, octave):
         """Return the number of passes over an octave.
@@ -224,7 +237,21 @@ class Dream:
         bool
         """
         blurs = any(self.octaves[octave].blur)
-        return bool(self.gradient.anchor) or (blurs and self.carry == "detail")
+        held = self.gradient.anchor or self.gradient.keep_forms
+        return bool(held) or (blurs and self.carry == "detail")
+
+    def scale_of(self, octave):
+        """Return the size of an octave, relative to the last.
+
+        Parameters
+        ----------
+        octave : int
+
+        Returns
+        -------
+        float
+        """
+        return max(self.octaves[octave].size) / max(self.octaves[-1].size)
 
     def schedule(self, octave):
         """Make the `Schedule` of an octave.
@@ -268,12 +295,16 @@ class Dream:
                 tuple(octave["size"]), Window(*octave["window"]), octave["steps"],
                 ObjectiveSpec(**octave["objective"]), Ramp(*octave["step_size"]),
                 Ramp(*octave["blur"]), Tiling(**octave["tiling"]),
+                Direct.from_json(octave["direct"]),
             )
             for octave in values["octaves"]
         )  # fmt: skip
         values["gradient"] = GradientRules(**values["gradient"])
         values["finish"] = Finish(**values["finish"])
         values["closed"] = tuple(values["closed"])
+        values["judges"] = tuple(
+            JudgeSpec(model, ObjectiveSpec(**spec)) for model, spec in values["judges"]
+        )
         return cls(**values)
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 
-from dreamlib.ascent.objectives import Objective, class_scores, objective_L2
+import numpy as np
+
+from dreamlib.ascent.direct import step_values
+from dreamlib.ascent.objective_parser import objective_of
 from dreamlib.models.engines import load_net
-from dreamlib.models.layers import layer_shapes
 from dreamlib.models.model import load_model
 from dreamlib.models.preprocessing import Preprocessing
 from dreamlib.tiling.network import network_of
@@ -30,6 +32,8 @@ class Stepper:
     net : caffe.Classifier
         Of any engine. Its blobs hold nothing of use afterwards.
     dream : dreamlib.tiling.octaves.Dream
+    judges : sequence of caffe.Classifier
+        Of `Dream.judges`.
 
     Attributes
     ----------
@@ -37,17 +41,17 @@ class Stepper:
         Of the dream's canvases.
     """
 
-    def __init__(self, net, dream):
+    def __init__(self, net, dream, judges=()):
         self.quantizer = Quantizer(Preprocessing.of(net), dream.storage)
         self._net, self._dream, self._rules = net, dream, dream.gradient
-        self._network = network_of(net)
-        self._mask = None
+        self._network, self._judge_nets = network_of(net), judges
+        self._mask = self._direct = self._judges = None
         if self._rules.mask:
             from dreamlib.ascent.mask import Mask
 
             self._mask = Mask.read(self._rules.mask)
         self._spec, self._objective = None, None
-        self._room = (0, 0, 0)
+        self._room, self._image = (0, 0, 0), None
 
     def steps(self, place, scale, tiles, canvas, target, base=None):
         """Step on tiles of a phase, several under way at a time.
@@ -108,15 +112,29 @@ class Stepper:
         _, _, slot = self._fetch(0, tile, canvas, None)
         self._network.transfer.wait(slot.arrival)
         image = self.quantizer.decode(slot.seen(slot.incoming, tile), self._picture(tile))
-        sums, _ = self._shaped_gradient(image, tile, None)
+        sums, _ = self._shaped_gradient(image, tile, None, (octave, 0, 0))
         return tuple(sums.tolist())
 
     def _aim(self, octave):
         """Make the objective of an octave, before there is a picture in the net: guides run it."""
-        spec = self._dream.octaves[octave].objective
+        spec, self._direct = (
+            self._dream.octaves[octave].objective,
+            self._dream.octaves[octave].direct,
+        )
         if spec != self._spec:
-            self._objective = _objective(self._net, spec)
-            self._spec = spec
+            self._objective = objective_of(self._net, spec)
+            self._spec, self._judges = spec, None
+        if self._direct and not self._judges:
+            self._judges = self._all_judges()
+
+    def _all_judges(self):
+        """Return the dream's own network and those beside it, as judges of views."""
+        from dreamlib.tiling.judges import Judges, judge_of
+
+        judges = [judge_of(self._net, self._network, self._spec.end, self._objective)]
+        for net, (_, spec) in zip(self._judge_nets, self._dream.judges):
+            judges.append(judge_of(net, network_of(net), spec.end, objective_of(net, spec)))
+        return Judges(judges)
 
     # -- buffers ----------------------------------------------------------------------------------
 
@@ -127,14 +145,18 @@ class Stepper:
         feathered = [tile.interior for tile in tiles if tile.row_weight is not None]
         lines = max([0] + [interior.height + interior.width for interior in feathered])
         wanted = (pixels, lines, pixels * with_base)
-        if all(there >= needed for there, needed in zip(self._room, wanted)):
+        enough = all(there >= needed for there, needed in zip(self._room, wanted))
+        if enough and (self._image is not None) == bool(self._direct):
             return
         pixels, lines, base = (max(pair) for pair in zip(self._room, wanted))
         # What was there goes first: a GPU may have no room for both.
-        self._slots = self._base = self._before = None
+        self._slots = self._base = self._before = self._image = None
         self._room = (0, 0, 0)
         network = self._network
-        network.reserve(pixels)
+        if self._direct:
+            self._image = network.empty(3 * pixels)  # the network's own takes the views
+        else:
+            network.reserve(pixels)
         self._base = network.empty(3 * base)
         self._before = network.empty(3 * pixels if lines else 0)
         # One tile is computed; others are fetched before it, and delivered after it.
@@ -149,6 +171,8 @@ class Stepper:
         self._room = (pixels, lines, base)
 
     def _picture(self, tile):
+        if self._direct:
+            return _planes(self._image, tile.window)
         return self._network.picture(tile.window.height, tile.window.width)
 
     # -- a tile's way -----------------------------------------------------------------------------
@@ -217,8 +241,9 @@ class Stepper:
         network, rule = self._network, self.quantizer.rule
         step_size, sigma = self._dream.steps_of(place)
         made = []
-        for _ in range(self._dream.tile_steps):
-            sums, gradient = self._shaped_gradient(image, tile, scale.deviations)
+        for number in range(self._dream.tile_steps):
+            step = (place.octave, place.pass_, number)
+            sums, gradient = self._shaped_gradient(image, tile, scale.deviations, step)
             made.append(sums)
             if scale.mean is None:
                 mean = network.mean_abs(gradient)
@@ -227,16 +252,30 @@ class Stepper:
                 # steps before this one.
                 mean = network.grown(scale.mean, made[0][0], made[max(0, len(made) - 2)][0])
             self._rules.steer(gradient, image, network.as_factor(mean), rule, base, strength)
-            network.ascend(image, gradient, rule.difference(step_size), mean)
+            if self._direct:
+                # The values behind the pixels take the step: first from 0, then onto the picture.
+                change = gradient * 0
+                network.ascend(change, gradient, rule.difference(step_size), mean)
+                step_values(image, change, rule)
+            else:
+                network.ascend(image, gradient, rule.difference(step_size), mean)
             if sigma:
                 _blur(image, sigma, base if self._dream.carry == "detail" else None)
+            self._rules.hold(image, base, self._dream.scale_of(place.octave))
             if self._dream.clip:
                 network.limit(image, rule.limits())
         return made[0]
 
-    def _shaped_gradient(self, image, tile, deviations):
-        """Return a tile's sums, and the gradient at it shaped by the rules."""
-        gradient = self._network.gradient(image, self._spec.end, self._objective)
+    def _shaped_gradient(self, image, tile, deviations, step):
+        """Return a tile's sums, and the gradient at it shaped by the rules.
+
+        `step` are octave, pass and the tile's step in it, by which views are drawn.
+        """
+        if self._direct:
+            place = [number % 2**32 for number in (self._dream.seed, *step, *tile.window[:2])]
+            gradient = self._judges.gradient(image, self._direct, np.random.RandomState(place))
+        else:
+            gradient = self._network.gradient(image, self._spec.end, self._objective)
         squares = self._rules.shape(gradient, deviations, interior_slices(tile))
         return self._network.sums(interior_of(gradient, tile), squares), gradient
 
@@ -264,7 +303,12 @@ def load_stepper(dream, gpu):
         from dreamlib.models.fully_convolutional import fully_convolutional
 
         model = fully_convolutional(model, dream.engine)
-    return Stepper(load_net(model, dream.engine, gpu, dream.precision), dream)
+    net = load_net(model, dream.engine, gpu, dream.precision)
+    judges = [
+        load_net(load_model(judge.model), dream.engine, gpu, dream.precision)
+        for judge in dream.judges
+    ]
+    return Stepper(net, dream, judges)
 
 
 class InProcess:
@@ -328,22 +372,6 @@ class InProcess:
         """
         for phase, index in places:
             yield (phase, index), self._stepper.measure(octave, phases[phase][index], canvas)
-
-
-def _objective(net, spec):
-    """Make the objective of a spec, as `dreamlib.dream.make_step` takes it."""
-    objective = Objective([])
-    if spec.layers:
-        from dreamlib.ascent.objective_parser import parse_layers
-
-        objective += parse_layers(spec.layers, layer_shapes(net))
-    if spec.guides:
-        from dreamlib.ascent.guides import guide_objective
-
-        objective += guide_objective(net, spec)
-    if spec.targets:
-        objective += class_scores(spec.class_layer, spec.targets)
-    return objective if objective.terms else objective_L2
 
 
 class _Slot:

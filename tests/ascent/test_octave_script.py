@@ -62,8 +62,10 @@ def test_wrong_keys_and_values_are_named(change, message):
 
 
 def test_missing_keys_are_named():
-    with pytest.raises(DreamError, match="octave 2: iter_n, end_sigma missing"):
-        check_script([TABLE, {k: v for k, v in TABLE.items() if k not in ("iter_n", "end_sigma")}])
+    with pytest.raises(DreamError, match="octave 2: iter_n, end_step_size missing"):
+        check_script(
+            [TABLE, {k: v for k, v in TABLE.items() if k not in ("iter_n", "end_step_size")}]
+        )
 
 
 @pytest.mark.parametrize("values", [[], {}, {"octave": []}, {"octave": 3}, [1], "draw"])
@@ -73,7 +75,7 @@ def test_what_is_no_list_of_octaves_is_refused(values):
 
 
 def test_an_unknown_preset_is_refused_with_the_presets():
-    with pytest.raises(DreamError, match="no preset 'fin'; expected draw, fine"):
+    with pytest.raises(DreamError, match=r"no preset 'fin'; expected direct, .*draw, fine"):
         load_script("fin")
 
 
