@@ -119,7 +119,6 @@ class GradientRules:
         if strength is not None:
             gradient *= strength
 
-
     def hold(self, image, base, scale):
         """Put back what the undreamt picture has of low frequencies, in place.
 
