@@ -22,7 +22,7 @@ from dreamlib.jobs.keyframes import (
     refuse_varied,
     settings_at,
 )
-from dreamlib.jobs.prepare import choose_script, open_network, with_seed
+from dreamlib.jobs.prepare import choose_script, open_network, with_models_own, with_seed
 from dreamlib.jobs.resolve import make_job
 from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
 from dreamlib.jobs.run import dream_levels, work
@@ -65,7 +65,11 @@ def run_film(film, source, settings, listener=None):
         The listener wanted it; the whole frames are kept.
     """
     folder = film.folder
-    settings = with_seed(resumed(settings, folder) if folder.record else settings)
+    if folder.record:
+        settings = resumed(settings, folder)
+    else:
+        settings = with_models_own(settings, "film")
+    settings = with_seed(settings)
     film.open(settings)
     renderer = _FrameRenderer(settings, film.first, film.count)
     _begin(folder, renderer, source, film.count)

@@ -118,7 +118,7 @@ def with_seed(settings):
     return settings.replace(seed=int(np.random.SeedSequence().generate_state(1)[0]))
 
 
-def with_models_own(settings):
+def with_models_own(settings, what="dream"):
     """Return the settings with those of the model's own dream, where nothing else is asked for.
 
     Parameters
@@ -126,6 +126,8 @@ def with_models_own(settings):
     settings : Settings
         What is given stays. Where a layer, a class or a guide is, so does all: the notebook's
         dream of that.
+    what : {'dream', 'film'}
+        A picture, or frames.
 
     Returns
     -------
@@ -134,11 +136,13 @@ def with_models_own(settings):
     if settings.resume or settings.given & {"end", "layers", "target", "script", "guide"}:
         return settings
     model = find_model(settings.model)
-    own = {name: value for name, value in model.dream.items() if name not in settings.given}
+    own = {
+        name: value for name, value in getattr(model, what).items() if name not in settings.given
+    }
     unknown = [name for name in own if name not in BY_NAME]
     if unknown:
         raise DreamError(
-            f"model {model.name}: its dream has {unknown[0]!r}, which is no setting"
+            f"model {model.name}: its {what} has {unknown[0]!r}, which is no setting"
             f"{meant(unknown[0])}"
         )
     return settings.replace(**own)

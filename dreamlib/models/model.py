@@ -47,6 +47,8 @@ class Model:
     dream : dict
         Settings of a picture's dream, by name, where nothing says what is dreamt; the notebook's
         without them.
+    film : dict
+        The same of a film's frames.
     hints : dict of str -> str
         Layer to a word or two on what it dreams, of the layers that somebody has looked at.
     class_layer : str or None
@@ -73,6 +75,7 @@ class Model:
     input_scale: float = 1.0
     end: str = ""
     dream: dict = field(default_factory=dict, hash=False)
+    film: dict = field(default_factory=dict, hash=False)
     class_layer: str | None = None
     hints: dict = field(default_factory=dict, hash=False)
     source: str = ""
@@ -210,6 +213,7 @@ _KEYS = {
     "mean": ("three numbers, grey levels in channel_order", _three_numbers),
     "end": ("the name of the layer to dream", _text),
     "dream": ("a table of settings", lambda value: value if isinstance(value, dict) else None),
+    "film": ("a table of settings", lambda value: value if isinstance(value, dict) else None),
     "hints": ("a table of texts, by layer", _texts),
     "prototxt": ("a file name", _text),
     "weights": ("a file name", _text),
