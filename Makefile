@@ -13,7 +13,7 @@ SERVICES := $(VENV)/.services
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo serve test test-caffe golden lint format bench bench-films bench-studio bench-giant \
-	profile gpu-test gpu-bench reproduce fetch-model clean
+	judged profile gpu-test gpu-bench reproduce fetch-model clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ $(INSTALLED): pyproject.toml constraints.txt scripts/setup.sh
 	PYTHON=$(PYTHON) scripts/setup.sh $(VENV)
 	@touch $@
 
-demo: setup ## dream a generated sky with the embedded model: out/demo.png
+demo: setup ## dream a sky, two classes and a zoom with the embedded model: out/index.html
 	scripts/demo.sh $(BIN)/python
 
 serve: setup $(STUDIO) ## the studio, a web page to dream in: http://127.0.0.1:8000
@@ -72,6 +72,9 @@ bench-studio: setup $(STUDIO) ## what fifty watching browsers cost a dream
 bench-films: setup ## films: time and memory of each format, optical flow, overhead of a frame
 	$(BIN)/python benchmarks/films.py
 	$(BIN)/python benchmarks/films.py --overhead
+
+judged: setup ## class drawings by each recipe, judged by networks that had no part in them; an hour or two
+	$(BIN)/python benchmarks/judged.py
 
 bench-giant: setup ## large pictures: memory, speed, seams, normalisation, workers; an hour or two
 	$(BIN)/python benchmarks/giant.py --megapixels 4 100

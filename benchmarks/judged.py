@@ -1,12 +1,11 @@
 """Class drawings, judged by networks that had no part in them: which recipe draws what is seen.
 
-    python benchmarks/judged.py [--models M...] [--recipes draw direct ...] [--classes N...]
-                                [--side 320] [--out out/judged]
+    python benchmarks/judged.py [MODEL:RECIPE ...] [--classes N...] [--side 320] [--out out/judged]
 
-Each class is drawn from noise of its own by each recipe, an octave script's name or file; with
-``SCRIPT+MODEL`` that model looks on as a second judge. Then every model that is fetched tells what
-it sees in the pictures of the others. Pictures that are in the folder already are not drawn again,
-so that an interrupted run goes on, and ``index.html`` there shows them all.
+Each class is drawn from noise of its own by each model and recipe, an octave script's name or file;
+with ``SCRIPT+MODEL`` that model looks on as a second judge. Then every model that is fetched tells
+what it sees in the pictures of the others. Pictures that are in the folder already are not drawn
+again, so that an interrupted run goes on, and ``index.html`` there shows them all.
 """
 
 from __future__ import annotations
@@ -38,8 +37,15 @@ CLASSES = (
     967, 574, 487, 993, 859, 298, 553, 672, 971, 27, 231, 306, 706,
 )  # fmt: skip
 
-#: Networks that draw, and that judge.
+#: Networks that judge, and what is drawn.
 MODELS = ("bvlc_googlenet", "efficientnet_lite0", "squeezenet_v1.1")
+DRAWINGS = (
+    "bvlc_googlenet:direct",
+    "bvlc_googlenet:draw",
+    "efficientnet_lite0:direct",
+    "efficientnet_lite0:draw",
+    "efficientnet_lite0:direct+bvlc_googlenet",
+)
 
 
 def draw(model, recipe, classes, side, folder):
@@ -88,8 +94,7 @@ def judge(net, folder, classes):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", default=["bvlc_googlenet", "efficientnet_lite0"])
-    parser.add_argument("--recipes", nargs="+", default=["draw", "direct"])
+    parser.add_argument("drawings", nargs="*", metavar="MODEL:RECIPE", default=DRAWINGS)
     parser.add_argument("--classes", nargs="+", type=int, default=CLASSES)
     parser.add_argument("--side", type=int, default=320, help="of the picture, in pixels")
     parser.add_argument("--out", type=Path, default=Path("out/judged"))
@@ -97,11 +102,11 @@ def main():
     models = [find_model(name) for name in MODELS]
     nets = {model.name: load_net(model) for model in models if model.weights.is_file()}
     folders = {}
-    for name in options.models:
-        for recipe in options.recipes:
-            folder = options.out / f"{name}-{Path(recipe).stem}-{options.side}"
-            draw(name, recipe, options.classes, options.side, folder)
-            folders[name, recipe] = folder
+    for drawing in options.drawings:
+        name, recipe = drawing.split(":")
+        folder = options.out / f"{name}-{Path(recipe).stem}-{options.side}"
+        draw(name, recipe, options.classes, options.side, folder)
+        folders[name, recipe] = folder
     print(f"{len(options.classes)} classes, {options.side} x {options.side}")
     judges = [f"{name} top-1 | top-5" for name in nets]
     print(f"| drawn by | recipe | megapixels | seconds | deviation | {' | '.join(judges)} |")

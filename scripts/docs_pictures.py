@@ -72,11 +72,29 @@ PICTURES = {
     "negative": "sky.png --layers 'block10, block6:-0.5'",
     "guide": "sky.png --guide meadow.png --iterations 20",
     "guide-channels": "sky.png --guide meadow.png --guide-mode channels --iterations 20",
-    "balloon": "noise:256x256 --target balloon",
-    "ostrich": "noise:256x256 --target 'ostrich, goldfish' --script fine",
-    "goldfish": "wide.png --target goldfish",
-    "googlenet-goldfish": "noise:512x512 --target goldfish --seed 2 --model bvlc_googlenet",
-    "googlenet-teapot": "noise:512x512 --target teapot --seed 2 --model bvlc_googlenet",
+    "volcano": "noise:320x320 --target volcano",
+    "volcano-draw": "noise:320x320 --target volcano --script draw",
+    "jellyfish": "noise:320x320 --target jellyfish",
+    "jellyfish-draw": "noise:320x320 --target jellyfish --script draw",
+    "teapot": "noise:320x320 --target teapot --model bvlc_googlenet",
+    "teapot-draw": "noise:320x320 --target teapot --script draw --model bvlc_googlenet",
+    "teapot-judged": (
+        "noise:320x320 --target teapot --model bvlc_googlenet --judges efficientnet_lite0"
+    ),
+    "hybrid": "noise:320x320 --target 'ostrich, sea slug' --model bvlc_googlenet",
+    "channel-direct": (
+        "noise:320x320 --layers 'inception_4c/output[300]' --script direct --model bvlc_googlenet"
+    ),
+    "foxes": "meadow.png --target 'red fox' --class-strength 1.6",
+    "goldfish": "wide.png --target goldfish --model bvlc_googlenet",
+    "goldfish-photograph": (
+        "wide.png --target goldfish --script photograph --model bvlc_googlenet"
+    ),
+    "film": "sky.png --frames 25",
+    "film-notebook": "sky.png --preset notebook --frames 25",
+    "film-out": "sky.png --frames 25 --distort zoom:-0.03",
+    "film-out-notebook": "sky.png --preset notebook --frames 25 --distort zoom:-0.03",
+    "keep-forms": "sky.png --keep-forms 8",
     "smooth": "sky.png --smooth 0.5,1,2",
     "laplacian": "sky.png --laplacian 4",
     "calm": "sky.png --tv 0.3",

@@ -65,10 +65,7 @@ def run_film(film, source, settings, listener=None):
         The listener wanted it; the whole frames are kept.
     """
     folder = film.folder
-    if folder.record:
-        settings = resumed(settings, folder)
-    else:
-        settings = with_models_own(settings, "film")
+    settings = resumed(settings, folder) if folder.record else with_models_own(settings, "film")
     settings = with_seed(settings)
     film.open(settings)
     renderer = _FrameRenderer(settings, film.first, film.count)
