@@ -1,6 +1,6 @@
 """Class drawings from noise: does the network that drew a class see it, and how long it takes.
 
-    python benchmarks/classes.py [--preset draw] [--classes 10] [--out FOLDER]
+    python benchmarks/classes.py [--preset direct] [--classes 10] [--out FOLDER]
 
 Random classes, each drawn from noise of its own, then classified as any picture is: the shorter
 side brought to the network's input, the middle cropped.
@@ -37,7 +37,8 @@ def drawing(network, settings, side):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model")
-    parser.add_argument("--preset", default="draw", help=f"{', '.join(preset_names())}, or a file")
+    names = f"{', '.join(preset_names())}, or a file"
+    parser.add_argument("--preset", default="direct", help=names)
     parser.add_argument("--classes", type=int, default=10, help="how many, drawn by the seed")
     parser.add_argument("--side", type=int, default=320, help="of the picture, in pixels")
     parser.add_argument("--seed", type=int, default=0)

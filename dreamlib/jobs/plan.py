@@ -11,7 +11,7 @@ import numpy as np
 from dreamlib.imaging.picture import Window
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import OWN_SCALE
-from dreamlib.tiling.memory_plan import network_bytes
+from dreamlib.tiling.memory_plan import DIRECT_BYTES, network_bytes
 from dreamlib.tiling.octaves import Place
 from dreamlib.tiling.schedule import Tile
 from dreamlib.tiling.stepper import Stepper
@@ -71,7 +71,10 @@ def _schedule(settings):
 def _memory(job, largest):
     """List the memory of each kind that is taken."""
     settings, demand = job.settings, job.demand
-    network = network_bytes(job.network.definition, settings.end, settings.engine, largest)
+    direct = any(octave.direct for octave in job.dream.octaves)
+    seen = max(job.network.net.crop_dims) ** 2 if direct else largest
+    network = network_bytes(job.network.definition, settings.end, settings.engine, int(seen))
+    network += DIRECT_BYTES * largest if direct else 0
     on_gpu = settings.gpu is not None
     on_disk = not demand.in_ram or settings.work_dir
     return [
@@ -86,7 +89,8 @@ def _seconds_per_pixel(job, largest):
     side = int(min(largest, CALIBRATION_PIXELS) ** 0.5)
     pixels = np.random.RandomState(0).randint(0, 256, (side, side, 3)).astype(np.uint8)
     canvas, window = Canvas.of(pixels), Window(0, 0, side, side)
-    stepper = Stepper(job.network.net, replace(job.dream, storage="uint8", tile_steps=1))
+    dream = replace(job.dream, storage="uint8", tile_steps=1)
+    stepper = Stepper(job.network.net, dream, job.network.judges)
     tile = Tile(window, window, side * side)
     seconds = []
     for _ in range(CALIBRATION_TIMES):

@@ -15,7 +15,7 @@ from dreamlib.jobs.resolve import DEVIATION, GREY, OF_OCTAVES, Network, make_job
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
 from dreamlib.settings import BY_NAME, meant, refuse_inapplicable
-from dreamlib.tiling.memory_plan import LARGEST_WHOLE
+from dreamlib.tiling.schedule import OVERLAPPING
 from dreamlib.util.progress import phase
 
 #: The presets that a class is drawn by where no script is named: from noise, into a photograph.
@@ -166,8 +166,8 @@ def choose_script(settings, picture):
     """
     noise = isinstance(picture, Noise)
     if settings.script is None:
-        small = picture.height * picture.width <= LARGEST_WHOLE
-        if settings.target and small and not settings.given & set(OF_OCTAVES):
+        feathered = settings.schedule in OVERLAPPING
+        if settings.target and not feathered and not settings.given & set(OF_OCTAVES):
             settings = settings.replace(script=FROM_NOISE if noise else INTO_PICTURE)
     if noise and (settings.script or settings.target):
         picture = Noise(picture.height, picture.width, settings.seed, GREY, DEVIATION)

@@ -23,9 +23,7 @@ from dreamlib.tiling.octaves import Dream, Finish, Octave, Ramp, Tiling, octave_
 from dreamlib.util.memory import resident_memory
 
 #: Settings that ask for the notebook's octaves where a class is dreamt and no script is named.
-OF_OCTAVES = ("iterations", "octaves", "octave_scale", "step_size", "jitter", "schedule",
-              "tile_size", "overlap", "wrap", "tile_steps", "storage", "region", "devices",
-              "anchor")  # fmt: skip
+OF_OCTAVES = ("iterations", "octaves", "octave_scale", "step_size", "jitter", "tile_steps")
 
 #: What a drawing from noise begins with, in grey levels: mean of red, green and blue; deviation.
 GREY, DEVIATION = (124, 116, 104), 8
