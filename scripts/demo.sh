@@ -13,7 +13,7 @@ page=index.html.new
 
 # dream TITLE INPUT OUTPUT FLAG...: a dream, and a figure of what it shows
 dream() {
-  local title=$1 input=$2 output=$3 shown=$3 before= command="dream.py $2 $3 --seed 1" word
+  local title=$1 input=$2 output=$3 shown=$3 before= command="$2 $3 --seed 1" word
   shift 3
   for word; do [[ $word != *" "* ]] || word="'$word'"; command+=" $word"; done
   "$python" ../dream.py "$input" "$output" --model efficientnet_lite0 --seed 1 "$@"

@@ -38,6 +38,14 @@ def test_where_something_is_named_it_is_the_notebooks_dream_of_that(own, name):
     assert (settings.laplacian, settings.iterations) == (0, 10)
 
 
+def test_a_film_is_the_models_own_film(own, tmp_path):
+    own()
+    (tmp_path / "model.toml").write_text("film = { octaves = 2, iterations = 3 }\n")
+    settings = with_models_own(Settings(model=str(tmp_path), iterations=5), "film")
+    assert (settings.octaves, settings.iterations) == (2, 5)
+    assert with_models_own(Settings(model=str(tmp_path))).octaves == 4
+
+
 def test_a_resumed_dream_has_what_it_was_begun_with(own):
     assert own(resume=True).laplacian == 0
 
