@@ -227,7 +227,10 @@ def test_a_duplicate_begins_with_the_settings_of_the_first(ann, bob, picture):
 def test_a_preset_fills_the_form_and_opens_what_is_folded(ann):
     form = ann.get("/dreams/new/?preset=panorama").context["form"]
     assert form["wrap"].value() == "horizontal"
-    assert {heading for heading, _, is_open in form.groups() if is_open} == {"large pictures"}
+    assert {heading for heading, _, is_open in form.groups() if is_open} == {
+        "looks",
+        "large pictures",
+    }
 
 
 def test_a_film_is_sent_in_the_parts_that_a_browser_asks_for(ann, done):
