@@ -104,7 +104,8 @@ def main():
     folders = {}
     for drawing in options.drawings:
         name, recipe = drawing.split(":")
-        folder = options.out / f"{name}-{Path(recipe).stem}-{options.side}"
+        plain = recipe.removesuffix(".toml").replace("/", "_")
+        folder = options.out / f"{name}-{plain}-{options.side}"
         draw(name, recipe, options.classes, options.side, folder)
         folders[name, recipe] = folder
     print(f"{len(options.classes)} classes, {options.side} x {options.side}")

@@ -6,6 +6,8 @@ Flags of the command, keys of a configuration file and keyword arguments in Pyth
 
 from __future__ import annotations
 
+import re
+
 from dreamlib.errors import DreamError, nearest
 from dreamlib.util.setting import Setting
 
@@ -281,13 +283,19 @@ def refuse_inapplicable(settings, job):
         _refuse(changed(settings, own), "--script, which has its own octaves and steps")
     _refuse(changed(settings, useless), JOBS[job])
     if not settings.resume:  # else the record has what is not repeated
-        for name in changed(settings, [one.name for one in SETTINGS if one.needs]):
+        needy = [one.name for one in SETTINGS if one.needs]
+        varied = [name for name in needy if _is_varied(settings, name)]
+        for name in changed(settings, needy) + varied:
             _refuse_alone(settings, BY_NAME[name])
+
+
+def _is_varied(settings, name):
+    return re.search(rf"(^|,)\s*{name}:", (settings.vary or "").replace("-", "_")) is not None
 
 
 def _refuse_alone(settings, setting):
     """Refuse a setting that means nothing without others, where none of them is given."""
-    varied = [name for name in setting.needs if f"{name}:" in (settings.vary or "")]
+    varied = any(_is_varied(settings, name) for name in setting.needs)
     if varied or any(getattr(settings, name) is not None for name in setting.needs):
         return
     needed = " or ".join(BY_NAME[name].flag for name in setting.needs)

@@ -129,7 +129,8 @@ def step_values(image, step, rule):
     Parameters
     ----------
     image : (3, h, w) ndarray or tensor of float32
-        The picture, in the network's values. Changed; scratch of two planes.
+        The picture, in the network's values. Changed; scratch of three
+        planes. What is led beyond black or white is left to be clipped: at most a level and a half.
     step : (3, h, w) ndarray or tensor of float32
         In the network's values where the picture is grey, and the less the nearer it is to black or
         white. Changed.
@@ -141,17 +142,15 @@ def step_values(image, step, rule):
             np.tanh(change, out=change)
         else:
             change.tanh_()
-        # tanh(a + b) from tanh a and tanh b: there is no need for a.
+        # tanh(a + b) - tanh a, from tanh a and tanh b: there is no need for a.
         before = _signed(plane, mean, rule.scale)
-        plane[:] = before
-        plane += change
+        grown = before * change
+        grown += 1
+        before *= before
+        before -= 1
         change *= before
-        change += 1
-        plane /= change
-        plane += 1
-        plane *= 127.5
-        plane -= float(mean)
-        plane *= float(rule.scale)
+        change /= grown
+        plane -= change * rule.difference(127.5)
 
 
 def _signed(plane, mean, scale):

@@ -200,6 +200,7 @@ def check_script(values, source="the octave script"):
 
 
 def _check_octave(table, where):
+    table = dict(table)
     missing = [field.name for field in fields(ScriptOctave)[:3] if field.name not in table]
     for key, value in table.items():
         if key not in _KEYS:
@@ -209,7 +210,7 @@ def _check_octave(table, where):
             )
         if value is None:
             raise DreamError(f"{where}: {key} is None; expected {_KEYS[key].expectation()}")
-        _KEYS[key].check(value, f"{where}: {key}", texts=False)
+        table[key] = _KEYS[key].check(value, f"{where}: {key}", texts=False)
     if missing:
         raise DreamError(f"{where}: {', '.join(missing)} missing; write what it shall be")
     octave = ScriptOctave(**table)
@@ -237,8 +238,8 @@ _KEYS = {
         Setting("layer", str, None, ""),
         Setting("views", int, None, "", low=0, high=1000),
         Setting("spectrum", float, None, "", low=0, high=3),
-        Setting("nearest", float, None, "", low=0.1, high=10),
-        Setting("farthest", float, None, "", low=0.1, high=10),
+        Setting("nearest", float, None, "", low=0.25, high=10),
+        Setting("farthest", float, None, "", low=0.25, high=10),
         Setting("turn", float, None, "", low=0, high=180),
         Setting("tint", float, None, "", low=0, high=255),
         Setting("noise", float, None, "", low=0, high=255),

@@ -159,7 +159,7 @@ def low_pass(image, sigma):
     """Blur a picture by a wide Gaussian, in place, on a smaller copy.
 
     The work of a pixel does not grow with sigma. A Gaussian to within a hundredth of the picture's
-    contrast; up to a sigma of 4 pixels exactly.
+    contrast, or a fiftieth where a side is short; up to a sigma of 4 pixels exactly.
 
     Parameters
     ----------

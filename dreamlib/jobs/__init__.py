@@ -9,8 +9,10 @@ from dreamlib.errors import DreamError
 #: Names of clips end so.
 CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv")
 
-#: Settings that say what to dream.
+#: Settings that say what to dream; and those of octaves, and of what suits them, which classes have
+#: their own of.
 WHAT = {"end", "layers", "target", "guide"}
+OF_OCTAVES = {"iterations", "octaves", "octave_scale", "step_size", "jitter", "laplacian"}
 
 
 def is_clip(source):
@@ -75,6 +77,8 @@ def with_preset(name, values):
     preset = load_preset(name, find_model(values.get("model")).name)
     if WHAT & set(values):
         preset = {key: value for key, value in preset.items() if key not in WHAT}
+    if {"target", "script"} & set(values):  # a class has octaves and a filter of its own
+        preset = {key: value for key, value in preset.items() if key not in OF_OCTAVES}
     return {**preset, **values}
 
 

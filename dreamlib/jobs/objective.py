@@ -12,6 +12,7 @@ from dreamlib.ascent.octave_script import load_script
 from dreamlib.errors import DreamError, nearest
 from dreamlib.models.labels import parse_targets
 from dreamlib.models.layers import layer_shapes
+from dreamlib.models.zoo import absolute_name
 from dreamlib.tiling.octaves import JudgeSpec
 
 #: A drawing from noise is made at least this many times as large as the network's input, and
@@ -157,6 +158,46 @@ def script_octaves(net, settings, spec, size, noise):
     return octaves
 
 
+def parse_judges(text):
+    """Read the names of ``--judges``, with commas between them.
+
+    Parameters
+    ----------
+    text : str or None
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    DreamError
+        A name is missing, or comes twice.
+    """
+    if text is None:
+        return []
+    names = [name.strip() for name in text.split(",")]
+    if "" in names or len(set(names)) < len(names):
+        raise DreamError(
+            f"--judges is {text!r}; expected names of models, each once, with commas between them"
+        )
+    return names
+
+
+def absolute_judges(text):
+    """The same judges, spelt so that a file can repeat them anywhere: see `absolute_name`.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
+    return ", ".join(map(absolute_name, parse_judges(text)))
+
+
 def judge_specs(network, spec):
     """Return what the judges beside a network are to see: its classes, by their names.
 
@@ -177,12 +218,20 @@ def judge_specs(network, spec):
     """
     specs = []
     for model in network.judge_models:
+        if model.folder.resolve() == network.published.folder.resolve():
+            raise DreamError(f"--judges: {model.name} draws already; name other models, or none")
         if not model.class_layer:
             raise DreamError(
                 f"--judges: model {model.name} names no layer of class scores; write "
                 "class_layer = LAYER into its model.toml, or take another"
             )
-        labels, its_labels = network.published.read_labels(), model.read_labels()
+        labels, its_labels = network.published.known_labels(), model.known_labels()
+        if not labels or not its_labels:
+            nameless = model if labels else network.published
+            raise DreamError(
+                f"--judges: model {nameless.name} has no class names, by which a judge is asked "
+                "for the same classes; it needs a labels.txt, one class a line"
+            )
         targets = []
         for index, weight in spec.targets:
             if labels[index] not in its_labels:

@@ -193,7 +193,11 @@ def open_network(settings):
         model = fully_convolutional(published, settings.engine)
     net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
     definition = engines.read_definition(model, settings.engine)
-    judges = [find_model(name.strip()) for name in (settings.judges or "").split(",") if name]
+    judges = []
+    if settings.judges:
+        from dreamlib.jobs.objective import parse_judges
+
+        judges = [find_model(name) for name in parse_judges(settings.judges)]
     nets = [
         engines.load_net(judge, settings.engine, settings.gpu, settings.precision)
         for judge in judges

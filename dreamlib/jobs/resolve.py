@@ -79,6 +79,10 @@ def make_job(network, picture, settings, output):
         end=settings.end or model.end or None,
         mask=settings.mask and os.path.abspath(settings.mask),
     )
+    if settings.judges:
+        from dreamlib.jobs.objective import absolute_judges
+
+        settings = settings.replace(judges=absolute_judges(settings.judges))
     if settings.script:
         from dreamlib.ascent.octave_script import absolute_script
 
@@ -186,8 +190,10 @@ def _octave(planned, window, settings, chosen):
         steps = drawn.iter_n if drawn else 0
         step_size = Ramp(drawn.start_step_size, drawn.end_step_size) if drawn else Ramp(0, 0)
         blur = Ramp(drawn.start_sigma, drawn.end_sigma) if drawn else Ramp(0, 0)
-        jitter = drawn.jitter if drawn else 0
         direct = drawn.direct if drawn else None
+        jitter = drawn.jitter if drawn else 0
+        if direct:
+            jitter = max(jitter, _rolls(settings))
     else:
         steps, jitter = settings.iterations, settings.jitter
         step_size, blur = Ramp(settings.step_size, settings.step_size), Ramp(0, 0)
@@ -201,7 +207,8 @@ def _check_direct(settings, direct):
     """Refuse what direct ascent cannot do, and judges where there is none."""
     if settings.judges and not direct:
         raise DreamError(
-            "--judges look on in direct ascent alone; leave them out, or take --script direct"
+            "--judges look on in direct ascent alone: by --script direct, or --target without "
+            "octaves; leave them out, or what asks for another way"
         )
     if direct and settings.schedule not in (None, "whole", "shift"):
         raise DreamError(
@@ -242,10 +249,15 @@ def _wanted(settings, side, direct):
     )  # fmt: skip
     if direct:  # its views move, the picture need not; and they end at its borders
         wanted = wanted._replace(
-            wrap=settings.wrap or "none", jitter=0, best_tile=memory_plan.DIRECT_TILE,
-            best_overlap=memory_plan.DIRECT_OVERLAP,
+            wrap=settings.wrap or "none", jitter=_rolls(settings),
+            best_tile=memory_plan.DIRECT_TILE, best_overlap=memory_plan.DIRECT_OVERLAP,
         )  # fmt: skip
     return wanted
+
+
+def _rolls(settings):
+    """Return how far direct ascent rolls a picture: where it closes, views must see across."""
+    return memory_plan.DIRECT_ROLL if settings.wrap in ("horizontal", "both") else 0
 
 
 def _machine(settings):

@@ -9,7 +9,7 @@ from dreamlib.ascent.octave_script import absolute_script, is_file
 from dreamlib.errors import DreamError
 from dreamlib.imaging.open_save import open_picture
 from dreamlib.jobs.keyframes import absolute_variations, parse_variations
-from dreamlib.jobs.objective import numbered_targets
+from dreamlib.jobs.objective import absolute_judges, numbered_targets, parse_judges
 from dreamlib.models.zoo import absolute_name, find_model
 from dreamlib.tiling.work_folder import fingerprint
 
@@ -47,6 +47,7 @@ def _spelt_as_recorded(settings, before):
     now = settings.recorded()
     spell = {
         "model": absolute_name,
+        "judges": absolute_judges,
         "mask": os.path.abspath,
         "script": absolute_script,
         "guide": absolute_guides,
@@ -97,6 +98,8 @@ def fingerprints(source, model, settings):
         "the input picture": source if noise else fingerprint(source),
         "the model's weights": fingerprint(model.weights),
     }
+    for name in parse_judges(settings.judges):
+        prints[f"the judge {name}'s weights"] = fingerprint(find_model(name).weights)
     guides = [settings.guide] if settings.guide else []
     for one in parse_variations(settings.vary):
         guides += one.text.split("|") if one.name == "guide" else []

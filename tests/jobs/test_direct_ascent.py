@@ -173,7 +173,7 @@ def test_workers_have_the_judges_too(workplace, model, tmp_path):
     [
         (["--judges", "nonesuch"], "nonesuch"),
         (["--schedule", "spiral"], "--schedule spiral has no room for the views"),
-        (["--script", "draw", "--judges", "{model}"], "--judges look on in direct ascent alone"),
+        (["--script", "draw", "--judges", "{strange}"], "--judges look on in direct ascent alone"),
         (["--judges", "{strange}"], "knows no class 'thing 1'"),
     ],
 )
@@ -221,3 +221,91 @@ def test_the_embedded_model_sees_what_it_has_drawn_and_it_is_colourful(workplace
     assert code == 0
     assert pixels("out.png").std() > 30
     assert load_config("out.png")["script"] == "direct"
+
+
+def test_nothing_changes_outside_a_mask_on_steps(workplace, model):
+    black_and_white = np.zeros((90, 120, 3), np.uint8)
+    black_and_white[:, 60:] = 255
+    black_and_white[:, 50:70] = 128
+    Image.fromarray(black_and_white).save("sky.png")
+    mask = np.zeros((90, 120), np.uint8)
+    mask[:, 40:80] = 255
+    Image.fromarray(mask).save("mask.png")
+    assert dream(model, "--mask", "mask.png", "--mask-on", "steps") == 0
+    moved = np.abs(pixels("out.png") - black_and_white).max(2)
+    assert moved[:, :39].max() == moved[:, 81:].max() == 0
+    assert moved[:, 45:75].max() > 3
+
+
+def test_views_see_across_borders_that_close(workplace, model):
+    dream(model)
+    ends_apart = pixels("out.png")
+    dream(model, "--wrap", "horizontal")
+    assert not np.array_equal(pixels("out.png"), ends_apart)
+
+    def seam(moved):
+        return np.abs(moved[:, 0] - moved[:, -1]).mean() / np.abs(np.diff(moved, axis=1)).mean()
+
+    sky = pixels("sky.png")
+    assert seam(pixels("out.png") - sky) < seam(ends_apart - sky)
+
+
+def test_a_judges_weights_may_not_change_on_the_way(workplace, model, tmp_path, capsys):
+    other = classifier(tmp_path / "other", seed=7)
+    with ctrl_c_at(1):
+        assert dream(model, "--judges", other, "--work-dir", "work") == 130
+    net = load_net(find_model(other), "torch")
+    net.params["classifier"][0].data[...] *= 2
+    net.save(f"{other}/random.caffemodel")
+    assert run("sky.png", "out.png", "--work-dir", "work", "--resume") == 2
+    assert "weights of the dream in work has changed" in capsys.readouterr().err
+
+
+def test_judges_are_resumed_from_another_folder_by_any_spelling(
+    workplace, model, tmp_path, monkeypatch
+):  # fmt: skip
+    classifier(workplace / "other", seed=7)
+    dream(model, "--judges", "./other")
+    whole = pixels("out.png")
+    sky, out = str(workplace / "sky.png"), str(workplace / "out.png")
+    with ctrl_c_at(1):
+        assert dream(model, "--judges", "./other", "--work-dir", "work") == 130
+    (workplace / "elsewhere").mkdir()
+    monkeypatch.chdir(workplace / "elsewhere")
+    flags = ["--work-dir", "../work", "--resume", "--judges", "../other"]
+    assert run(sky, out, *flags) == 0
+    assert np.array_equal(pixels(out), whole)
+
+
+@pytest.mark.parametrize("judges", [",", "a,", " ", "a, a"])
+def test_judges_that_are_no_list_of_names_are_refused(workplace, model, capsys, judges):
+    assert dream(model, "--judges", judges) == 2
+    assert "expected names of models, each once" in capsys.readouterr().err
+
+
+def test_the_main_network_is_no_judge_beside_itself(workplace, model, capsys):
+    assert dream(model, "--judges", model) == 2
+    assert "draws already" in capsys.readouterr().err
+
+
+def test_strength_may_not_vary_where_there_is_no_class(workplace, model, capsys):
+    code = run("sky.png", "frames", "--model", model, "--engine", "torch", "--frames", 2,
+               "--vary", "class-strength:1..2")  # fmt: skip
+    assert code == 2
+    assert "--class-strength means nothing without --target" in capsys.readouterr().err
+
+
+def test_a_presets_octaves_give_way_to_a_class(workplace):
+    folder = str(prepared_model().folder)
+    code = run("sky.png", "out.png", "--model", folder, "--engine", "torch", "--seed", 1,
+               "--target", 1, "--preset", "afar", "--script", "direct.toml")  # fmt: skip
+    assert code == 0
+    made = load_config("out.png")
+    assert (made["keep_forms"], made["laplacian"], made["octaves"]) == (10, 0, 4)
+
+
+def test_whole_numbers_of_a_script_may_be_written_with_a_point(workplace, model):
+    (workplace / "direct.json").write_text(
+        '[{"iter_n": 2.0, "start_step_size": 5, "end_step_size": 1, "views": 2.0}]'
+    )
+    assert dream(model, script="direct.json") == 0
