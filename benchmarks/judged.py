@@ -122,10 +122,8 @@ def main():
         for judge_name, net in nets.items():
             ranks = judge(net, folder, options.classes)
             took_part = judge_name in (name, recipe.partition("+")[2])
-            text = f"{(ranks == 0).mean():.2f} | {(ranks < 5).mean():.2f}"
-            cells.append(
-                text.replace("0.", "(0.").replace(" |", ") |") + ")" if took_part else text
-            )
+            first, five = (f"{(ranks < count).mean():.2f}" for count in (1, 5))
+            cells.append(f"({first}) | ({five})" if took_part else f"{first} | {five}")
         figures = [np.median([one[key] for one in facts]) for key in ("megapixels", "seconds")]
         print(
             f"| {name} | {recipe} | {figures[0]:.1f} | {figures[1]:.1f} | {deviation:.0f} | "

@@ -103,19 +103,23 @@ def make_job(network, picture, settings, output):
         Mask.read(settings.mask)  # refuses what is none
     size, noise = (picture.height, picture.width), isinstance(picture, Noise)
     if settings.script:
-        from dreamlib.jobs.objective import judge_specs, script_octaves
+        from dreamlib.jobs.objective import script_octaves
 
         plan = script_octaves(net, settings, spec, size, noise)
-        judges = judge_specs(network, spec) if settings.judges else ()
         carry = "picture" if noise else "detail"
         if noise:  # made at the size that is drawn
             drawn = plan[-1 if plan[-1][1] else -2][0]
             picture = Noise(*drawn, settings.seed, GREY, DEVIATION)
     else:
         settings, plan = _notebook_octaves(definition, settings, spec, size)
-        carry, judges = "detail", ()
+        carry = "detail"
     direct = any(drawn and drawn.views for _, drawn, _ in plan)
     _check_direct(settings, direct)
+    judges = ()
+    if settings.judges:
+        from dreamlib.jobs.objective import judge_specs
+
+        judges = judge_specs(network, spec)
     sizes = [octave[0] for octave in plan]
     region = _region(settings.region, size)
     windows = octave_windows(sizes, region)
