@@ -52,7 +52,7 @@ def test_all_keys_are_read(tmp_path):
     toml = (
         'mean = [1, 2, 3]\nend = "a"\nprototxt = "p"\nweights = "w"\nlabels = "l"\n'
         'channel_order = "RGB"\ninput_scale = 0.5\nclass_layer = "c"\nsource = "s"\n'
-        'dream = { laplacian = 2 }\nhints = { a = "dogs" }\n'
+        'dream = { laplacian = 2 }\nfilm = { octaves = 3 }\nhints = { a = "dogs" }\n'
         f'mirrors = ["m", "n"]\nsha1 = "{"0" * 40}"\nvalues_sha256 = "{"a" * 64}"\n'
         'licence = "free"\nfetch = "f"\n'
     )
@@ -68,6 +68,7 @@ def test_all_keys_are_read(tmp_path):
         0.5,
         "a",
         {"laplacian": 2},
+        {"octaves": 3},
         "c",
         {"a": "dogs"},
         "s",

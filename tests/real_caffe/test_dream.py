@@ -100,7 +100,7 @@ def test_tiles_make_the_same_picture_on_both_engines(folder, more):
         ["--guide", "guide.png, sky.png:0.5", "--guide-layer", "mixed/output"],
         ["--end", END, "--smooth", "0.5,1", "--calm", "0.3", "--laplacian", "3"],
         ["--target", "3", "--script", "script.toml"],
-        ["--target", "3, 7:-0.5", "--script", "direct.toml", "--judges", "."],
+        ["--target", "3, 7:-0.5", "--script", "direct.toml", "--judges", "./judge"],
         ["--end", END, "--keep-forms", "5"],
         ["--target", "3, 7:-0.5", "--schedule", "whole"],
         ["--contact-sheet", "mixed/*"],
@@ -116,8 +116,11 @@ def test_lucid_dreams_are_the_same_on_both_engines(folder, more):
     (folder / "direct.toml").write_text(
         "[[octave]]\niter_n = 2\nviews = 4\nstart_step_size = 8\nend_step_size = 4\n"
     )
-    (folder / "labels.txt").write_text("\n".join(f"thing {index}" for index in range(10)) + "\n")
-    (folder / "model.toml").write_text('class_layer = "classifier"\nend = "mixed/output"\n')
+    (folder / "judge").mkdir(exist_ok=True)
+    write_random_net(folder / "judge", seed=1)
+    for one in (folder, folder / "judge"):
+        (one / "labels.txt").write_text("\n".join(f"thing {index}" for index in range(10)) + "\n")
+        (one / "model.toml").write_text('class_layer = "classifier"\nend = "mixed/output"\n')
     if "--script" not in more:
         more = [*more, "--iterations", "2", *["--octaves", "2"] * ("--octaves" not in more)]
     by_caffe, by_torch = on_both(folder, *more)
