@@ -31,7 +31,8 @@ def drawing(network, settings, side):
     """Draw a class on a square of noise; gives uint8 pixels, as a file holds them."""
     settings, noise = choose_script(settings, Noise(side, side, settings.seed))
     job = make_job(network, noise, settings, "drawing.png")
-    return np.uint8(np.rint(dream_levels(job, Progress(*work(job.dream), quiet=True))))
+    levels = dream_levels(job, Progress(*work(job.dream), quiet=True))
+    return np.uint8(np.rint(levels.clip(0, 255)))  # a size that is made of another overshoots
 
 
 def main():

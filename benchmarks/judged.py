@@ -68,7 +68,7 @@ def draw(model, recipe, classes, side, folder):
         folder.mkdir(parents=True, exist_ok=True)
         facts = {"seconds": seconds, "megapixels": megapixels(job.dream, network)}
         path.with_suffix(".json").write_text(json.dumps(facts))
-        save_picture(str(path), np.uint8(np.rint(levels)))
+        save_picture(str(path), np.uint8(np.rint(levels.clip(0, 255))))
 
 
 def megapixels(dream, network):
