@@ -135,6 +135,10 @@ CHANNELS = {
 CHANNEL = "noise:144x144 --layers '{}' --laplacian 3 --iterations 16 --octaves 3"
 GALLERIES = {f"channels-{layer[10:].replace('/', '-')}": layer for layer in CHANNELS}
 
+#: Classes that two networks draw together, and how.
+JUDGED, JUDGED_CLASSES = "two-judges", (1, 25, 63, 94, 107, 154, 207, 250, 277, 292, 309, 340)
+JUDGED_CLASS = "noise:320x320 --target {0} --seed {0} --judges bvlc_googlenet"
+
 
 def spotlight(width, height):
     """Make a mask: white in the middle, black at the borders; (height, width) uint8."""
@@ -166,8 +170,22 @@ def make_gallery(layer, folder):
     return output
 
 
+def make_judged(folder):
+    """Draw classes by two networks, side by side; gives the path of a PNG."""
+    cells, labels = [], find_model(EMBEDDED).read_labels()
+    for index in JUDGED_CLASSES:
+        with Image.open(dream(JUDGED_CLASS.format(index), "class", folder)) as image:
+            cells.append(Cell(labels[index].split(",")[0], pixels=np.asarray(image)))
+    output = Path(folder) / "judged.png"
+    title = f"{EMBEDDED} and {GOOGLENET}"
+    Image.fromarray(draw_grid(cells, cells[0].pixels.shape[:2], title, 4 * 320)).save(output)
+    return output
+
+
 def make(name, folder):
     """Make one picture of the pages from the inputs; gives the path of a PNG."""
+    if name == JUDGED:
+        return make_judged(folder)
     if name in GALLERIES:
         return make_gallery(GALLERIES[name], folder)
     return dream(PICTURES[name], name, folder)
@@ -204,7 +222,7 @@ def small_jpeg(path):
 def main(argv=None):
     """Make the pictures that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    known = {**PICTURES, **dict.fromkeys(GALLERIES, GOOGLENET)}
+    known = {**PICTURES, **dict.fromkeys([*GALLERIES, JUDGED], GOOGLENET)}
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--folder", type=Path, default=FOLDER)
     arguments = parser.parse_args(argv)
