@@ -19,6 +19,9 @@ from dreamlib.tiling.octaves import JudgeSpec
 #: reduced to the wanted size: else objects cling to the borders, which every window sees.
 ROOM = 1.43
 
+#: What is made larger for that is at most this many times as long as the network's input.
+MOST_ROOM = 64
+
 
 def resolve_objective(net, model, settings):
     """Resolve targets, layers and guides; refuse missing ones.
@@ -146,6 +149,12 @@ def script_octaves(net, settings, spec, size, noise):
     least = [(ROOM if noise else 1) * side for side in window]
     scale = max(1, *(wanted / side for wanted, side in zip(least, size)))
     sizes = [tuple(round(scale * side) for side in size)]
+    if scale > 1 and max(sizes[0]) > MOST_ROOM * max(window):
+        raise DreamError(
+            f"a picture of {size[1]} x {size[0]} pixels would be drawn at {sizes[0][1]} x "
+            f"{sizes[0][0]}, since the network sees {window[1]} x {window[0]}; take one whose "
+            "shorter side is larger"
+        )
     for octave in script[:0:-1]:
         smaller = (round(side / octave.scale) for side in sizes[-1])
         sizes.append(tuple(max(pair) for pair in zip(smaller, window)))

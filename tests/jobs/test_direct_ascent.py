@@ -304,6 +304,13 @@ def test_a_presets_octaves_give_way_to_a_class(workplace):
     assert (made["keep_forms"], made["laplacian"], made["octaves"]) == (10, 0, 4)
 
 
+def test_noise_too_thin_for_the_network_is_refused(workplace, model, capsys):
+    assert dream(model, source="noise:1x300") == 2
+    said = capsys.readouterr().err
+    assert "1 x 300 pixels would be drawn at 92 x 27456" in said
+    assert "shorter side is larger" in said
+
+
 def test_whole_numbers_of_a_script_may_be_written_with_a_point(workplace, model):
     (workplace / "direct.json").write_text(
         '[{"iter_n": 2.0, "start_step_size": 5, "end_step_size": 1, "views": 2.0}]'
