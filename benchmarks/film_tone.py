@@ -1,6 +1,8 @@
 """Brightness and contrast over a long zoom: mean and deviation of grey levels, frame by frame.
 
-python benchmarks/film_tone.py [--frames 300] [--size 320x200] [--model NAME] [--flags='...']
+    python benchmarks/film_tone.py [--frames 300] [--size 320x200] [--model NAME] [--flags='...']
+
+Black and white are the shares of values within four levels of the ends.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 Values z of a picture ``(tanh z + 1) / 2`` climb the gradient that several views of it have, once
 that is multiplied by 1/k, as natural pictures fall off, and its colours by how much natural
-pictures' differ. So broad shapes come before grain, nothing is ever clipped, and what is drawn is
-recognised by networks that had no part in it. After Fort and Whitaker, "Direct Ascent Synthesis"
-(arXiv 2502.07753, 2025). All is written with operators that NumPy's arrays and PyTorch's tensors
-share.
+pictures' differ. So broad shapes come before grain, values near black and white move ever less, and
+what is drawn is recognised by networks that had no part in it. After Fort and Whitaker, "Direct
+Ascent Synthesis" (arXiv 2502.07753, 2025). All is written with operators that NumPy's arrays and
+PyTorch's tensors share.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def naturalise(gradient, spectrum, order):
     Parameters
     ----------
     gradient : (3, h, w) ndarray or tensor of float32
-        Changed; scratch of four planes.
+        Changed; scratch of six planes.
     spectrum : float
         Exponent of 1/k.
     order : tuple of int

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from dreamlib.imaging.color import luminance_of
+from dreamlib.imaging.filters import mirrored
 from dreamlib.imaging.open_save import open_picture
 from dreamlib.imaging.picture import WRAPS, to_levels, white_of
 
@@ -91,8 +92,7 @@ def _taps(start, length, side, own_side, closed):
     if closed:
         place %= side
     else:
-        place %= 2 * side
-        place = np.minimum(place, 2 * side - 1 - place)
+        place = mirrored(place, side)
     position = np.clip((place + 0.5) * (own_side / side) - 0.5, 0, own_side - 1)
     before = position.astype(np.intp)
     after = np.minimum(before + 1, own_side - 1)

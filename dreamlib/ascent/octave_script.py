@@ -70,11 +70,11 @@ class ScriptOctave:
     jitter: int = 0
     layer: str = ""
     views: int = 0
-    spectrum: float = 1.0
+    spectrum: float = 1.2
     nearest: float = 0.7
     farthest: float = 1.43
-    turn: float = 10.0
-    tint: float = 25.0
+    turn: float = 25.0
+    tint: float = 40.0
     noise: float = 50.0
 
     @property

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dreamlib.imaging.filters import mirrored
+
 #: Share of a view's side by which places are drawn beyond the borders, and then moved inside: else
 #: what lies near them would hardly ever be seen.
 BEYOND = 0.25
@@ -157,7 +159,7 @@ class Look:
     """
 
     def __init__(self, view, shape, grid, side, on_device):
-        self._grid, self._shape = grid, shape
+        self._grid = grid
         step = view.scale * side / max(grid)
         down, right = (
             (np.arange(count, dtype=np.float32) - (count - 1) / 2) * step for count in grid
@@ -169,7 +171,7 @@ class Look:
         low, after = rows - row, columns - column
         row, column = row.astype(np.int64), column.astype(np.int64)
         up, left = (
-            (_mirror(first, side), _mirror(first + 1, side))
+            (mirrored(first, side), mirrored(first + 1, side))
             for first, side in ((row, shape[0]), (column, shape[1]))
         )
         # Only the part of the picture that is seen is gone over.
@@ -229,9 +231,3 @@ def _gathered(places, values, count):
     if isinstance(values, np.ndarray):
         return np.bincount(places, values, count).astype(np.float32)
     return values.new_zeros(count).index_add_(0, places, values)
-
-
-def _mirror(places, length):
-    """Return places on an axis that is mirrored at its ends."""
-    places = places % (2 * length)
-    return np.minimum(places, 2 * length - 1 - places)

@@ -105,8 +105,25 @@ def _weighted(padded, taps, spacing, axis):
 
 def _mirrored(start, stop, length):
     """Return the indices from `start` to `stop` on an axis that is mirrored at its ends: a list."""
-    places = np.arange(start, stop) % (2 * length)
-    return np.minimum(places, 2 * length - 1 - places).tolist()
+    return mirrored(np.arange(start, stop), length).tolist()
+
+
+def mirrored(places, length):
+    """Return places on an axis that is mirrored at its ends.
+
+    Parameters
+    ----------
+    places : ndarray of int
+    length : int
+        Of the axis.
+
+    Returns
+    -------
+    ndarray of int
+        From 0 to ``length - 1``.
+    """
+    places = places % (2 * length)
+    return np.minimum(places, 2 * length - 1 - places)
 
 
 def halve(plane):

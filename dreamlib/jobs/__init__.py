@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from dreamlib.errors import DreamError
+from dreamlib.settings import SETTINGS
 
 #: Names of clips end so.
 CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv")
 
-#: Settings that say what to dream; and those of octaves, and of what suits them, which classes have
-#: their own of.
+#: Settings that say what to dream.
 WHAT = {"end", "layers", "target", "guide"}
-OF_OCTAVES = {"iterations", "octaves", "octave_scale", "step_size", "jitter", "laplacian"}
+
+#: Settings that classes have their own of, octaves and a filter: a preset's would not suit them.
+NOT_OF_CLASSES = {setting.name for setting in SETTINGS if setting.script_has_own} | {"laplacian"}
 
 
 def is_clip(source):
@@ -77,8 +79,8 @@ def with_preset(name, values):
     preset = load_preset(name, find_model(values.get("model")).name)
     if WHAT & set(values):
         preset = {key: value for key, value in preset.items() if key not in WHAT}
-    if {"target", "script"} & set(values):  # a class has octaves and a filter of its own
-        preset = {key: value for key, value in preset.items() if key not in OF_OCTAVES}
+    if {"target", "script"} & set(values):
+        preset = {key: value for key, value in preset.items() if key not in NOT_OF_CLASSES}
     return {**preset, **values}
 
 

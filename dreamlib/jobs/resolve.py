@@ -17,13 +17,13 @@ from dreamlib.models import engines
 from dreamlib.models.input_size import check_octaves_fit, misfit, smallest_side
 from dreamlib.models.layers import check_layer
 from dreamlib.models.zoo import absolute_name
-from dreamlib.settings import BY_NAME, Settings
+from dreamlib.settings import BY_NAME, SETTINGS, Settings
 from dreamlib.tiling import memory_plan
 from dreamlib.tiling.octaves import Dream, Finish, Octave, Ramp, Tiling, octave_windows
 from dreamlib.util.memory import resident_memory
 
 #: Settings that ask for the notebook's octaves where a class is dreamt and no script is named.
-OF_OCTAVES = ("iterations", "octaves", "octave_scale", "step_size", "jitter", "tile_steps")
+OF_OCTAVES = tuple(setting.name for setting in SETTINGS if setting.script_has_own)
 
 #: What a drawing from noise begins with, in grey levels: mean of red, green and blue; deviation.
 GREY, DEVIATION = (124, 116, 104), 8

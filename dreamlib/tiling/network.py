@@ -185,6 +185,18 @@ class ArrayNetwork:
         if mean > 0:  # where nothing is active there is nowhere to climb
             inplace.add_scaled(image, gradient, change / mean)
 
+    def scale(self, gradient, change, mean):
+        """Make a gradient the step that `ascend` would take, in place.
+
+        Parameters
+        ----------
+        gradient : (3, h, w) ndarray or tensor of float32
+            Changed.
+        change, mean
+            As for `ascend`.
+        """
+        gradient *= change / mean if mean > 0 else 0
+
     def limit(self, image, limits):
         """Keep the channels of a picture within (lowest, highest), (3,) each, in place.
 
@@ -280,11 +292,14 @@ class TensorNetwork:
         return mean.float()
 
     def ascend(self, image, gradient, change, mean):
+        self.scale(gradient, change, mean)
+        image += gradient
+
+    def scale(self, gradient, change, mean):
         # Not number / tensor, which PyTorch takes for number * (1 / tensor) and rounds twice.
         change = self._torch.as_tensor(change, dtype=mean.dtype)
         scale = self._torch.div(change, mean)
         gradient *= self._torch.where(mean > 0, scale, 0.0)
-        image += gradient
 
     def limit(self, image, limits):
         for plane, low, high in zip(image, *limits):

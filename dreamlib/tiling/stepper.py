@@ -117,10 +117,8 @@ class Stepper:
 
     def _aim(self, octave):
         """Make the objective of an octave, before there is a picture in the net: guides run it."""
-        spec, self._direct = (
-            self._dream.octaves[octave].objective,
-            self._dream.octaves[octave].direct,
-        )
+        made = self._dream.octaves[octave]
+        spec, self._direct = made.objective, made.direct
         if spec != self._spec:
             self._objective = objective_of(self._net, spec)
             self._spec, self._judges = spec, None
@@ -253,10 +251,8 @@ class Stepper:
                 mean = network.grown(scale.mean, made[0][0], made[max(0, len(made) - 2)][0])
             self._rules.steer(gradient, image, network.as_factor(mean), rule, base, strength)
             if self._direct:
-                # The values behind the pixels take the step: first from 0, then onto the picture.
-                change = gradient * 0
-                network.ascend(change, gradient, rule.difference(step_size), mean)
-                step_values(image, change, rule)
+                network.scale(gradient, rule.difference(step_size), mean)
+                step_values(image, gradient, rule)
             else:
                 network.ascend(image, gradient, rule.difference(step_size), mean)
             if sigma:
