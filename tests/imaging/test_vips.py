@@ -356,6 +356,10 @@ def interrupted(monkeypatch):
         return read(*arguments)
 
     monkeypatch.setattr(os, "read", reading)
+    # What a shell starts in the background ignores Ctrl-C from the start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
