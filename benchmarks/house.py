@@ -22,6 +22,7 @@ from pathlib import Path
 FLOORS = (
     ("cli", "commands", "__init__"),
     ("jobs",),
+    ("cluster",),
     ("tiling",),
     ("dream",),
     ("ascent",),

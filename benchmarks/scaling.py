@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 from dreaming import EMBEDDED, dream_of, load, run
 
+from dreamlib.cluster.workers import Workers
 from dreamlib.imaging.samples import clouds
 from dreamlib.models.preprocessing import Preprocessing
 from dreamlib.tiling.work_folder import WorkFolder
-from dreamlib.tiling.workers import Workers
 
 
 def timed(dream, rule, picture, workers, folder):
@@ -71,7 +71,10 @@ def rates(network, size, tile, passes, groups, turns):
     found, pictures = {devices: [] for devices in groups}, []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "work"
-        at_work = {devices: stack.enter_context(Workers(devices, dream)) for devices in groups}
+        at_work = {
+            devices: stack.enter_context(Workers(dream, devices, folder=folder.parent))
+            for devices in groups
+        }
         for workers in at_work.values():
             timed(warming, rule, picture, workers, folder)
         for _ in range(turns):

@@ -133,6 +133,9 @@ SETTINGS = (
     Setting("devices", str, None, "share the picture among these, as cuda:0,cuda:1 or cpu,cpu",
             group="large pictures", metavar="LIST", form=DEVICES, recorded=False,
             applies_to=PICTURE),
+    Setting("cluster", str, None, "share it among the workers of a Dask cluster: its scheduler's "
+            "address, as tcp://HEAD:8786, or scheduler file (docs/clusters.md)",
+            group="large pictures", metavar="SCHEDULER", recorded=False, applies_to=PICTURE),
     Setting("preview", float, None, "write a small OUTPUT.preview.jpg of the dream so far at this "
             "interval", group="large pictures", high=100_000, above=0, metavar="MINUTES",
             recorded=False, applies_to=PICTURE),

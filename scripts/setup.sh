@@ -25,5 +25,5 @@ fi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 say "installing dependencies into $venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    --constraint constraints.txt --editable '.[torch,models,vips,notebook,films,dev]'
+    --constraint constraints.txt --editable '.[torch,models,vips,notebook,films,cluster,dev]'
 say "done"

@@ -20,6 +20,7 @@ from dreamlib.models.zoo import absolute_name
 from dreamlib.settings import BY_NAME, SETTINGS, Settings
 from dreamlib.tiling import memory_plan
 from dreamlib.tiling.octaves import Dream, Finish, Octave, Ramp, Tiling, octave_windows
+from dreamlib.util.devices import gpu_of, kind_of, parse_devices
 from dreamlib.util.memory import resident_memory
 
 #: Settings that ask for the notebook's octaves where a class is dreamt and no script is named.
@@ -266,17 +267,41 @@ def _rolls(settings):
 
 def _machine(settings):
     """Return what there is to dream with."""
-    workers = []
-    if settings.devices:
-        from dreamlib.util.devices import parse_devices
-
-        workers = parse_devices(settings.devices)
-    gpus = [gpu for gpu in [*workers, settings.gpu] if gpu is not None]
+    devices, resident = workers_of(settings), resident_memory()
+    if settings.cluster:  # of its machines no more is known than of what kind they are
+        on_gpu = kind_of(devices[0]) == "cuda"
+        return memory_plan.Machine(resident, on_gpu, elsewhere=True)
+    gpus = [gpu for gpu in [*map(gpu_of, devices), settings.gpu] if gpu is not None]
     free = [engines.free_gpu_memory(settings.engine, gpu) for gpu in gpus]
     known = [count for count in free if count is not None]
-    return memory_plan.Machine(
-        resident_memory(), bool(gpus), len(workers), min(known, default=None)
-    )
+    return memory_plan.Machine(resident, bool(gpus), len(devices), min(known, default=None))
+
+
+def workers_of(settings):
+    """List the devices of the workers that settings ask for; none where this process does all.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    DreamError
+        They are unknown, or not there, or of two kinds.
+    """
+    if settings.cluster and settings.devices:
+        raise DreamError(
+            "--devices and --cluster both say who shares the picture; leave one of them out"
+        )
+    if settings.cluster:
+        from dreamlib.cluster.connection import survey
+
+        return survey(settings.cluster)
+    return parse_devices(settings.devices) if settings.devices else []
 
 
 def _region(text, size):

@@ -87,7 +87,8 @@ def run(job, listener=None):
         job.folder.close()
     elif job.folder:
         job.folder.remove()
-    device = settings.devices or ("CPU" if settings.gpu is None else f"GPU {settings.gpu}")
+    own = "CPU" if settings.gpu is None else f"GPU {settings.gpu}"
+    device = settings.devices or settings.cluster or own
     return Result(Path(job.output), settings, device, seconds, interrupted, embedded, folder)
 
 
@@ -129,10 +130,13 @@ def _dream(job, store, progress):
     stepper = Stepper(job.network.net, job.dream, job.network.judges)
     source = _source(job, store, stepper.quantizer.rule)
     workers, preview = InProcess(stepper), None
-    if job.settings.devices:
-        from dreamlib.tiling.workers import Workers
+    if job.settings.devices or job.settings.cluster:
+        from dreamlib.cluster.workers import Workers
 
-        workers = Workers(job.settings.devices, job.dream)
+        workers = Workers(
+            job.dream, job.settings.devices, job.settings.cluster, job.folder and job.folder.path,
+            progress.say,
+        )  # fmt: skip
     if job.settings.preview:
         from dreamlib.tiling.preview import Preview
 

@@ -31,6 +31,8 @@ class Canvas:
     path : str or Path, optional
         Where the pixels lie, row by row, without a header; made if it is not there. In RAM by
         default.
+    read_only : bool
+        Of a file: neither make nor change it.
 
     Raises
     ------
@@ -38,7 +40,7 @@ class Canvas:
         The file cannot be made, or is not of the canvas's size.
     """
 
-    def __init__(self, height, width, dtype, wrap="none", path=None):
+    def __init__(self, height, width, dtype, wrap="none", path=None, read_only=False):
         self.shape = (int(height), int(width), 3)
         self.dtype = np.dtype(dtype)
         self._row_bytes = int(width) * 3 * self.dtype.itemsize
@@ -53,9 +55,10 @@ class Canvas:
             self._pixels = self._pixels.reshape(self.shape)
             return
         try:
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            how = os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT
+            self._file = os.open(self.path, how | os.O_CLOEXEC, 0o666)
             size = os.fstat(self._file).st_size
-            if size == 0:
+            if size == 0 and not read_only:
                 os.ftruncate(self._file, self.nbytes)
         except OSError as error:
             raise DreamError(f"{path} cannot be opened: {error.strerror}") from error

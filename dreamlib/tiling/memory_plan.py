@@ -141,6 +141,7 @@ class Machine(NamedTuple):
     on_gpu: bool = False  #: whether the network's memory is not the machine's
     workers: int = 0  #: processes beside this one; they need the canvases in files, and tiles
     gpu_free: int | None = None  #: bytes that the GPU has free, if anybody knows
+    elsewhere: bool = False  #: whether workers of other machines take the steps
 
 
 def choose(wanted, sizes, step_bytes, source_dtype, machine, base=False):
@@ -174,7 +175,7 @@ def choose(wanted, sizes, step_bytes, source_dtype, machine, base=False):
             f"storage {wanted.storage} holds nothing beyond 0..255; use --storage float32 with "
             "--no-clip"
         )
-    size, workers = sizes[-1], machine.workers
+    size, workers, shared = sizes[-1], machine.workers, machine.workers or machine.elsewhere
     pixels = max(height * width for height, width in sizes)
     budget = memory_budget(wanted.memory, machine.resident)
     taken = machine.resident * (1 + workers)
@@ -186,7 +187,7 @@ def choose(wanted, sizes, step_bytes, source_dtype, machine, base=False):
     elif schedule is None:
         whole = canvas_bytes(sizes, np.float32, 3 * pixels, base)
         small = pixels <= LARGEST_WHOLE and room.fits(pixels, besides=whole)
-        schedule = "whole" if small and wanted.tile_size is None and not workers else "shift"
+        schedule = "whole" if small and wanted.tile_size is None and not shared else "shift"
     wanted = wanted._replace(
         schedule=schedule,
         wrap=wanted.wrap or ("both" if schedule in ("whole", "windows") else "none"),
@@ -205,7 +206,7 @@ def choose(wanted, sizes, step_bytes, source_dtype, machine, base=False):
         storage = "float32" if exact else "uint16" if deep else "uint8"
     source_bytes = pixels * 3 * np.dtype(_source_storage(storage, source_dtype)).itemsize
     canvases = canvas_bytes(sizes, storage, source_bytes, base)
-    in_ram = room.fits(seen, besides=canvases) and not workers
+    in_ram = room.fits(seen, besides=canvases) and not shared
     if storage == "float32" and not in_ram:
         canvases += source_bytes  # the levels of what is written
     chosen = Chosen(schedule, tile, overlap, wanted.wrap, storage)

@@ -1,4 +1,4 @@
-"""The devices of worker processes, from a text."""
+"""The devices of workers: ``cpu``, ``cuda:0`` ..."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def parse_devices(text):
 
     Returns
     -------
-    list of int or None
-        CUDA devices; None is the CPU.
+    list of str
+        ``cpu`` or ``cuda:N``.
     """
     devices = []
     for name in text.split(","):
@@ -28,10 +28,20 @@ def parse_devices(text):
                 f"device {name.strip()!r} is unknown; expected one for each worker, such as "
                 "cpu,cpu or cuda:0,cuda:1"
             )
-        devices.append(None if name.strip() == "cpu" else int(match.group(1) or 0))
-    if None in devices and any(gpu is not None for gpu in devices):
+        devices.append("cpu" if name.strip() == "cpu" else f"cuda:{int(match.group(1) or 0)}")
+    if len({kind_of(device) for device in devices}) > 1:
         raise DreamError(
             f"devices {text} mix CPU and GPU, which round differently: the picture would depend on "
             "which worker happens to take which tile; name devices of one kind"
         )
     return devices
+
+
+def kind_of(device):
+    """Return the kind of a device: ``cpu`` or ``cuda``."""
+    return device.partition(":")[0]
+
+
+def gpu_of(device):
+    """Return the number of a CUDA device, None of the CPU."""
+    return int(device.partition(":")[2]) if kind_of(device) == "cuda" else None

@@ -17,7 +17,7 @@ from studio.texts import TEXTS
 
 #: Chosen by the studio itself (folders, devices, output on a terminal), or for clips alone.
 WITHHELD = {
-    "gpu", "memory", "work_dir", "resume", "devices", "preview", "quiet", "classify",
+    "gpu", "memory", "work_dir", "resume", "devices", "cluster", "preview", "quiet", "classify",
     "frame_format", "carry",
 }  # fmt: skip
 

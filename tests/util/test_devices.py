@@ -3,15 +3,21 @@
 import pytest
 
 from dreamlib.errors import DreamError
-from dreamlib.util.devices import parse_devices
+from dreamlib.util.devices import gpu_of, parse_devices
 
 
 @pytest.mark.parametrize(
-    ("text", "gpus"),
-    [("cpu", [None]), ("cpu, cpu", [None, None]), ("cuda", [0]), ("cuda:1,cuda:0", [1, 0])],
+    ("text", "devices", "gpus"),
+    [
+        ("cpu", ["cpu"], [None]),
+        ("cpu, cpu", ["cpu", "cpu"], [None, None]),
+        ("cuda", ["cuda:0"], [0]),
+        ("cuda:1,cuda:0", ["cuda:1", "cuda:0"], [1, 0]),
+    ],
 )
-def test_devices(text, gpus):
-    assert parse_devices(text) == gpus
+def test_devices(text, devices, gpus):
+    assert parse_devices(text) == devices
+    assert [gpu_of(device) for device in devices] == gpus
 
 
 @pytest.mark.parametrize("text", ["", "cpu,", "gpu", "cuda:x", "cuda:-1", "cpu:0"])

@@ -1,6 +1,6 @@
-"""Worker processes: the same picture from any number of them, and what goes wrong.
+"""Worker processes of this machine: the same picture from any number, and what goes wrong.
 
-The processes, their pipes and their ends are tested with steps that need no network.
+The processes, what they are told and their ends are tested with steps that need no network.
 """
 
 import json
@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from dreamlib.ascent.regularizers import GradientRules
+from dreamlib.cluster.workers import WorkerError, Workers
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import Window
 from dreamlib.models.engines import load_net
@@ -23,11 +25,9 @@ from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import Scale
 from dreamlib.tiling.octaves import Place
 from dreamlib.tiling.stepper import InProcess, load_stepper
-from dreamlib.tiling.worker import Worker
-from dreamlib.tiling.workers import WorkerError, Workers
 from tests import dreams
+from tests.cluster import stub
 from tests.nets import picture, write_random_net
-from tests.tiling.stub_worker import PROGRAM
 
 SIZE = (60, 70)
 PICTURE = dreams.picture(*SIZE)
@@ -38,7 +38,7 @@ SCALE = Scale(1.0, None)
 
 def stubs(devices, dream=DREAM):
     """Workers whose steps need no network."""
-    return Workers(devices, dream, program=PROGRAM)
+    return Workers(dream, devices, folder=tempfile.gettempdir(), load=stub.load)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_workers_with_networks_make_the_picture_of_one_with_as_many_threads(tmp_
         alone = dreams.in_memory(how, image, stepper=load_stepper(made, None))
     finally:
         torch.set_num_threads(threads)
-    with Workers("cpu,cpu", made) as workers:
+    with Workers(made, "cpu,cpu", folder=tmp_path) as workers:
         found = dreams.in_folder(
             tmp_path / "work", how, image, workers=workers, stepper=load_stepper(made, None)
         )
@@ -174,36 +174,44 @@ def test_a_killed_worker_is_replaced_and_its_tile_stepped_on(two, expected, tmp_
     killed = []
 
     def kill_one(step):
-        busy = [handle for handle in two._handles if handle.tasks]
-        if busy and not killed and step.octave == 1:
-            killed.append(busy[0].pid)
+        if not killed and step.octave == 1:
+            killed.append(two.pids[0])
             os.kill(killed[0], signal.SIGKILL)
 
     assert np.array_equal(dream(two, tmp_path / "work", on_step=kill_one), expected)
+    deadline = time.monotonic() + 10
+    while set(killed) & set(two.pids) and time.monotonic() < deadline:
+        two._hear()  # the last tiles may be done before anybody looks
     assert killed
+    assert len(two.pids) == 2
     assert not set(killed) & set(two.pids)
 
 
-def test_workers_ignore_ctrl_c(two, first):
-    place, tiles, indices, canvas, target = first
-    while not (two.pids and all(handle.ready for handle in two._handles)):  # till both have begun
-        list(two.steps(place, SCALE, tiles, indices, canvas, target))
-    pids = two.pids
-    for pid in pids:
-        os.kill(pid, signal.SIGINT)
-    assert len(list(two.steps(place, SCALE, tiles, indices, canvas, target))) == len(tiles)
-    assert two.pids == pids
+def test_ctrl_c_on_a_terminal_does_not_reach_workers(two):
+    assert two.pids
+    assert all(os.getsid(pid) != os.getsid(0) for pid in two.pids)
 
 
-def test_a_dream_that_is_stopped_ends_the_workers_and_resumed_starts_them(two, expected, tmp_path):
-    pids = two.pids
-
+def test_a_dream_that_is_stopped_is_resumed_by_the_same_workers(two, expected, tmp_path):
     def stop(step):
         return step.octave == 1 and step.iteration == 1
 
     assert not np.array_equal(dream(two, tmp_path / "work", on_step=stop), expected)
-    assert not any(map(alive, pids))  # none writes to a canvas after this
     assert np.array_equal(dream(two, tmp_path / "work", resume=True), expected)
+
+
+def test_workers_change_no_canvas(two, first):
+    place, tiles, indices, canvas, target = first
+    for path in (canvas.path, target.path):
+        os.chmod(path, 0o444)
+    before = target.array().copy()
+    stepping = two.steps(place, SCALE, tiles, indices, canvas, target)
+    next(stepping)
+    time.sleep(0.2)  # others are done by now, and nobody has taken them in
+    changed = (target.array() != before).any(2)
+    tile = max(tiles, key=lambda tile: tile.window.height * tile.window.width).interior
+    assert 0 < changed.sum() <= tile.height * tile.width
+    stepping.close()
 
 
 def test_an_error_in_a_worker_names_the_tile_and_ends_with_its_traceback(two, first):
@@ -211,8 +219,8 @@ def test_an_error_in_a_worker_names_the_tile_and_ends_with_its_traceback(two, fi
     with pytest.raises(WorkerError) as error:
         list(two.steps(Place(1, 0, 9), SCALE, tiles[:1], [0], canvas, target))
     text = str(error.value)
-    assert text.startswith("tile 0 of octave 1, pass 0, phase 9 failed, on cpu:")
-    assert 'worker.py", line' in text
+    assert text.startswith("tile 0 of phase 9 of octave 1, pass 0 failed, on cpu:")
+    assert 'task.py", line' in text
     assert text.rstrip().endswith("IndexError: list index out of range")
 
 
@@ -227,17 +235,18 @@ def test_the_death_of_the_parent_ends_the_workers(tmp_path):
     script = """
 import json, sys
 from pathlib import Path
-from tests.tiling.test_workers import SCALE, first_phase, stubs
+from tests.cluster.test_workers import SCALE, first_phase, stubs
 workers = stubs("cpu")
 place, tiles, indices, canvas, target = first_phase(Path(sys.argv[1]))
-stepping = workers.steps(place, SCALE, tiles, list(indices) * 100_000, canvas, target)
-for number, _ in enumerate(stepping):
-    if number == 3:
-        print(json.dumps(workers.pids), flush=True)
+stepping = workers.steps(place, SCALE, tiles, indices, canvas, target)
+next(stepping)
+print(json.dumps(workers.pids), flush=True)
+list(stepping)
 """
     parent = subprocess.Popen(
         [sys.executable, "-c", script, str(tmp_path)],
         cwd=Path(__file__).resolve().parents[2], stdout=subprocess.PIPE,
+        env={**os.environ, "STUB_PAUSE": "5"},
     )  # fmt: skip
     pids = json.loads(parent.stdout.readline())
     assert all(map(alive, pids))
@@ -262,9 +271,21 @@ def test_a_worker_that_always_dies_is_given_up_with_its_last_words(tmp_path, mon
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
     with pytest.raises(DreamError, match="on cpu died 3 times in a row") as error:
-        Workers("cpu", DREAM)
+        stubs("cpu")
     assert "it ended with code 3\n  the bus is on fire" in str(error.value)
-    assert len(starts.read_text().splitlines()) == 3
+    assert len(starts.read_text().splitlines()) >= 3
+
+
+def test_a_tile_that_costs_three_workers_their_lives_ends_the_dream(first, tmp_path):
+    place, tiles, indices, canvas, target = first
+    with (
+        Workers(DREAM, "cpu,cpu", folder=tmp_path, load=stub.load_deadly) as workers,
+        pytest.raises(
+            DreamError, match=r"(cost 3 workers in a row|died 3 times in a row)"
+        ) as error,
+    ):
+        list(workers.steps(place, SCALE, tiles, indices, canvas, target))
+    assert "it ended with code 7\n  no memory is left" in str(error.value)
 
 
 def test_a_network_that_cannot_be_loaded_is_refused_as_in_one_process(tmp_path):
@@ -274,5 +295,5 @@ def test_a_network_that_cannot_be_loaded_is_refused_as_in_one_process(tmp_path):
         load_net(load_model(tmp_path))
     without = dreams.dream_of(dreams.options("shift", model=str(tmp_path)), SIZE)
     with pytest.raises(DreamError) as refusal:
-        Worker(without.to_json(), None)
+        Workers(without, "cpu", folder=tmp_path)
     assert str(refusal.value) == str(alone.value)

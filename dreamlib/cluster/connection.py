@@ -1,0 +1,117 @@
+"""A Dask cluster that runs already, and which of its workers name a device."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import re
+from pathlib import Path
+
+from dreamlib.errors import DreamError
+
+#: Seconds to wait for a scheduler's answer.
+PATIENCE = 10
+
+#: What a worker names its device by: ``dask worker --resources cuda:0=1``.
+DEVICE = re.compile(r"cpu|cuda:\d{1,4}")
+
+
+def import_dask():
+    """Import Dask's part that distributes, or say how to get it: a module."""
+    try:
+        import distributed
+    except ImportError as error:
+        raise DreamError(
+            f"--devices and --cluster need Dask, which is not installed ({error}); run: "
+            "pip install 'dreamlib[cluster]'"
+        ) from error
+    return distributed
+
+
+def connect(cluster):
+    """Connect to a scheduler, encrypted where Dask's own configuration says so.
+
+    Parameters
+    ----------
+    cluster : str
+        Its address, as ``tcp://HEAD:8786``; or the path of its scheduler file.
+
+    Returns
+    -------
+    distributed.Client
+        To be closed.
+
+    Raises
+    ------
+    DreamError
+        There is none.
+    """
+    client = import_dask().Client
+    where = {"address": cluster} if "://" in cluster else {"scheduler_file": cluster}
+    if "scheduler_file" in where and not Path(cluster).is_file():
+        raise DreamError(
+            f"cluster {cluster!r} is neither an address nor a scheduler file; expected one, as "
+            "tcp://HEAD:8786 (dask scheduler prints it)"
+        )
+    try:
+        return client(**where, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise DreamError(
+            f"no scheduler answers at {cluster} ({str(error).splitlines()[0]}); see that it runs "
+            "and can be reached, and with tls:// that Dask's configuration names the certificates"
+        ) from error
+
+
+def devices_of(client):
+    """List the workers that name a device.
+
+    Parameters
+    ----------
+    client : distributed.Client
+
+    Returns
+    -------
+    dict of str -> dict
+        For each address what the scheduler knows, and ``device``: ``cpu``, ``cuda:0`` ...
+    """
+    # Some versions tell of five workers unless asked for all; older ones cannot be asked.
+    asks = "n_workers" in inspect.signature(client.scheduler_info).parameters
+    known = client.scheduler_info(**({"n_workers": -1} if asks else {}))["workers"]
+    found = {}
+    for address, worker in known.items():
+        devices = [name for name in worker["resources"] if DEVICE.fullmatch(name)]
+        if devices:
+            found[address] = {**worker, "device": devices[0]}
+    return found
+
+
+def survey(cluster):
+    """List the devices of a cluster.
+
+    Parameters
+    ----------
+    cluster : str
+        As for `connect`.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    DreamError
+        There is none, or they are of both kinds.
+    """
+    with contextlib.closing(connect(cluster)) as client:
+        devices = [worker["device"] for worker in devices_of(client).values()]
+    if not devices:
+        raise DreamError(
+            f"the cluster {cluster} has no worker that names its device; start them with "
+            "dask worker ... --nthreads 1 --resources cpu=1, or cuda:0=1 for a GPU"
+        )
+    if len({device.partition(":")[0] for device in devices}) > 1:
+        raise DreamError(
+            f"the cluster {cluster} has workers on CPUs and on GPUs ({', '.join(sorted(devices))})"
+            ", which round differently; leave --resources away from those of one kind"
+        )
+    return sorted(devices)

@@ -1,0 +1,115 @@
+"""A cluster of this machine, for the length of a dream: a scheduler in this process, bound to
+loopback, and a worker process for each device, as ``dask worker`` starts it anywhere."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+
+from dreamlib.cluster.connection import import_dask
+from dreamlib.util import subprocesses
+
+#: What tells libraries how many threads to use.
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+#: The end of a dead worker's words that is shown.
+LAST_LINES, LAST_BYTES = 8, 4096
+
+LOOPBACK = "127.0.0.1"
+
+
+class LocalWorkers:
+    """Worker processes on devices of this machine.
+
+    Parameters
+    ----------
+    devices : list of str
+        ``cpu`` or ``cuda:N``, one for each worker.
+    threads : int
+        Of the CPU, for each.
+
+    Attributes
+    ----------
+    client : distributed.Client
+    ended : int
+        Processes that ended by themselves.
+    last_words : str
+        How the last of them ended, and the end of what it wrote.
+    """
+
+    def __init__(self, devices, threads):
+        dask = import_dask()
+        self._scheduler = dask.LocalCluster(
+            n_workers=0, host=LOOPBACK, dashboard_address=f"{LOOPBACK}:0", silence_logs="CRITICAL"
+        )
+        self.client = dask.Client(self._scheduler, set_as_default=False)
+        self._folder = tempfile.TemporaryDirectory(prefix="dreamlib-workers-")
+        self._environment = subprocesses.environment(
+            DASK_LOGGING__DISTRIBUTED="error",
+            DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED="False",  # a hundred looks a second
+            **dict.fromkeys(THREADS, str(threads)),
+        )
+        self._numbers = itertools.count()
+        self.ended, self.last_words = 0, ""
+        self._processes = [self._start(device) for device in devices]
+
+    @property
+    def pids(self):
+        """The worker processes: a list of int."""
+        return [process.pid for _, process, _ in self._processes]
+
+    def _start(self, device):
+        words = tempfile.TemporaryFile()  # noqa: SIM115  a pipe would need someone to read it
+        command = [
+            sys.executable, "-m", "distributed.cli.dask_worker", self._scheduler.scheduler_address,
+            "--no-nanny", "--no-dashboard", "--host", LOOPBACK, "--nthreads", "1",
+            "--memory-limit", "0", "--resources", f"{device}=1", "--death-timeout", "10",
+            "--name", f"{device}-{next(self._numbers)}", "--local-directory", self._folder.name,
+        ]  # fmt: skip
+        process = subprocess.Popen(
+            command, env=self._environment, stdin=subprocess.DEVNULL, stdout=words, stderr=words,
+            start_new_session=True,  # Ctrl-C is for this process, which decides
+        )  # fmt: skip
+        return device, process, words
+
+    def mend(self):
+        """Start a worker in the place of each that has ended."""
+        for number, (device, process, words) in enumerate(self._processes):
+            if process.poll() is not None:
+                self.ended += 1
+                self.last_words = f"{_ending(process.returncode)}{_end_of(words)}"
+                self._processes[number] = self._start(device)
+
+    def close(self):
+        """End all; what is under way is given up, and nothing is left of it."""
+        for _, process, words in self._processes:
+            process.kill()
+            process.wait()
+            words.close()
+        self.client.close()
+        self._scheduler.close()
+        self._folder.cleanup()
+
+
+def _end_of(words):
+    """Return the last lines of a file, indented, and close it."""
+    with words:
+        words.seek(max(0, words.seek(0, os.SEEK_END) - LAST_BYTES))
+        lines = words.read().decode(errors="replace").splitlines()[-LAST_LINES:]
+    return "".join(f"\n  {line}" for line in lines)
+
+
+def _ending(code):
+    """Say how a process ended."""
+    if code >= 0:
+        return f"it ended with code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # a real-time signal
+        name = f"signal {-code}"
+    hint = " (as the system does where memory runs out)" if name == "SIGKILL" else ""
+    return f"it was ended by {name}{hint}"
