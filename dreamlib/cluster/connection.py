@@ -55,7 +55,7 @@ def connect(cluster):
         )
     try:
         return client(**where, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise DreamError(
             f"no scheduler answers at {cluster} ({str(error).splitlines()[0]}); see that it runs "
             "and can be reached, and with tls:// that Dask's configuration names the certificates"

@@ -74,7 +74,7 @@ class Admission:
         self._folder, self._here = folder, here
         self._own = task.describe(dream.engine, None)
         self._files = {} if here else files.files_of(dream)
-        self._first = None
+        self._first = self._tried = None  # with whom the others are compared
 
     def admit(self, member, submit):
         """Make a worker ready: a generator that yields futures, and is sent their results.
@@ -108,7 +108,6 @@ class Admission:
         member.network = submit(task.Loaded, text, gpu, self._load)
         member.trial = yield submit(task.try_out, member.network)
         self._compare_trials(member)
-        self._first = self._first or member
         member.ready = True
 
     def _sees(self, submit):
@@ -134,9 +133,7 @@ class Admission:
                 f"computes with {found.engine}, here is {own.engine}: they round differently; "
                 "install the same on both"
             )
-        first = self._first
-        if not first:
-            return
+        first = self._first = self._first or member
         if kind_of(member.device) != kind_of(first.device):
             raise Refused(
                 f"is a {kind_of(member.device)} among workers on {kind_of(first.device)}: they "
@@ -150,8 +147,8 @@ class Admission:
 
     def _compare_trials(self, member):
         """Refuse a CPU that rounds otherwise: by maker, instruction set, threads or libraries."""
-        first = self._first
-        if first and kind_of(member.device) == "cpu" and member.trial != first.trial:
+        first = self._tried = self._tried or member
+        if kind_of(member.device) == "cpu" and member.trial != first.trial:
             raise Refused(
                 f"rounds otherwise than {first.address}: it is {member.description.processor}, "
                 f"that is {first.description.processor}; leave its --resources away, or give both "

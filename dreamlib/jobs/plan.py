@@ -9,12 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from dreamlib.imaging.picture import Window
+from dreamlib.jobs.resolve import workers_of
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import OWN_SCALE
 from dreamlib.tiling.memory_plan import DIRECT_BYTES, network_bytes
 from dreamlib.tiling.octaves import Place
 from dreamlib.tiling.schedule import Tile
 from dreamlib.tiling.stepper import Stepper
+from dreamlib.util.devices import kind_of
 
 #: Pixels of the largest window that the calibration takes, and how often.
 CALIBRATION_PIXELS, CALIBRATION_TIMES = 1 << 20, 3
@@ -47,13 +49,15 @@ def plan(job):
         size, count = f"{width} x {height}", height * width * taken
         lines.append(f"{number + 1:>6}  {size:>15}  {len(windows):>12}  {count / 1e6:>10.1f} M")
     script = [f"script       {settings.script}"] if settings.script else []
+    workers = workers_of(settings)
     lines += [
         "",
         *script,
+        *_workers(settings, workers),
         f"schedule     {_schedule(settings)}, {dream.storage} canvases",
         f"pixel-steps  {steps / 1e6:.1f} million, {seen / steps:.2f} times that to compute",
         *_memory(job, largest),
-        f"time         about {_duration(_seconds_per_pixel(job, largest) * seen)}",
+        f"time         {_time(job, largest, seen, workers)}",
     ]
     return "\n".join(lines)
 
@@ -66,6 +70,22 @@ def _schedule(settings):
     return (
         f"{settings.schedule}, tiles of {settings.tile_size} with an overlap of {settings.overlap}"
     )
+
+
+def _workers(settings, workers):
+    """Say who shares the picture, if anybody does."""
+    kinds = ", ".join(sorted({kind_of(device) for device in workers}))
+    of = f", of {settings.cluster}" if settings.cluster else ""
+    return [f"workers      {len(workers)} on {kinds}{of}"] if workers else []
+
+
+def _time(job, largest, seen, workers):
+    """Say how long it takes, where this process has a device like those that will do it."""
+    here = "cpu" if job.settings.gpu is None else "cuda"
+    if workers and kind_of(workers[0]) != here:
+        return f"unknown: nothing is computed on {kind_of(workers[0])} here"
+    seconds = _seconds_per_pixel(job, largest) * seen / max(1, len(workers))
+    return f"about {_duration(seconds)}"
 
 
 def _memory(job, largest):

@@ -6,8 +6,14 @@ from tests.dreams import FakeStepper
 
 
 def load(dream, gpu):
-    """Make a stepper; a worker with STUB_PAUSE in its environment takes as long for a tile."""
-    return FakeStepper(dream, float(os.environ.get("STUB_PAUSE", 0)))
+    """Make a stepper, by its process's environment.
+
+    STUB_PAUSE are seconds that it takes for a tile; with STUB_BITS it measures otherwise.
+    """
+    stepper = FakeStepper(dream, float(os.environ.get("STUB_PAUSE", 0)))
+    if "STUB_BITS" in os.environ:
+        stepper.measure = lambda *_: (os.getpid(),)
+    return stepper
 
 
 class Deadly(FakeStepper):
