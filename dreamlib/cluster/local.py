@@ -9,12 +9,21 @@ import signal
 import subprocess
 import sys
 import tempfile
+from logging import CRITICAL
 
 from dreamlib.cluster.connection import import_dask
 from dreamlib.util import subprocesses
 
 #: What tells libraries how many threads to use.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+#: Dask looks at itself, fifty times a second, and at what its workers do, a hundred times; where
+#: workers have all cores, that takes from them.
+CALM = {
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.limit": "10s",
+    "distributed.worker.profile.enabled": False,
+}
 
 #: The end of a dead worker's words that is shown.
 LAST_LINES, LAST_BYTES = 8, 4096
@@ -42,16 +51,22 @@ class LocalWorkers:
     """
 
     def __init__(self, devices, threads):
-        dask = import_dask()
-        self._scheduler = dask.LocalCluster(
-            n_workers=0, host=LOOPBACK, dashboard_address=f"{LOOPBACK}:0", silence_logs="CRITICAL"
-        )
-        self.client = dask.Client(self._scheduler, set_as_default=False)
+        distributed = import_dask()
+        import dask
+
+        with dask.config.set(CALM):
+            self._scheduler = distributed.LocalCluster(
+                n_workers=0, host=LOOPBACK, dashboard_address=f"{LOOPBACK}:0", silence_logs=CRITICAL
+            )
+            self.client = distributed.Client(
+                self._scheduler, set_as_default=False, direct_to_workers=True
+            )
         self._folder = tempfile.TemporaryDirectory(prefix="dreamlib-workers-")
+        calm = {
+            "DASK_" + name.upper().replace(".", "__"): str(value) for name, value in CALM.items()
+        }
         self._environment = subprocesses.environment(
-            DASK_LOGGING__DISTRIBUTED="error",
-            DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED="False",  # a hundred looks a second
-            **dict.fromkeys(THREADS, str(threads)),
+            DASK_LOGGING__DISTRIBUTED="error", **calm, **dict.fromkeys(THREADS, str(threads))
         )
         self._numbers = itertools.count()
         self.ended, self.last_words = 0, ""

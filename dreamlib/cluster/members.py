@@ -32,8 +32,9 @@ class Member:
     network : distributed.Future
         Of its `dreamlib.cluster.task.Loaded`.
     ready : bool
-    sees : bool
-        Whether it reads the work folder.
+    sees, writes : bool
+        Whether it reads the work folder, and puts tiles there itself. Of other machines none does:
+        over a network, two that write to one block may undo each other's work.
     tasks : collections.deque
         Given and not finished; the first is under way.
     since : float
@@ -47,7 +48,7 @@ class Member:
 
     def __init__(self, address, known):
         self.address, self.device, self.threads = address, known["device"], known["nthreads"]
-        self.network, self.ready, self.sees = None, False, False
+        self.network, self.ready, self.sees, self.writes = None, False, False, False
         self.tasks, self.since, self.pace = deque(), 0.0, None
         self.description = self.trial = None
 
@@ -98,7 +99,7 @@ class Admission:
         member.description = yield submit(task.describe, self._engine, gpu)
         self._compare(member)
         if self._here:
-            member.sees = self._folder is not None
+            member.sees = member.writes = self._folder is not None
         else:
             for path, name in (yield submit(files.lacking, self._files)):
                 digest, file = self._files[path][name], Path(path) / name if name else Path(path)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 #: Small tiles are given several at a time, so that a task lasts some seconds; but where pixels
 #: travel not more bytes.
-LEAST_SECONDS, MOST_BYTES = 0.1, 8 << 20
+LEAST_SECONDS, MOST_BYTES = 0.3, 8 << 20
 
 #: A worker is late where another would have a tile done so many times over, and some seconds.
 LATE, LATE_SECONDS = 1.5, 0.2
@@ -38,8 +38,8 @@ class Round:
     tiles : dict of (int, int) -> Tile
     scale : Scale or None
         What they are measured against; None where they are only measured.
-    canvas, base : Canvas
-        `base` may be None.
+    canvas, base, target : Canvas
+        The last two may be None.
 
     Attributes
     ----------
@@ -53,9 +53,10 @@ class Round:
         Workers that died while they stepped on each.
     """
 
-    def __init__(self, octave, pass_, tiles, scale, canvas, base):
+    def __init__(self, octave, pass_, tiles, scale, canvas, base=None, target=None):
         self.octave, self.pass_, self._tiles, self.count = octave, pass_, tiles, len(tiles)
         self.scale, self.canvas, self._base = scale and tuple(scale), canvas, base
+        self._target = None if target is canvas else target
         # The largest first, so that all end at about the same time.
         self.left = deque(sorted(tiles, key=lambda key: -self.pixels(key)))
         self.done, self.crashes = set(), Counter()
@@ -74,26 +75,26 @@ class Round:
         """List those of some tiles that are not done."""
         return [key for key in keys if key not in self.done]
 
-    def sources(self, keys, sees):
-        """Return where a worker has the pixels under tiles from: see `task.perform`.
+    def pixels_for(self, keys, member):
+        """Return where a worker has tiles' pixels from, and puts them: see `task.perform`.
 
         Parameters
         ----------
         keys : list
-        sees : bool
-            Whether it reads the work folder.
+        member : dreamlib.cluster.members.Member
 
         Returns
         -------
-        (canvas, base)
+        (canvas, base, target)
         """
 
         def source(canvas):
-            if canvas is None or (sees and canvas.path):
+            if canvas is None or (member.sees and canvas.path):
                 return canvas and canvas.path
             return [canvas.read(self._tiles[key].window) for key in keys]
 
-        return source(self.canvas), source(self._base)
+        target = self._target and self._target.path if member.writes else None
+        return source(self.canvas), source(self._base), target
 
     def next_tiles(self, member, workers):
         """Take as many of the tiles that are left as make a task that is worth its way.

@@ -1,15 +1,17 @@
 """What Dask calls on a worker: say what it is, load a dream's network, step on tiles.
 
-A step is a pure function of the resolved dream, the places and the pixels under their windows. A
-worker changes no canvas: it returns what the tiles became, and who asked writes it, if it still
-counts. The loaded network is a result like any other, which Dask keeps as long as somebody wants
-it: where the driver dies, the worker forgets the dream.
+A step is a pure function of the resolved dream, the places and the pixels under their windows.
+What the tiles became is returned, and who asked writes it, if it still counts; only processes of
+the driver's own machine write it themselves, to a file that is that phase's alone. The loaded
+network is a result like any other, which Dask keeps as long as somebody wants it: where the driver
+dies, the worker forgets the dream.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import platform
 import time
 from contextlib import ExitStack, closing
@@ -135,7 +137,7 @@ def try_out(loaded):
     return list(loaded.stepper.measure(octave, tile, canvas))
 
 
-def perform(loaded, octave, pass_, tiles, scale, canvas, base):
+def perform(loaded, octave, pass_, tiles, scale, canvas, base, target):
     """Step on tiles of a phase, or measure tiles of a pass where there is no scale.
 
     Parameters
@@ -147,11 +149,13 @@ def perform(loaded, octave, pass_, tiles, scale, canvas, base):
         See `Scale`.
     canvas, base : str, list of ndarray, or None
         A path; or the pixels under the tiles' windows. `base` is the undreamt picture, if any.
+    target : str or None
+        Path of the canvas that takes the phase's tiles; None where the pixels are to be returned.
 
     Returns
     -------
     list of (tuple of float, ndarray or None)
-        Each tile's sums, and its interior's pixels where it was stepped on.
+        Each tile's sums, and its interior's pixels where they are wanted.
     float
         Seconds that it took.
     """
@@ -164,27 +168,24 @@ def perform(loaded, octave, pass_, tiles, scale, canvas, base):
     phases = loaded.phases(octave, pass_)
     made = [phases[phase][index] for phase, index in tiles]
     with ExitStack() as stack:
-        canvas, base = (
-            source and stack.enter_context(closing(_opened(source, made, loaded.dream, octave)))
-            for source in (canvas, base)
-        )
+
+        def opened(source, flags=os.O_RDONLY):
+            if not isinstance(source, str):
+                return source and _Sent(source, made, loaded.dream, octave)
+            # For every task, which takes microseconds: what others wrote shows at an opening.
+            dream, size = loaded.dream, loaded.dream.octaves[octave].window[2:]
+            canvas = Canvas(*size, dream.storage, dream.wrap, source, flags)
+            return stack.enter_context(closing(canvas))
+
+        canvas, base = opened(canvas), opened(base)
         if scale is None:
             sums = [loaded.stepper.measure(octave, tile, canvas) for tile in made]
             return [(one, None) for one in sums], time.perf_counter() - begin
-        done, target = [], _Kept()
+        done, target = [], opened(target, os.O_RDWR) or _Kept()
         place = Place(octave, pass_, tiles[0][0])
         for _, sums in loaded.stepper.steps(place, Scale(*scale), made, canvas, target, base):
-            done.append((sums, target.pixels))
+            done.append((sums, getattr(target, "pixels", None)))
     return done, time.perf_counter() - begin
-
-
-def _opened(source, tiles, dream, octave):
-    """Return what a stepper reads windows from."""
-    if isinstance(source, str):
-        # Opened for every task, which takes microseconds: what others wrote shows at an opening.
-        size = dream.octaves[octave].window[2:]
-        return Canvas(*size, dream.storage, dream.wrap, source, read_only=True)
-    return _Sent(source, tiles, dream, octave)
 
 
 class _Sent:
@@ -200,9 +201,6 @@ class _Sent:
             return self._pixels[window].copy()
         out[:] = self._pixels[window]
         return out
-
-    def close(self):
-        """Do nothing: there is no file."""
 
 
 class _Kept:

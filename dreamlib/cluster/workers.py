@@ -106,16 +106,17 @@ class Workers:
         `tiles` must be those of the dream's schedule.
         """
         wanted = {(place.phase, index): tiles[index] for index in indices}
-        round_ = Round(place.octave, place.pass_, wanted, scale, canvas, base)
+        round_ = Round(place.octave, place.pass_, wanted, scale, canvas, base, target)
         with contextlib.closing(self._perform(round_)) as performing:
             for (_, index), sums, pixels in performing:
-                target.write(tiles[index].interior, pixels)
+                if pixels is not None:
+                    target.write(tiles[index].interior, pixels)
                 yield index, sums
 
     def measure(self, octave, pass_, phases, places, canvas):
         """Measure some tiles of a pass, in any order: see `InProcess.measure`."""
         wanted = {(phase, index): phases[phase][index] for phase, index in places}
-        round_ = Round(octave, pass_, wanted, None, canvas, None)
+        round_ = Round(octave, pass_, wanted, None, canvas)
         with contextlib.closing(self._perform(round_)) as performing:
             for place, sums, _ in performing:
                 yield place, sums
@@ -264,7 +265,7 @@ class Workers:
         task = Task(round_, keys)
         task.future = self._submit(
             member, perform, member.network, round_.octave, round_.pass_, keys, round_.scale,
-            *round_.sources(keys, member.sees),
+            *round_.pixels_for(keys, member),
         )  # fmt: skip
         if not member.tasks:
             member.since = time.monotonic()

@@ -15,7 +15,7 @@ from dreamlib.imaging import open_save as files
 from dreamlib.imaging.picture import Picture, RawFile, Window, to_levels
 from dreamlib.imaging.resample import STRIP, strips
 from dreamlib.settings import to_toml
-from dreamlib.tiling.canvas import BACK_BUFFER, Canvas, InMemory
+from dreamlib.tiling.canvas import Canvas, InMemory
 from dreamlib.tiling.octave_loop import OctaveLoop
 from dreamlib.tiling.pyramid import Stored
 from dreamlib.tiling.quantize import Quantizer
@@ -190,7 +190,7 @@ def _source(job, store, rule):
 def _write(job, canvas, quantizer, text, interrupted):
     """Write the dreamt picture; where that fails, the dream is kept elsewhere."""
     if job.folder and not interrupted:
-        job.folder.drop(BACK_BUFFER)
+        job.folder.drop_back_buffer()
     pixels = _levels(job, canvas, quantizer)
     try:
         embedded = _save(job, pixels, text)

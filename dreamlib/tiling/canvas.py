@@ -18,6 +18,9 @@ from dreamlib.imaging.picture import WRAPS, Window
 #: Name of the canvas that takes the tiles of a phase.
 BACK_BUFFER = "back-buffer"
 
+#: How the file of a canvas is opened, to be made where it is not there.
+MAKE = os.O_RDWR | os.O_CREAT
+
 
 class Canvas:
     """A picture of pixels ``(height, width, 3)``, RGB.
@@ -31,8 +34,8 @@ class Canvas:
     path : str or Path, optional
         Where the pixels lie, row by row, without a header; made if it is not there. In RAM by
         default.
-    read_only : bool
-        Of a file: neither make nor change it.
+    flags : int
+        How a file is opened: see `os.open`; without ``O_CREAT`` it must be there.
 
     Raises
     ------
@@ -40,7 +43,7 @@ class Canvas:
         The file cannot be made, or is not of the canvas's size.
     """
 
-    def __init__(self, height, width, dtype, wrap="none", path=None, read_only=False):
+    def __init__(self, height, width, dtype, wrap="none", path=None, flags=MAKE):
         self.shape = (int(height), int(width), 3)
         self.dtype = np.dtype(dtype)
         self._row_bytes = int(width) * 3 * self.dtype.itemsize
@@ -55,10 +58,9 @@ class Canvas:
             self._pixels = self._pixels.reshape(self.shape)
             return
         try:
-            how = os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT
-            self._file = os.open(self.path, how | os.O_CLOEXEC, 0o666)
+            self._file = os.open(self.path, flags | os.O_CLOEXEC, 0o666)
             size = os.fstat(self._file).st_size
-            if size == 0 and not read_only:
+            if size == 0 and flags & os.O_CREAT:
                 os.ftruncate(self._file, self.nbytes)
         except OSError as error:
             raise DreamError(f"{path} cannot be opened: {error.strerror}") from error
@@ -297,13 +299,14 @@ class InMemory:
         """Give up all canvases."""
         self._canvases = {}
 
-    def back_buffer(self, size, tiles):
+    def back_buffer(self, place, size, tiles):
         """Return the canvas that takes a phase's tiles until all of them are there.
 
         A single tile needs none: it has seen all before it changes anything.
 
         Parameters
         ----------
+        place : dreamlib.tiling.octaves.Place
         size : (height, width)
         tiles : int
             Their number.

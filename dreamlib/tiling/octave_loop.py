@@ -132,7 +132,7 @@ class OctaveLoop:
                 self._sample(state, phases, canvas)
             while state.phase < len(phases):
                 tiles = phases[state.phase]
-                back_buffer = self._store.back_buffer(size, len(tiles))
+                back_buffer = self._store.back_buffer(state.place, size, len(tiles))
                 if not state.applying:
                     scale = OWN_SCALE if own else state.scale.value(size[0] * size[1])
                     stop = self._step(state, tiles, canvas, back_buffer, scale, base)

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import uuid
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,7 +29,7 @@ JOURNAL = "journal.json"
 LOCK = "lock.dream"
 CANVAS, PART = ".dream-canvas", ".part"
 
-VERSION = 3
+VERSION = 4
 
 
 class WorkFolder:
@@ -57,7 +58,7 @@ class WorkFolder:
     def __init__(self, path, resume=False):
         self.path = Path(path)
         self.record = None
-        self._state = None
+        self._state, self._token = None, uuid.uuid4().hex[:12]
         self._open = {}
         try:
             if not resume:
@@ -94,7 +95,7 @@ class WorkFolder:
                     f"{self.path} was begun by another version of the program, which alone can "
                     "resume it"
                 )
-            self.record = journal["record"]
+            self.record, self._token = journal["record"], journal["token"]
             if journal["state"]:
                 self._state = _state_from(journal["state"])
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -154,7 +155,8 @@ class WorkFolder:
         self._write_journal({**asdict(state), "done": list(state.done.items())})
 
     def _write_journal(self, state):
-        text = json.dumps({"version": VERSION, "record": self.record, "state": state}, indent=1)
+        journal = {"version": VERSION, "token": self._token, "record": self.record, "state": state}
+        text = json.dumps(journal, indent=1)
         temporary = self.path / (JOURNAL + PART)
         try:
             with open(temporary, "w", encoding="utf-8") as file:
@@ -208,15 +210,20 @@ class WorkFolder:
             self._open.pop(name).close()
         self._file(name).unlink(missing_ok=True)
 
-    def back_buffer(self, size, tiles):
-        wanted = Canvas.bytes_of(*size, self._dtype)
-        path = self._file(BACK_BUFFER)
-        if path.exists() and path.stat().st_size != wanted:
-            self.drop(BACK_BUFFER)  # of another octave
-        if not path.exists():  # its name too must be on the disk before the journal counts on it
-            self.new_canvas(BACK_BUFFER, size)
-            self.complete(BACK_BUFFER)
-        return self.canvas(BACK_BUFFER, size)
+    def back_buffer(self, place, size, tiles):
+        # A file for each phase, of this dream: a worker that was taken for dead, and writes on,
+        # writes to what nobody reads any more.
+        name = f"{BACK_BUFFER}-{self._token}-{'-'.join(map(str, place))}"
+        if not self.has(name):
+            self.drop_back_buffer()
+            self.new_canvas(name, size)
+            self.complete(name)  # its name too must be on the disk before the journal counts on it
+        return self.canvas(name, size)
+
+    def drop_back_buffer(self):
+        """Give up what the last phase was written to, if it is there."""
+        for path in self.path.glob(f"{BACK_BUFFER}-*{CANVAS}"):
+            self.drop(path.name[: -len(CANVAS)])
 
     def close(self):
         """Let go of the folder, which stays."""

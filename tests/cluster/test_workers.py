@@ -200,20 +200,6 @@ def test_a_dream_that_is_stopped_is_resumed_by_the_same_workers(two, expected, t
     assert np.array_equal(dream(two, tmp_path / "work", resume=True), expected)
 
 
-def test_workers_change_no_canvas(two, first):
-    place, tiles, indices, canvas, target = first
-    for path in (canvas.path, target.path):
-        os.chmod(path, 0o444)
-    before = target.array().copy()
-    stepping = two.steps(place, SCALE, tiles, indices, canvas, target)
-    next(stepping)
-    time.sleep(0.2)  # others are done by now, and nobody has taken them in
-    changed = (target.array() != before).any(2)
-    tile = max(tiles, key=lambda tile: tile.window.height * tile.window.width).interior
-    assert 0 < changed.sum() <= tile.height * tile.width
-    stepping.close()
-
-
 def test_an_error_in_a_worker_names_the_tile_and_ends_with_its_traceback(two, first):
     _, tiles, _, canvas, target = first
     with pytest.raises(WorkerError) as error:

@@ -278,7 +278,7 @@ def test_a_process_that_is_killed_leaves_what_another_resumes(seconds, tmp_path)
     time.sleep(seconds)
     first.send_signal(signal.SIGKILL)
     assert first.wait() == -signal.SIGKILL
-    assert json.loads((folder / JOURNAL).read_text())["version"] == 3
+    assert json.loads((folder / JOURNAL).read_text())["version"] == 4
     assert np.array_equal(dream(folder, "shift"), uninterrupted("shift", RARE)[0])
 
 
@@ -364,13 +364,13 @@ def test_where_nothing_was_begun_there_is_nothing_to_resume(tmp_path):
     "text",
     [
         "",
-        '{"version": 3, "rec',
+        '{"version": 4, "rec',
         "[]",
         '"text"',
-        '{"version": 3}',
-        '{"version": 3, "record": {}, "state": {"octave": 1}}',
-        '{"version": 3, "record": {}, "state": {"done": [], "scale": {"nonsense": 1}}}',
-        '{"version": 3, "record": {}, "state": {"done": 5, "scale": {}}}',
+        '{"version": 4}',
+        '{"version": 4, "token": "t", "record": {}, "state": {"octave": 1}}',
+        '{"version": 4, "token": "t", "record": {}, "state": {"done": [], "scale": {"nonsense": 1}}}',
+        '{"version": 4, "token": "t", "record": {}, "state": {"done": 5, "scale": {}}}',
         "\udcff",
     ],
 )
@@ -394,13 +394,34 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path, resume
         WorkFolder(tmp_path / "file", resume)
 
 
+def test_a_late_write_to_a_phases_tiles_reaches_no_other_phase_and_no_other_dream(tmp_path):
+    def phase(store, number):
+        return store.back_buffer((0, 0, number), (4, 4), 2)
+
+    store = WorkFolder(tmp_path / "work")
+    store.begin({}, np.uint8, "none", need=1)
+    path = phase(store, 0).path
+    late = Canvas(4, 4, np.uint8, "none", path, os.O_RDWR)
+    tiles = phase(store, 1)
+    late.write(Window(0, 0, 4, 4), np.full((4, 4, 3), 9, np.uint8))
+    late.close()
+    assert not tiles.array().any()
+    with pytest.raises(DreamError, match="cannot be opened"):
+        Canvas(4, 4, np.uint8, "none", path, os.O_RDWR)  # nor is the file made again
+    store.remove()
+    other = WorkFolder(tmp_path / "work")
+    other.begin({}, np.uint8, "none", need=1)
+    assert phase(other, 0).path != path
+    other.remove()
+
+
 def test_removing_takes_away_all_that_was_made_and_the_folder(tmp_path):
     folder = tmp_path / "work"
     store = WorkFolder(folder)
     store.begin({}, np.uint8, "none", need=1)
     store.new_canvas("octave-0", (8, 8))
     store.complete("octave-0")
-    store.back_buffer((8, 8), 1)
+    store.back_buffer((0, 0, 0), (8, 8), 1)
     store.new_canvas("octave-1", (9, 9))  # not completed
     store.remove()
     assert not folder.exists()
