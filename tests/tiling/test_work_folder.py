@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import Window
 from dreamlib.tiling import octave_loop as loop_module
-from dreamlib.tiling.canvas import InMemory
+from dreamlib.tiling.canvas import Canvas, InMemory
 from dreamlib.tiling.gradient_scale import GradientScale, RunningDeviations, RunningMean
 from dreamlib.tiling.octave_loop import State
 from dreamlib.tiling.work_folder import JOURNAL, WorkFolder, fingerprint
@@ -369,7 +369,7 @@ def test_where_nothing_was_begun_there_is_nothing_to_resume(tmp_path):
         '"text"',
         '{"version": 4}',
         '{"version": 4, "token": "t", "record": {}, "state": {"octave": 1}}',
-        '{"version": 4, "token": "t", "record": {}, "state": {"done": [], "scale": {"nonsense": 1}}}',
+        '{"version": 4, "token": "t", "record": {}, "state": {"done": [], "scale": {"what": 1}}}',
         '{"version": 4, "token": "t", "record": {}, "state": {"done": 5, "scale": {}}}',
         "\udcff",
     ],
