@@ -59,6 +59,7 @@ _PLACES = {
     "deep_zoom": "imaging.vips.cutting:deep_zoom",  # tiles for a viewer
     # Errors, files, processes
     "DreamError": "errors:DreamError",  # something that the user can mend: the message says how
+    "ClusterAway": "errors:ClusterAway",  # a cluster does not answer, now or any more
     "written_whole": "util.atomic_write:written_whole",  # a file, or nothing of it
     "child_environment": "util.subprocesses:environment",  # in which a child finds this dreamlib
     "MessageReader": "util.json_lines:Reader",  # messages from another process of ours

@@ -20,6 +20,10 @@ class CaffeError(DreamError, RuntimeError):
     """
 
 
+class ClusterAway(DreamError):
+    """A cluster does not answer, now or any more; it may later."""
+
+
 def disk_trouble(path, error):
     """Make the DreamError for an OSError that writing to, or below, `path` ended in.
 

@@ -97,7 +97,7 @@ def worker(device):
 
 
 def devices(given):
-    """List the devices that get a worker: $DREAM_DEVICES, else this machine's.
+    """List the devices that get a worker: $DREAM_DEVICES, else this machine's; and the cluster.
 
     Parameters
     ----------
@@ -108,12 +108,11 @@ def devices(given):
     -------
     list of str
     """
-    wanted = given.get("DREAM_DEVICES", "")
-    if wanted:
-        return [name.strip() for name in wanted.split(",") if name.strip()]
-    from studio.dreams.probe import detect
+    from studio.dreams.probe import CLUSTER, detect
 
-    return detect()
+    named = [name.strip() for name in given.get("DREAM_DEVICES", "").split(",") if name.strip()]
+    shared = [CLUSTER] if given.get("DREAM_CLUSTER") else []
+    return [*(named or detect()), *shared]
 
 
 class Processes:

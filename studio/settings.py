@@ -141,6 +141,10 @@ LEASE = float(os.environ.get("DREAM_LEASE", 20))
 HEARTBEAT = LEASE / 5
 LOOK_INTERVAL = LEASE / 4
 
+#: A Dask cluster, and the megapixels from which on a picture is dreamt by all of it.
+CLUSTER = os.environ.get("DREAM_CLUSTER", "")
+CLUSTER_MEGAPIXELS = float(os.environ.get("DREAM_CLUSTER_MEGAPIXELS", 16))
+
 #: The device that tries, plans and examples run on: the web server's own, not a worker's.
 TRIAL_DEVICE = os.environ.get("DREAM_TRIAL_DEVICE", "cpu")
 

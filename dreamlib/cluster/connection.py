@@ -7,7 +7,7 @@ import inspect
 import re
 from pathlib import Path
 
-from dreamlib.errors import DreamError
+from dreamlib.errors import ClusterAway, DreamError
 
 #: Seconds to wait for a scheduler's answer.
 PATIENCE = 10
@@ -56,7 +56,7 @@ def connect(cluster):
     try:
         return client(**where, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
-        raise DreamError(
+        raise ClusterAway(
             f"no scheduler answers at {cluster} ({str(error).splitlines()[0]}); see that it runs "
             "and can be reached, and with tls:// that Dask's configuration names the certificates"
         ) from error
@@ -105,7 +105,7 @@ def survey(cluster):
     with contextlib.closing(connect(cluster)) as client:
         devices = [worker["device"] for worker in devices_of(client).values()]
     if not devices:
-        raise DreamError(
+        raise ClusterAway(
             f"the cluster {cluster} has no worker that names its device; start them with "
             "dask worker ... --nthreads 1 --resources cpu=1, or cuda:0=1 for a GPU"
         )

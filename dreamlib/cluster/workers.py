@@ -19,7 +19,7 @@ from dreamlib.cluster.local import LocalWorkers
 from dreamlib.cluster.members import Admission, Member, Refused
 from dreamlib.cluster.rounds import Round, Task
 from dreamlib.cluster.task import perform
-from dreamlib.errors import DreamError
+from dreamlib.errors import ClusterAway, DreamError
 from dreamlib.tiling.stepper import load_stepper
 from dreamlib.util.devices import parse_devices
 
@@ -188,7 +188,7 @@ class Workers:
         if self._ready() or not self._round:
             self._last_seen = time.monotonic()
         elif time.monotonic() - self._last_seen > PATIENCE:
-            raise DreamError(
+            raise ClusterAway(
                 f"{self._name} has had no worker for {PATIENCE} seconds; what is dreamt is kept: "
                 "resume with --resume"
             )
@@ -320,7 +320,7 @@ class Workers:
             elif then and future.status == "finished":
                 found += then(result) or []
         if self._client.status == "closed":
-            raise DreamError(
+            raise ClusterAway(
                 f"the cluster {self._name} is gone: its scheduler does not answer any more. What "
                 "is dreamt is kept: resume with --resume, on this cluster or another"
             )

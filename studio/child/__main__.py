@@ -8,7 +8,7 @@ import threading
 import traceback
 from importlib import import_module
 
-from dreamlib import DreamError, MessageReader, own_stdout, send_message
+from dreamlib import ClusterAway, DreamError, MessageReader, own_stdout, send_message
 
 #: Kind of order -> the function that does it; imported when it is needed, for some are heavy.
 WORK = {
@@ -38,6 +38,8 @@ def main():
         module, _, function = WORK[order.pop("kind")].partition(":")
         work = getattr(import_module(module), function)
         say(done=True, **(work(order, say, leave) or {}))
+    except ClusterAway as error:
+        say(away=str(error))
     except DreamError as error:
         say(refused=str(error))
     except Exception:

@@ -85,7 +85,8 @@ def _dream(order, say, leave):
 
 def _settings(order, work):
     """Return the settings to begin with; a resumed dream has its own."""
-    own = {"work_dir": str(work), "quiet": True, "preview": order["preview"]}
+    own = {"work_dir": str(work), "quiet": True, "preview": order["preview"],
+           "cluster": order["cluster"]}  # fmt: skip
     if unfinished(work):
         return Settings(resume=True, **own)
     return Settings(**order["values"], **own, gpu=order["gpu"])

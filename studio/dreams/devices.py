@@ -22,7 +22,10 @@ def describe(name, worker):
         Names the worker among all that share the database.
     """
     number = name.rpartition("cuda:")[2] if "cuda:" in name else None
-    state = probe.gpu(number) if number is not None else probe.cpu()
+    if name.endswith(probe.CLUSTER):
+        state = {"model": f"all workers of {settings.CLUSTER}"}
+    else:
+        state = probe.gpu(number) if number is not None else probe.cpu()
     Device.objects.update_or_create(
         worker=worker, defaults={"name": name, "seen": timezone.now(), **state}
     )

@@ -54,7 +54,7 @@ class Dream(models.Model):
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
     queue = models.CharField(max_length=64, default=ANY)
     position = models.BigIntegerField(default=0)  #: in the queue; lower is sooner
-    kind = models.CharField(max_length=4, blank=True)  #: cpu or cuda, once it has begun on one
+    kind = models.CharField(max_length=8, blank=True)  #: of the device that it has begun on
 
     share = models.FloatField(default=0)  #: of all work, 0 to 1
     phase = models.CharField(max_length=40, blank=True)

@@ -10,6 +10,9 @@ from pathlib import Path
 QUERY = "name,memory.total,memory.used,temperature.gpu"
 MIB = 1 << 20
 
+#: The device that is all workers of a Dask cluster, $DREAM_CLUSTER.
+CLUSTER = "cluster"
+
 
 def detect():
     """List the devices of this machine: its GPUs, or the CPU where it has none."""

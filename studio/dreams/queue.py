@@ -14,12 +14,14 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import BigIntegerField, F, Max, Q
+from django.db.models.functions import Cast
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from studio.celery import app, make_folders
 from studio.dreams.models import ANY, ENDED, Dream, Event, State
+from studio.dreams.probe import CLUSTER
 
 log = logging.getLogger("studio.queue")
 
@@ -91,12 +93,14 @@ def kind_of(device):
     Parameters
     ----------
     device : str
-        ``cpu``, ``cuda:0``, ``attic-cuda:1`` ...
+        ``cpu``, ``cuda:0``, ``attic-cuda:1``, ``cluster`` ...
 
     Returns
     -------
-    {'cpu', 'cuda'}
+    {'cpu', 'cuda', 'cluster'}
     """
+    if device.endswith(CLUSTER):
+        return CLUSTER
     return "cuda" if "cuda" in device else "cpu"
 
 
@@ -111,9 +115,19 @@ def waiting(device):
     -------
     DreamQuerySet
     """
-    return Dream.objects.filter(
-        Q(queue=device) | Q(queue=ANY), Q(kind="") | Q(kind=kind_of(device)), state=State.QUEUED
-    ).order_by("position")
+    kind = kind_of(device)
+    anybodys = Q(queue=ANY)
+    if settings.CLUSTER:  # it takes large pictures, and no device does, unless one is named
+        large = Q(area__gte=settings.CLUSTER_MEGAPIXELS * 1e6) & ~Q(settings__has_key="frames")
+        begun = Q(kind=kind)
+        anybodys &= (large if kind == CLUSTER else ~large | Q(picture=None)) | begun
+    return (
+        Dream.objects.annotate(
+            area=Cast("picture__width", BigIntegerField()) * F("picture__height")
+        )
+        .filter(Q(queue=device) | anybodys, Q(kind="") | Q(kind=kind), state=State.QUEUED)
+        .order_by("position")
+    )
 
 
 def claim_next(device):

@@ -12,6 +12,7 @@ from studio.children import Child, ChildCrashed
 from studio.dreams import queue
 from studio.dreams.dream_settings import names_for, values_for
 from studio.dreams.models import State
+from studio.dreams.probe import CLUSTER
 
 log = logging.getLogger("studio.worker")
 
@@ -58,6 +59,7 @@ def order_of(dream):
         "values": values_for(dream.owner_id, dream.settings),
         "names": names_for(dream.owner_id, dream.settings),
         "gpu": None if _number(dream.device) is None else 0,
+        "cluster": settings.CLUSTER if queue.kind_of(dream.device) == CLUSTER else None,
         "preview": (PREVIEW + megapixels / PREVIEW_MEGAPIXELS) / 60,
     }  # fmt: skip
 
@@ -103,7 +105,7 @@ class Runner:
             except ChildCrashed as crash:
                 self._crashed(crash.args[0])
                 return
-            if said.get("done") or "refused" in said or "failed" in said:
+            if {"done", "refused", "failed", "away"} & set(said):
                 child.process.wait()
                 self._ended(said)
                 return
@@ -175,12 +177,14 @@ class Runner:
                 queue.release, dream, State.DONE, share=1, seconds=spent, crashes=0,
                 width=said["width"], height=said["height"],
             )  # fmt: skip
+        elif said.get("away"):
+            self._crashed("away", "the cluster does not answer; retry when it does")
         else:
             message = said.get("refused") or "a defect of the program; the dream's log has it"
             message = message.replace(str(dream.folder), "").replace(str(settings.DATA), "")
             patiently(queue.release, dream, State.FAILED, seconds=spent, message=message)
 
-    def _crashed(self, code):
+    def _crashed(self, code, message=""):
         """Queue a dream again whose child has crashed, unless it keeps doing so."""
         if self._leaving:
             patiently(queue.release, self._dream, self._leaving[1])
@@ -190,11 +194,11 @@ class Runner:
         if crashes < queue.MOST_CRASHES:
             patiently(queue.release, self._dream, State.QUEUED, crashes=crashes)
             return
-        patiently(
-            queue.release, self._dream, State.FAILED, crashes=crashes,
-            message=f"its process died {crashes} times in a row without getting on, the last time "
-            f"with code {code}; if memory ran out, take smaller tiles, then retry",
-        )  # fmt: skip
+        message = message or (
+            f"its process died {crashes} times in a row without getting on, the last time with "
+            f"code {code}; if memory ran out, take smaller tiles, then retry"
+        )
+        patiently(queue.release, self._dream, State.FAILED, crashes=crashes, message=message)
 
 
 def _number(device):

@@ -32,7 +32,8 @@ def film_order(folder, values, suffix=".gif", source="noise:64x48", names=None):
     """Return what a child is told of a film, to be made without one."""
     return {
         "source": source, "output": str(folder / f"dream{suffix}"), "folder": str(folder),
-        "values": values, "names": names or {}, "gpu": None, "preview": 1e-9,
+        "values": values, "names": names or {}, "gpu": None, "cluster": None,
+        "preview": 1e-9,
     }  # fmt: skip
 
 

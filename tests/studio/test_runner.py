@@ -258,7 +258,7 @@ def test_a_trial_of_a_large_picture_sees_the_regions_surroundings_alone(
     order = {
         "kind": "try", "source": str(picture.file), "values": {**SETTINGS, "octave_scale": 1.01},
         "region": [90, 60, 24, 24], "size": [120, 96], "output": str(tmp_path / "out.png"),
-        "gpu": None,
+        "gpu": None, "cluster": None,
     }  # fmt: skip
     monkeypatch.setattr(trials, "REGION_CONTEXT", 8)
     file, region = trials._surroundings(order, tmp_path / "part.tif")
