@@ -59,9 +59,18 @@ def _words(arguments):
     return [str(value).replace("{project}", f"/tmp/{project().name}") for value in arguments]
 
 
+@functools.cache
+def _may_mount():
+    """Tell whether a file system can be mounted for a process alone."""
+    return not subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode
+
+
 def _command(folder, arguments):
     """Return the command that runs the root's Python in a folder of the root."""
-    chroot = ["chroot", find(), "env", "-i", "PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8"]
+    # With a /proc of its own, where that can be: Dask's workers look at the machine's memory there.
+    mount = 'mount -t proc proc "$1/proc" 2>/dev/null; shift; exec "$@"'
+    chroot = ["unshare", "--mount", "sh", "-c", mount, "sh", find()] if _may_mount() else []
+    chroot += ["chroot", find(), "env", "-i", "PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8"]
     chroot += ["GLOG_minloglevel=2", *_words(["PYTHONPATH=.:{project}"])]
     chroot += ["PYTHONDONTWRITEBYTECODE=1"]
     shell = ["sh", "-c", 'cd "$1" && shift && exec python3 "$@"', "sh", f"/tmp/{folder.name}"]
