@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections import Counter, deque
@@ -89,12 +90,14 @@ class Round:
         """
 
         def source(canvas):
-            if canvas is None or (member.sees and canvas.path):
-                return canvas and canvas.path
+            if canvas is None:
+                return None
+            if member.sees and canvas.path:
+                return os.path.abspath(canvas.path)  # a worker may be in another folder
             return [canvas.read(self._tiles[key].window) for key in keys]
 
-        target = self._target and self._target.path if member.writes else None
-        return source(self.canvas), source(self._base), target
+        target = self._target if member.writes and self._target and self._target.path else None
+        return source(self.canvas), source(self._base), source(target)
 
     def next_tiles(self, member, workers):
         """Take as many of the tiles that are left as make a task that is worth its way.

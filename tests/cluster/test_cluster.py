@@ -118,9 +118,11 @@ def test_machines_without_a_common_folder_are_sent_the_pixels(cluster, hidden, e
     assert not list(hidden.glob("seen*"))
 
 
-def test_a_machine_with_the_work_folder_reads_it(cluster, tmp_path, expected, said):
-    with joined(cluster({}, {}), tmp_path, said) as workers:
-        assert np.array_equal(dream_in(tmp_path / "work", workers), expected)
+def test_a_machine_with_the_work_folder_reads_it(cluster, tmp_path, expected, said, monkeypatch):
+    address = cluster({}, {})
+    monkeypatch.chdir(tmp_path)  # where workers are not
+    with joined(address, Path(), said) as workers:
+        assert np.array_equal(dream_in(Path("work"), workers), expected)
         assert not any(member.writes for member in workers._ready())
     assert "2 read the canvases where they lie, 0 are sent pixels" in said[0]
 
