@@ -4,8 +4,8 @@
 
 One octave by the shift schedule with canvases in files, whole: making the canvas, the sample of the
 mean gradient and the journal included. Starting the workers is not, nor a first pass by which the
-networks warm up. Both groups of workers dream the same picture, in turns, each worker with one
-thread; the pictures must be the same. Other programs on the same cores spoil the figure.
+networks warm up. This process, one worker and several dream the same picture, in turns, each with
+one thread; the pictures must be the same. Other programs on the same cores spoil the figure.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from dreaming import EMBEDDED, dream_of, load, run
 
 from dreamlib.cluster.workers import Workers
 from dreamlib.imaging.samples import clouds
 from dreamlib.models.preprocessing import Preprocessing
+from dreamlib.tiling.stepper import InProcess, Stepper
 from dreamlib.tiling.work_folder import WorkFolder
 
 
@@ -49,7 +51,7 @@ def rates(network, size, tile, passes, groups, turns):
     size : (height, width)
     tile, passes : int
     groups : list of str
-        Devices, as `--devices` takes them.
+        Devices, as `--devices` takes them; "" is this process.
     turns : int
 
     Returns
@@ -72,7 +74,11 @@ def rates(network, size, tile, passes, groups, turns):
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "work"
         at_work = {
-            devices: stack.enter_context(Workers(dream, devices, folder=folder.parent))
+            devices: stack.enter_context(
+                Workers(dream, devices, folder=folder.parent)
+                if devices
+                else InProcess(Stepper(network.net, dream))
+            )
             for devices in groups
         }
         for workers in at_work.values():
@@ -95,10 +101,11 @@ def main():
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
+    torch.set_num_threads(1)  # as each worker has
     network = load(options.model)
     found, pictures = rates(
         network, (height, width), options.tile, options.passes,
-        ["cpu", ",".join(["cpu"] * options.workers)], options.turns,
+        ["", "cpu", ",".join(["cpu"] * options.workers)], options.turns,
     )  # fmt: skip
     if not all(np.array_equal(pixels, pictures[0]) for pixels in pictures):
         raise SystemExit("the pictures differ")
@@ -106,9 +113,17 @@ def main():
     print(f"{model.name}, {model.end}, {options.size}, tiles of {options.tile}; medians of turns")
     print("| workers | pixel-steps per second |\n| ---: | ---: |")
     for devices, speeds in found.items():
-        print(f"| {devices.count(',') + 1} | {statistics.median(speeds):,.0f} |")
-    ratios = [more / one for one, more in zip(*found.values())]
-    print(f"\nratio: {statistics.median(ratios):.2f} (of the turns: "
+        name = devices.count(",") + 1 if devices else "none: this process"
+        print(f"| {name} | {statistics.median(speeds):,.0f} |")
+    process, one, many = found.values()
+    tell("one worker against this process", process, one)
+    tell(f"{options.workers} workers against one", one, many)
+
+
+def tell(what, before, after):
+    """Print the ratio of two groups' speeds, turn by turn."""
+    ratios = [new / old for old, new in zip(before, after)]
+    print(f"\n{what}: {statistics.median(ratios):.2f} (of the turns: "
           f"{', '.join(f'{ratio:.2f}' for ratio in ratios)})")  # fmt: skip
 
 
