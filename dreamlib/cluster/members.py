@@ -31,6 +31,8 @@ class Member:
     address, device : str
     network : distributed.Future
         Of its `dreamlib.cluster.task.Loaded`.
+    pending : distributed.Future
+        What it was asked last on its way to be ready.
     ready : bool
     sees, writes : bool
         Whether it reads the work folder, and puts tiles there itself. Of other machines none does:
@@ -48,7 +50,8 @@ class Member:
 
     def __init__(self, address, known):
         self.address, self.device, self.threads = address, known["device"], known["nthreads"]
-        self.network, self.ready, self.sees, self.writes = None, False, False, False
+        self.network, self.pending = None, None
+        self.ready, self.sees, self.writes = False, False, False
         self.tasks, self.since, self.pace = deque(), 0.0, None
         self.description = self.trial = None
 

@@ -50,6 +50,8 @@ class Round:
         Names of those that nobody was given.
     done : set
         Names of those that are done.
+    doubled : bool
+        Whether any was given to two workers.
     crashes : collections.Counter
         Workers that died while they stepped on each.
     """
@@ -60,7 +62,7 @@ class Round:
         self._target = None if target is canvas else target
         # The largest first, so that all end at about the same time.
         self.left = deque(sorted(tiles, key=lambda key: -self.pixels(key)))
-        self.done, self.crashes = set(), Counter()
+        self.done, self.crashes, self.doubled = set(), Counter(), False
 
     def name(self, keys):
         """Say in words which tiles are meant."""
@@ -153,5 +155,6 @@ class Round:
         for key in sorted(ends, key=ends.get, reverse=True):
             own = self.pixels(key) * (idle.pace or usual)
             if now + LATE * own + LATE_SECONDS < ends[key]:
+                self.doubled = True
                 return [key]
         return []

@@ -26,8 +26,9 @@ from dreamlib.util.devices import parse_devices
 #: Number of workers in a row that a tile, or a start, may cost.
 MOST_CRASHES = 3
 
-#: Seconds between two looks at who is there; and without any worker, until the dream is left.
-LOOK, PATIENCE = 0.5, 300
+#: Seconds between two looks at who is there; that a dream's beginning waits for the last workers of
+#: a cluster; and without any worker, until the dream is left.
+LOOK, LATECOMERS, PATIENCE = 0.5, 20, 300
 
 
 class WorkerError(RuntimeError):
@@ -77,7 +78,7 @@ class Workers:
         self._expected = {}  # key of a future -> (it, what to do with its result)
         self._members, self._refused, self._known = {}, {}, {}
         self._round, self._crashed, self._ended, self._next_look = None, 0, 0, 0.0
-        self._last_seen = time.monotonic()
+        self._last_seen, self._alone = time.monotonic(), False
         try:
             self._admission = Admission(dream, folder, load, here=bool(self._local))
             self._start()
@@ -139,14 +140,17 @@ class Workers:
 
     def _start(self):
         """Wait until the workers are ready that there are; refuse to begin with unequal ones."""
-        wanted = len(self._local.pids) if self._local else 1
+        wanted, first = len(self._local.pids) if self._local else 1, None
         while True:
             self._hear()
-            ready = self._ready()
+            ready, now = self._ready(), time.monotonic()
             if len(ready) == len(self._members) and (len(ready) >= wanted or self._refused):
                 break
+            first = first or (now if ready else None)
+            if first and not self._local and now - first > LATECOMERS:
+                break
             if not self._local and not self._known:
-                raise DreamError(f"the cluster {self._name} has no worker that names its device")
+                raise ClusterAway(f"the cluster {self._name} has no worker that names its device")
         if self._refused:
             raise DreamError(
                 f"the cluster {self._name} has workers that cannot share a picture:\n  "
@@ -178,7 +182,7 @@ class Workers:
         try:
             if set(self._client.nthreads()) != set(self._known):
                 self._known = devices_of(self._client)
-        except OSError:  # the client will say whether it connects again
+        except (OSError, RuntimeError, TimeoutError):  # whether it connects again, its status tells
             return
         for address in set(self._members) - set(self._known):
             self._lose(self._members.pop(address))
@@ -186,7 +190,10 @@ class Workers:
             member = self._members[address] = Member(address, self._known[address])
             self._admit(member, self._admission.admit(member, partial(self._submit, member)))
         if self._ready() or not self._round:
-            self._last_seen = time.monotonic()
+            self._last_seen, self._alone = time.monotonic(), False
+        elif not self._alone:
+            self._alone = True
+            self._say(f"no worker is left of {self._name}; waiting for one")
         elif time.monotonic() - self._last_seen > PATIENCE:
             raise ClusterAway(
                 f"{self._name} has had no worker for {PATIENCE} seconds; what is dreamt is kept: "
@@ -196,7 +203,8 @@ class Workers:
     def _admit(self, member, admission, result=None):
         """Go on with making a worker ready."""
         try:
-            self._expect(admission.send(result), partial(self._admit, member, admission))
+            member.pending = admission.send(result)
+            self._expect(member.pending, partial(self._admit, member, admission))
         except StopIteration:
             self._crashed = 0
         except Refused as refusal:
@@ -282,8 +290,9 @@ class Workers:
         news = [(key, *made) for key, made in zip(task.keys, done) if key not in task.round.done]
         task.round.done.update(task.keys)
         self._crashed, self._ended = 0, self._local.ended if self._local else 0
-        for other in self._members.values():
-            self._recall(other)
+        if task.round.doubled:
+            for other in self._members.values():
+                self._recall(other)
         return news
 
     def _recall(self, member, all_of_them=False):
@@ -292,19 +301,25 @@ class Workers:
         What is under way cannot be: the worker is busy until it answers.
         """
         for task in list(member.tasks)[0 if all_of_them else 1 :]:
-            open_ = task.round.open(task.keys) if task.round is self._round else []
-            if all_of_them or not open_:
-                member.tasks.remove(task)
-            if all_of_them and open_:
-                others = [one for one in self._members.values() if one is not member]
-                held = {key for one in others for mine in one.tasks for key in mine.keys}
-                self._round.left.extendleft(key for key in open_ if key not in held)
-        for future, then in list(self._expected.values()):
-            owner, what = then.args
-            taken_back = isinstance(what, Task) and what not in member.tasks
-            if owner is member and (all_of_them or taken_back):
-                del self._expected[future.key]
-                future.cancel()
+            if all_of_them or task.round is not self._round or not task.round.open(task.keys):
+                self._forget(task.future)
+                self._take_back(member, task)
+        if all_of_them:
+            self._forget(member.pending)
+
+    def _forget(self, future):
+        if self._expected.pop(future.key, None):
+            future.cancel()
+
+    def _take_back(self, member, task):
+        """Take a task from a worker; what nobody else holds of it is left to be given."""
+        member.tasks.remove(task)
+        if task.round is self._round:
+            held = {
+                key for one in self._members.values() for mine in one.tasks for key in mine.keys
+                if mine.round is task.round
+            }  # fmt: skip
+            task.round.left.extendleft(set(task.round.open(task.keys)) - held)
 
     def _hear(self):
         """Wait for news: a list of (key, sums, pixels) of the tiles that are done."""
@@ -319,6 +334,12 @@ class Workers:
                 self._fail(then, *result)
             elif then and future.status == "finished":
                 found += then(result) or []
+            elif then:  # Dask has lost what the worker made
+                member, what = then.args
+                if isinstance(what, Task):
+                    self._take_back(member, what)
+                else:
+                    self._members.pop(member.address, None)
         if self._client.status == "closed":
             raise ClusterAway(
                 f"the cluster {self._name} is gone: its scheduler does not answer any more. What "
@@ -338,8 +359,8 @@ class Workers:
         member, task = then.args
         words = "".join(traceback.format_exception(kind, error, trace))
         if not isinstance(task, Task):
-            if self._round and not self._local:
-                self._refuse(member, f"could not load the network: {error}")
+            if not self._local:
+                self._refuse(member, f"could not load the dream: {error}")
                 return
             what = "a worker could not load its network"
         elif task.round is not self._round:

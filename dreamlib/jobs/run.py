@@ -133,6 +133,7 @@ def _dream(job, store, progress):
     if job.settings.devices or job.settings.cluster:
         from dreamlib.cluster.workers import Workers
 
+        phase("workers")
         workers = Workers(
             job.dream, job.settings.devices, job.settings.cluster, job.folder and job.folder.path,
             progress.say,
