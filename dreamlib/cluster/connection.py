@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import json
 import re
 from pathlib import Path
 
@@ -14,6 +15,8 @@ PATIENCE = 10
 
 #: What a worker names its device by: ``dask worker --resources cuda:0=1``.
 DEVICE = re.compile(r"cpu|cuda:\d{1,4}")
+
+ADDRESS = re.compile(r"(tcp|tls)://[^/:\s]+(:[^/\s]*:[^/\s]*)?:\d{1,5}")
 
 
 def import_dask():
@@ -46,20 +49,31 @@ def connect(cluster):
     DreamError
         There is none.
     """
-    client = import_dask().Client
-    where = {"address": cluster} if "://" in cluster else {"scheduler_file": cluster}
-    if "scheduler_file" in where and not Path(cluster).is_file():
+    client, address = import_dask().Client, _address(cluster)
+    try:
+        return client(address, timeout=PATIENCE, set_as_default=False)
+    except Exception as error:  # of many kinds: Dask's, tornado's, the system's
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ClusterAway(
+            f"no scheduler answers at {cluster} ({why}); see that it runs and can be reached, and "
+            "with tls:// that Dask's configuration names the certificates"
+        ) from error
+
+
+def _address(cluster):
+    """Return the address of a scheduler, out of its file if it is one."""
+    if ADDRESS.fullmatch(cluster):
+        return cluster
+    try:
+        address = json.loads(Path(cluster).read_text(encoding="utf-8"))["address"]
+    except (OSError, ValueError, TypeError, KeyError):
+        address = ""
+    if not ADDRESS.fullmatch(str(address)):
         raise DreamError(
             f"cluster {cluster!r} is neither an address nor a scheduler file; expected one, as "
-            "tcp://HEAD:8786 (dask scheduler prints it)"
+            "tcp://HEAD:8786 or tls://HEAD:8786 (dask scheduler prints it)"
         )
-    try:
-        return client(**where, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        raise ClusterAway(
-            f"no scheduler answers at {cluster} ({str(error).splitlines()[0]}); see that it runs "
-            "and can be reached, and with tls:// that Dask's configuration names the certificates"
-        ) from error
+    return address
 
 
 def devices_of(client):

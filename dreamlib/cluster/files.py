@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
+from dreamlib.errors import DreamError
+from dreamlib.models.model import load_model
 from dreamlib.tiling.work_folder import fingerprint
 from dreamlib.util.atomic_write import written_whole
 
@@ -41,8 +44,16 @@ def files_of(dream):
 def _digests(path):
     if not path.is_dir():
         return {"": fingerprint(path)["sha256"]}
-    files = sorted(file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
-    return {file.name: fingerprint(file)["sha256"] for file in files}
+    model = load_model(path)
+    files = {file for file in path.iterdir() if file.is_file() and file.name[0] != "."}
+    files |= {file for file in (model.prototxt, model.weights, model.labels) if file}
+    names = {os.path.relpath(file, path): file for file in sorted(files)}
+    if any(name.startswith(os.pardir) for name in names):
+        raise DreamError(
+            f"model {model.name} has files outside its folder {path}, which cannot be sent to a "
+            "cluster; put them into it"
+        )
+    return {name: fingerprint(file)["sha256"] for name, file in names.items()}
 
 
 def lacking(files):
@@ -70,7 +81,7 @@ def lacking(files):
 def _is_here(path, digests):
     try:
         return _digests(Path(path)) == digests
-    except OSError:
+    except (OSError, DreamError):
         return False
 
 
@@ -88,6 +99,8 @@ def receive(digest, contents):
     digest : str
     contents : bytes
     """
+    if hashlib.sha256(contents).hexdigest() != digest:
+        raise DreamError("a file of the dream has changed since it was begun; resume with --resume")
     _sent().mkdir(exist_ok=True)
     with written_whole(_sent() / digest) as path:
         Path(path).write_bytes(contents)
@@ -115,10 +128,10 @@ def at_home(dream, files):
         # A folder for each set of contents; the names in it are the driver's.
         place = _sent() / hashlib.sha256(repr(sorted(digests.items())).encode()).hexdigest()
         place /= Path(path).name
-        (place.parent if "" in digests else place).mkdir(parents=True, exist_ok=True)
         for name, digest in digests.items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
             if not (place / name).exists():
-                os.link(_sent() / digest, place / name)
+                shutil.copyfile(_sent() / digest, place / name)
         places[path] = str(place)
     return json.dumps(_renamed(json.loads(dream), places))
 

@@ -70,6 +70,7 @@ class LocalWorkers:
         )
         self._numbers = itertools.count()
         self.ended, self.last_words = 0, ""
+        self._names = {}  # process id -> name
         self._processes = [self._start(device) for device in devices]
 
     @property
@@ -77,18 +78,29 @@ class LocalWorkers:
         """The worker processes: a list of int."""
         return [process.pid for _, process, _ in self._processes]
 
+    def end(self, name):
+        """End the worker of a name at once, and start another in its place."""
+        for number, (device, process, words) in enumerate(self._processes):
+            if self._names[process.pid] == name:
+                process.kill()
+                process.wait()
+                words.close()
+                self._processes[number] = self._start(device)
+
     def _start(self, device):
+        name = f"{device}-{next(self._numbers)}"
         words = tempfile.TemporaryFile()  # noqa: SIM115  a pipe would need someone to read it
         command = [
             sys.executable, "-m", "distributed.cli.dask_worker", self._scheduler.scheduler_address,
             "--no-nanny", "--no-dashboard", "--host", LOOPBACK, "--nthreads", "1",
             "--memory-limit", "0", "--resources", f"{device}=1", "--death-timeout", "10",
-            "--name", f"{device}-{next(self._numbers)}", "--local-directory", self._folder.name,
+            "--name", name, "--local-directory", self._folder.name,
         ]  # fmt: skip
         process = subprocess.Popen(
             command, env=self._environment, stdin=subprocess.DEVNULL, stdout=words, stderr=words,
             start_new_session=True,  # Ctrl-C is for this process, which decides
         )  # fmt: skip
+        self._names[process.pid] = name
         return device, process, words
 
     def mend(self):

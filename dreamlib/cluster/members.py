@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dreamlib.cluster import files, task
+from dreamlib.errors import disk_trouble, reading
 from dreamlib.tiling.work_folder import CANVAS
 from dreamlib.util.devices import gpu_of, kind_of
 
@@ -28,7 +29,7 @@ class Member:
 
     Attributes
     ----------
-    address, device : str
+    address, device, name : str
     network : distributed.Future
         Of its `dreamlib.cluster.task.Loaded`.
     pending : distributed.Future
@@ -50,6 +51,7 @@ class Member:
 
     def __init__(self, address, known):
         self.address, self.device, self.threads = address, known["device"], known["nthreads"]
+        self.name = known["name"]
         self.network, self.pending = None, None
         self.ready, self.sees, self.writes = False, False, False
         self.tasks, self.since, self.pace = deque(), 0.0, None
@@ -106,7 +108,9 @@ class Admission:
         else:
             for path, name in (yield submit(files.lacking, self._files)):
                 digest, file = self._files[path][name], Path(path) / name if name else Path(path)
-                yield submit(files.receive, digest, file.read_bytes())
+                with reading():
+                    contents = file.read_bytes()
+                yield submit(files.receive, digest, contents)
             text = yield submit(files.at_home, self._text, self._files)
             member.sees = yield from self._sees(submit)
         member.network = submit(task.Loaded, text, gpu, self._load)
@@ -172,5 +176,7 @@ def _probe(folder):
                 os.fsync(file.fileno())
 
             yield path, rewrite
+    except OSError as error:
+        raise disk_trouble(folder, error) from error
     finally:
         Path(path).unlink(missing_ok=True)

@@ -12,6 +12,7 @@ import contextlib
 import importlib.util
 import time
 import traceback
+from concurrent.futures import CancelledError
 from functools import partial
 
 from dreamlib.cluster.connection import connect, devices_of, import_dask
@@ -29,6 +30,10 @@ MOST_CRASHES = 3
 #: Seconds between two looks at who is there; that a dream's beginning waits for the last workers of
 #: a cluster; and without any worker, until the dream is left.
 LOOK, LATECOMERS, PATIENCE = 0.5, 20, 300
+
+#: Seconds that a process of this machine is given, when a phase is done, for a tile that it is late
+#: with; then it is ended.
+GRACE = 2
 
 
 class WorkerError(RuntimeError):
@@ -126,21 +131,42 @@ class Workers:
         """Have tiles seen to; yields (phase, index), sums and pixels."""
         if tuple(round_.canvas.shape[:2]) != tuple(self._sizes[round_.octave]):
             raise ValueError(f"the workers know another size of this octave than {round_.canvas}")
-        self._round = round_
+        self._round, self._last_seen = round_, time.monotonic()
         try:
             while len(round_.done) < round_.count:
-                self._hand_out(round_)
+                if self._is_connected():
+                    self._hand_out(round_)
                 yield from self._hear()
+            self._settle(round_)
         finally:
             self._round = None
             for member in self._members.values():
                 self._recall(member)
 
+    def _settle(self, round_):
+        """See that nobody writes any more to the file of a phase whose tiles are done.
+
+        One that is late would read a canvas that is being changed by then.
+        """
+        deadline = time.monotonic() + GRACE
+
+        def writers():
+            return [
+                member for member in self._members.values()
+                if member.writes and any(task.round is round_ for task in member.tasks)
+            ]  # fmt: skip
+
+        while writers() and time.monotonic() < deadline:
+            self._hear()
+        for member in writers():
+            self._local.end(member.name)
+            self._recall(self._members.pop(member.address), all_of_them=True)
+
     # -- who is there -----------------------------------------------------------------------------
 
     def _start(self):
         """Wait until the workers are ready that there are; refuse to begin with unequal ones."""
-        wanted, first = len(self._local.pids) if self._local else 1, None
+        wanted, first, begin = len(self._local.pids) if self._local else 1, None, time.monotonic()
         while True:
             self._hear()
             ready, now = self._ready(), time.monotonic()
@@ -150,7 +176,15 @@ class Workers:
             if first and not self._local and now - first > LATECOMERS:
                 break
             if not self._local and not self._known:
-                raise ClusterAway(f"the cluster {self._name} has no worker that names its device")
+                why = "that names its device"
+                if self._crashed:
+                    why = "left: they went while they loaded the dream; is dreamlib installed there"
+                raise ClusterAway(f"the cluster {self._name} has no worker {why}")
+            if not self._local and now - begin > PATIENCE:
+                raise ClusterAway(
+                    f"no worker of the cluster {self._name} began within {PATIENCE} seconds; are "
+                    "they busy with something else?"
+                )
         if self._refused:
             raise DreamError(
                 f"the cluster {self._name} has workers that cannot share a picture:\n  "
@@ -163,7 +197,8 @@ class Workers:
                 f"they lie, {len(ready) - seeing} are sent pixels"
             )
         if importlib.util.find_spec("bokeh"):  # without it there is a page that says so
-            self._say(f"dashboard: {self._client.dashboard_link}")
+            with contextlib.suppress(KeyError):  # the scheduler has none
+                self._say(f"dashboard: {self._client.dashboard_link}")
 
     def _ready(self):
         return [member for member in self._members.values() if member.ready]
@@ -271,10 +306,14 @@ class Workers:
     def _give(self, member, round_, keys):
         """Send a task."""
         task = Task(round_, keys)
-        task.future = self._submit(
-            member, perform, member.network, round_.octave, round_.pass_, keys, round_.scale,
-            *round_.pixels_for(keys, member),
-        )  # fmt: skip
+        try:
+            task.future = self._submit(
+                member, perform, member.network, round_.octave, round_.pass_, keys, round_.scale,
+                *round_.pixels_for(keys, member),
+            )  # fmt: skip
+        except CancelledError:  # the connection was lost just now
+            round_.left.extendleft(keys)
+            return
         if not member.tasks:
             member.since = time.monotonic()
         member.tasks.append(task)
@@ -334,25 +373,33 @@ class Workers:
                 self._fail(then, *result)
             elif then and future.status == "finished":
                 found += then(result) or []
-            elif then:  # Dask has lost what the worker made
-                member, what = then.args
-                if isinstance(what, Task):
-                    self._take_back(member, what)
-                else:
-                    self._members.pop(member.address, None)
+            elif then:  # what the worker made is lost; it is welcome to begin anew
+                self._dismiss(then.args[0])
+        if self._is_connected() and time.monotonic() > self._next_look:
+            self._look()
+        return found
+
+    def _is_connected(self):
+        """Tell whether there is a scheduler; what one that was away has forgotten is begun anew."""
         if self._client.status == "closed":
             raise ClusterAway(
                 f"the cluster {self._name} is gone: its scheduler does not answer any more. What "
                 "is dreamt is kept: resume with --resume, on this cluster or another"
             )
-        if self._client.status != "running":  # all that was asked of it is forgotten
-            while self._members:
-                self._recall(self._members.popitem()[1], all_of_them=True)
-            self._known = {}
+        connected = self._client.status == "running"
+        for member in list(self._members.values()):
+            forgotten = member.network and member.network.status in ("cancelled", "lost")
+            if forgotten or not connected:
+                self._dismiss(member)
+        if not connected:
             time.sleep(0.1)
-        elif time.monotonic() > self._next_look:
-            self._look()
-        return found
+        return connected
+
+    def _dismiss(self, member):
+        """Know a worker no more; if it is still there it is found at the next look."""
+        if self._members.get(member.address) is member:
+            del self._members[member.address]
+            self._recall(member, all_of_them=True)
 
     def _fail(self, then, kind, error, trace):
         """Raise what a worker could not do; a worker that comes late is only left out."""

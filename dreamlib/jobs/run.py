@@ -129,26 +129,34 @@ def _dream(job, store, progress):
     """Dream a job: the canvas, and the quantizer of its pixels."""
     stepper = Stepper(job.network.net, job.dream, job.network.judges)
     source = _source(job, store, stepper.quantizer.rule)
-    workers, preview = InProcess(stepper), None
-    if job.settings.devices or job.settings.cluster:
-        from dreamlib.cluster.workers import Workers
-
-        phase("workers")
-        workers = Workers(
-            job.dream, job.settings.devices, job.settings.cluster, job.folder and job.folder.path,
-            progress.say,
-        )  # fmt: skip
+    preview = None
     if job.settings.preview:
         from dreamlib.tiling.preview import Preview
 
         preview = Preview(job.output, job.settings.preview, stepper.quantizer, progress.say)
-    with workers:
+    with _workers(job, stepper, progress) as workers:
         canvas = OctaveLoop(
             source, job.dream, stepper.quantizer, workers, store, progress, preview
         ).run()
     if job.dream.finish.is_on:
         canvas = _finished(job, store, stepper.quantizer, canvas, source)
     return canvas, stepper.quantizer
+
+
+def _workers(job, stepper, progress):
+    """Return who takes the steps: this process, others, or a cluster."""
+    settings, folder = job.settings, job.folder
+    if not settings.devices and not settings.cluster:
+        return InProcess(stepper)
+    from dreamlib.cluster.workers import Workers
+
+    phase("workers")
+    try:
+        return Workers(job.dream, settings.devices, settings.cluster, folder.path, progress.say)
+    except DreamError:
+        if not settings.resume:
+            folder.remove()  # nothing is dreamt yet
+        raise
 
 
 def _finished(job, store, quantizer, canvas, source):

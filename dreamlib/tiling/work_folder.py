@@ -83,7 +83,7 @@ class WorkFolder:
         if (self.path / JOURNAL).exists():
             try:
                 self._load(resume)
-            except DreamError:
+            except BaseException:
                 self.close()
                 raise
 
@@ -95,9 +95,11 @@ class WorkFolder:
                     f"{self.path} was begun by another version of the program, which alone can "
                     "resume it"
                 )
-            self.record, self._token = journal["record"], journal["token"]
+            self.record = journal["record"]
             if journal["state"]:
                 self._state = _state_from(journal["state"])
+            if resume:
+                self._take_over(journal)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DreamError(
                 f"{self.path / JOURNAL} is damaged, or no dream's journal ({error!r}); name "
@@ -108,6 +110,23 @@ class WorkFolder:
                 f"{self.path} holds an unfinished dream: resume it with --resume, remove the "
                 "folder to give it up, or name another --work-dir"
             )
+
+    def _take_over(self, journal):
+        """Make the back buffer anew: a worker of the run before may still write to the old one."""
+        before = list(self.path.glob(f"{BACK_BUFFER}-{journal['token']}-*{CANVAS}"))
+        try:
+            for path in before:
+                name = path.name[: -len(CANVAS)].replace(journal["token"], self._token)
+                part = self._file(name + PART)
+                shutil.copyfile(path, part)
+                with open(part, "rb") as file:
+                    os.fsync(file.fileno())
+                self._rename(part, self._file(name))
+        except OSError as error:
+            raise disk_trouble(self.path, error) from error
+        self._write_journal(journal["state"])
+        for path in before:
+            path.unlink()
 
     def begin(self, record, dtype, wrap, need):
         """Record what is dreamt, before anything is made.

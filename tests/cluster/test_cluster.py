@@ -351,6 +351,28 @@ def test_a_cpu_among_gpus_and_two_threads_are_refused(machines, cluster, hidden,
         joined(address, hidden, said)
 
 
+def test_a_refused_cluster_leaves_no_work_folder(
+    cluster, workplace, model, tmp_path_factory, capsys
+):
+    other = tmp_path_factory.mktemp("other")
+    (other / "sitecustomize.py").write_text("import torch\ntorch.__version__ = '1.2.3'\n")
+    address = cluster({}, {"PYTHONPATH": f"{other}:{ROOT}"})
+    flags = ["--model", model, "--end", "mixed/output", "--cluster", address, "--tile-size", "64"]
+    assert run("sky.png", "out.png", *flags) == 2
+    assert "computes with PyTorch 1.2.3" in capsys.readouterr().err
+    assert os.listdir() == ["sky.png"]
+
+
+def test_a_scheduler_that_dies_between_two_phases_is_told_in_words(machines, cluster, hidden, said):
+    address = cluster({}, {})
+    scheduler = machines.processes[-3]
+    with joined(address, hidden, said) as workers:
+        machines.end(scheduler)
+        assert until(lambda: workers._client.status == "closed")
+        with pytest.raises(DreamError, match="is gone: its scheduler"):
+            dream_in(fresh(hidden, "work"), workers)
+
+
 def test_a_cluster_whose_workers_name_no_device_is_refused(machines, cluster):
     address = machines.scheduler(0)
     machines.worker(1, address, device=None)
@@ -367,6 +389,15 @@ def test_a_cluster_whose_workers_name_no_device_is_refused(machines, cluster):
 
 
 # -- the command ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["://", "tcp://", "foo://a:1", "inproc://1/2/3", "tcp://h:abc", "a.json", "list.json"]
+)
+def test_what_is_no_address_is_refused_at_once(text, workplace):
+    (workplace / "list.json").write_text("[]")
+    with pytest.raises(DreamError, match=r"neither an address nor a scheduler file; expected one"):
+        survey(text)
 
 
 def test_no_cluster_at_an_address_is_told_with_exit_code_2(workplace, model, capsys):

@@ -187,6 +187,32 @@ def test_a_killed_worker_is_replaced_and_its_tile_stepped_on(two, expected, tmp_
     assert not set(killed) & set(two.pids)
 
 
+def test_a_worker_that_is_late_when_its_phase_is_done_writes_no_more(two, first, tmp_path):
+    """It would read a canvas that is being changed by then."""
+    place, tiles, indices, canvas, target = first
+    while len(two._ready()) < 2:
+        two._hear()
+    list(two.steps(place, SCALE, tiles, indices, canvas, target))  # so that paces are known
+    stopped = two.pids[0]
+    stepping = two.steps(place, SCALE, tiles, indices, canvas, target)
+    os.kill(stopped, signal.SIGSTOP)
+    assert len(list(stepping)) == len(tiles)
+    assert not alive(stopped)
+    assert len(two.pids) == 2
+
+
+def test_a_connection_that_was_lost_for_a_moment_is_made_again(two, expected, tmp_path):
+    lost = []
+
+    def lose(step):
+        if step.octave == 1 and len(lost) < 2:
+            lost.append(two._client.loop.add_callback(two._client.scheduler_comm.comm.abort))
+            time.sleep(len(lost))  # the client connects again before anybody asks
+
+    assert np.array_equal(dream(two, tmp_path / "work", on_step=lose), expected)
+    assert len(lost) == 2
+
+
 def test_ctrl_c_on_a_terminal_does_not_reach_workers(two):
     assert two.pids
     assert all(os.getsid(pid) != os.getsid(0) for pid in two.pids)

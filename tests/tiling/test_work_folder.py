@@ -415,6 +415,24 @@ def test_a_late_write_to_a_phases_tiles_reaches_no_other_phase_and_no_other_drea
     other.remove()
 
 
+def test_a_resumed_phase_is_out_of_reach_of_who_wrote_to_it_before(tmp_path):
+    pixels = np.full((4, 4, 3), 7, np.uint8)
+    store = WorkFolder(tmp_path / "work")
+    store.begin({}, np.uint8, "none", need=1)
+    tiles = store.back_buffer((0, 0, 0), (4, 4), 2)
+    tiles.write(Window(0, 0, 4, 4), pixels)
+    store.save(State(done={0: (1.0,)}), tiles)
+    late = Canvas(4, 4, np.uint8, "none", tiles.path, os.O_RDWR)
+    store.close()
+    resumed = WorkFolder(tmp_path / "work", resume=True)
+    resumed.begin({}, np.uint8, "none", need=1)
+    late.write(Window(0, 0, 4, 4), pixels + 1)
+    late.close()
+    assert resumed.load_state().done == {0: (1.0,)}
+    assert np.array_equal(resumed.back_buffer((0, 0, 0), (4, 4), 2).array(), pixels)
+    resumed.remove()
+
+
 def test_removing_takes_away_all_that_was_made_and_the_folder(tmp_path):
     folder = tmp_path / "work"
     store = WorkFolder(folder)
