@@ -83,7 +83,8 @@ bench-giant: setup ## large pictures: memory, speed, seams, normalisation, worke
 	$(BIN)/python benchmarks/halo.py
 	$(BIN)/python benchmarks/seams.py
 	$(BIN)/python benchmarks/normalisation.py
-	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/scaling.py --size 4096x3072 --tile 256 --passes 1
+	$(BIN)/python benchmarks/cluster.py
 
 profile: setup ## where memory goes, by line and over time: docs/memory.md
 	$(BIN)/python benchmarks/memory_profile.py
