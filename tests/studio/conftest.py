@@ -15,7 +15,7 @@ os.environ.update(
     DREAM_DATA=_place, DREAM_SECRET_KEY=os.urandom(48).hex(), DREAM_HOSTS="testserver",
     DJANGO_SETTINGS_MODULE="studio.settings",
 )  # fmt: skip
-for name in ("DREAM_DATABASE", "DREAM_BROKER", "DREAM_HTTPS", "DREAM_DEBUG"):
+for name in ("DREAM_DATABASE", "DREAM_BROKER", "DREAM_HTTPS", "DREAM_DEBUG", "DREAM_CLUSTER"):
     os.environ.pop(name, None)
 
 import django  # noqa: E402

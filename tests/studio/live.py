@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 
 #: Variables of the tests' own studio, which a live one must not inherit.
 OWN = ("DREAM_DATA", "DREAM_SECRET_KEY", "DREAM_HOSTS", "DREAM_DATABASE", "DREAM_BROKER",
-       "DREAM_HTTPS", "DREAM_DEBUG")  # fmt: skip
+       "DREAM_HTTPS", "DREAM_DEBUG", "DREAM_CLUSTER")  # fmt: skip
 
 
 def free_port():

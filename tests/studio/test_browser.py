@@ -180,7 +180,8 @@ def picture(browser):
 
 
 def _percent(browser):
-    return float(browser.text("[data-percent]").split()[0] or 0)
+    words = browser.text("[data-percent]").split()  # once: it goes away when the dream is done
+    return float(words[0]) if words else None
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +198,7 @@ def dream(browser, picture):
 
     def look(name):
         """Note what the page says now, without having loaded it anew."""
-        percent = _percent(browser) if browser.text("[data-percent]") else None
+        percent = _percent(browser)
         if percent is not None and [percent] != seen[name][-1:]:
             seen[name].append(percent)
         return percent
