@@ -1,10 +1,11 @@
-"""What a cluster costs: many workers whose step only waits, here, and one that is killed.
+"""What a cluster costs: many workers whose step only waits, here; one that is killed; copying.
 
     python benchmarks/cluster.py [--workers 64] [--step 0.3] [--tile 128] [--each 16]
 
 The steps take the time that a tile would and compute nothing; pixels, messages and canvases are
 real. Workers are Dask's own, sixteen to a process. Efficiency is the time of all steps over that of
-all workers, for a pass; the column beside it is what whole rounds of steps would leave of it.
+all workers, for a pass; the column beside it is what whole rounds of steps would leave of it. CPU
+time is the driver's and the scheduler's, for a tile.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules
@@ -109,7 +111,7 @@ def canvases(side, folder=None):
 
 
 def many(count, step, tile, each, sent):
-    """Measure a cluster of workers that wait; see `main` for what is found."""
+    """Measure a cluster of workers that wait; return the columns that `main` prints."""
     side = int((each * 4 * count) ** 0.5 * tile)  # so many tiles for each worker in each phase
     dream, turns, moved = dream_of(side, tile), [], [0]
     with ExitStack() as stack:
@@ -142,11 +144,18 @@ def many(count, step, tile, each, sent):
             return finish(member, task, result)
 
         workers._finish = watched
+        scheduler = psutil.Process(started[0].pid)
+        begun = time.process_time() + sum(scheduler.cpu_times()[:2])
         seconds, tiles = one_pass(workers, dream, *canvases(side, seen))
+        spent = time.process_time() + sum(scheduler.cpu_times()[:2]) - begun
     rounds = sum(-(-len(phase) // count) for phase in dream.schedule(0).phases(0))
     window = (tile + 2 * (tile // 8)) ** 2 * 3 if sent else 0
-    return (tiles * step / (count * seconds), tiles / (count * rounds),
-            statistics.median(turns) * 1e3, moved[0] / tiles + window, tiles)  # fmt: skip
+    bytes_ = moved[0] / tiles + window
+    return (
+        f"{tiles} | {tiles * step / (count * seconds):.3f} | {tiles / (count * rounds):.3f} | "
+        f"{statistics.median(turns) * 1e3:.1f} ms | {bytes_ / 1e3:.0f} kB | {tiles / seconds:.0f}, "
+        f"{bytes_ * tiles / seconds / 1e6:.0f} MB | {spent / tiles * 1e3:.1f} ms"
+    )
 
 
 def devices(address):
@@ -177,6 +186,21 @@ def killed(step, tile, turns=3):
     return lost
 
 
+def copying(side, tile, turns=5):
+    """Measure what the driver does between phases: seconds a pixel, from file to file."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, canvas = canvases(side, Path(folder))
+        places = [Window(top, left, tile, tile)
+                  for top in range(0, side, tile) for left in range(0, side, tile)]  # fmt: skip
+        taken = []
+        for _ in range(turns):
+            begin = time.perf_counter()
+            for place in places:
+                canvas.write(place, source.read(place))
+            taken.append(time.perf_counter() - begin)
+    return statistics.median(taken) / side**2
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=64)
@@ -184,18 +208,18 @@ def main():
     parser.add_argument("--tile", type=int, default=128)
     parser.add_argument("--each", type=int, default=16, help="tiles of a worker in a phase")
     options = parser.parse_args()
-    print("| workers | pixels | tiles | efficiency | rounds | beside a step | bytes of a tile |")
-    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: |")
+    print("| workers | pixels | tiles | efficiency | rounds | beside a step | bytes of a tile "
+          "| a second | CPU |")  # fmt: skip
+    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for sent in (False, True):
-        efficiency, most, turn, moved, tiles = many(
-            options.workers, options.step, options.tile, options.each, sent
-        )
+        columns = many(options.workers, options.step, options.tile, options.each, sent)
         how = "both ways" if sent else "back alone"
-        print(f"| {options.workers} | travel {how} | {tiles} | {efficiency:.3f} | {most:.3f} | "
-              f"{turn:.1f} ms | {moved / 1e3:.0f} kB |", flush=True)  # fmt: skip
+        print(f"| {options.workers} | travel {how} | {columns} |", flush=True)
     lost = killed(options.step, options.tile)
     print(f"\na killed worker of two, steps of {options.step} s: "
           f"{', '.join(f'{one:.2f}' for one in lost)} s more")  # fmt: skip
+    for side in (256, 1024):
+        print(f"copying tiles of {side} to the canvas: {copying(4096, side) * 1e9:.1f} ns a pixel")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from dreamlib.errors import ClusterAway, DreamError
+from dreamlib.util.devices import kind_of
 
 #: Seconds to wait for a scheduler's answer.
 PATIENCE = 10
@@ -99,6 +100,11 @@ def devices_of(client):
     return found
 
 
+def has_page(client):
+    """Tell whether a scheduler serves a dashboard."""
+    return "dashboard" in client.scheduler_info()["services"]
+
+
 def survey(cluster):
     """List the devices of a cluster.
 
@@ -123,7 +129,7 @@ def survey(cluster):
             f"the cluster {cluster} has no worker that names its device; start them with "
             "dask worker ... --nthreads 1 --resources cpu=1, or cuda:0=1 for a GPU"
         )
-    if len({device.partition(":")[0] for device in devices}) > 1:
+    if len(set(map(kind_of, devices))) > 1:
         raise DreamError(
             f"the cluster {cluster} has workers on CPUs and on GPUs ({', '.join(sorted(devices))})"
             ", which round differently; leave --resources away from those of one kind"

@@ -44,8 +44,6 @@ class Round:
 
     Attributes
     ----------
-    count : int
-        Of all of them.
     left : collections.deque
         Names of those that nobody was given.
     done : set
@@ -57,12 +55,17 @@ class Round:
     """
 
     def __init__(self, octave, pass_, tiles, scale, canvas, base=None, target=None):
-        self.octave, self.pass_, self._tiles, self.count = octave, pass_, tiles, len(tiles)
+        self.octave, self.pass_, self._tiles = octave, pass_, tiles
         self.scale, self.canvas, self._base = scale and tuple(scale), canvas, base
         self._target = None if target is canvas else target
         # The largest first, so that all end at about the same time.
         self.left = deque(sorted(tiles, key=lambda key: -self.pixels(key)))
         self.done, self.crashes, self.doubled = set(), Counter(), False
+
+    @property
+    def is_done(self):
+        """Whether all tiles are."""
+        return len(self.done) == len(self._tiles)
 
     def name(self, keys):
         """Say in words which tiles are meant."""

@@ -181,10 +181,11 @@ def perform(loaded, octave, pass_, tiles, scale, canvas, base, target):
         if scale is None:
             sums = [loaded.stepper.measure(octave, tile, canvas) for tile in made]
             return [(one, None) for one in sums], time.perf_counter() - begin
-        done, target = [], opened(target, os.O_RDWR) or _Kept()
+        done, kept = [], _Kept()
+        target = opened(target, os.O_RDWR) or kept
         place = Place(octave, pass_, tiles[0][0])
         for _, sums in loaded.stepper.steps(place, Scale(*scale), made, canvas, target, base):
-            done.append((sums, getattr(target, "pixels", None)))
+            done.append((sums, kept.pixels))
     return done, time.perf_counter() - begin
 
 
@@ -204,7 +205,7 @@ class _Sent:
 
 
 class _Kept:
-    """Takes what is written for a canvas."""
+    """Takes what is written for a canvas; `pixels` are None where nothing was."""
 
     pixels = None
 

@@ -15,7 +15,7 @@ import traceback
 from concurrent.futures import CancelledError
 from functools import partial
 
-from dreamlib.cluster.connection import connect, devices_of, import_dask
+from dreamlib.cluster.connection import connect, devices_of, has_page, import_dask
 from dreamlib.cluster.local import LocalWorkers
 from dreamlib.cluster.members import Admission, Member, Refused
 from dreamlib.cluster.rounds import Round, Task
@@ -74,7 +74,8 @@ class Workers:
         self, dream, devices=None, cluster=None, folder=None, say=None, load=load_stepper, threads=1
     ):
         self._local = None if cluster else LocalWorkers(parse_devices(devices), threads)
-        self._client = connect(cluster) if cluster else self._local.client
+        self._connect = partial(connect, cluster) if cluster else self._local.connect
+        self._client = self._connect()
         self._name, self._say = cluster or devices, say or (lambda line: None)
         self._sizes = [octave.window[2:] for octave in dream.octaves]
         self._news = import_dask().as_completed(
@@ -133,9 +134,9 @@ class Workers:
             raise ValueError(f"the workers know another size of this octave than {round_.canvas}")
         self._round, self._last_seen = round_, time.monotonic()
         try:
-            while len(round_.done) < round_.count:
-                if self._is_connected():
-                    self._hand_out(round_)
+            while not round_.is_done:
+                self._stay_connected()
+                self._hand_out(round_)
                 yield from self._hear()
             self._settle(round_)
         finally:
@@ -153,7 +154,9 @@ class Workers:
         def writers():
             return [
                 member for member in self._members.values()
-                if member.writes and any(task.round is round_ for task in member.tasks)
+                if member.writes and round_.scale and any(
+                    task.round is round_ for task in member.tasks
+                )
             ]  # fmt: skip
 
         while writers() and time.monotonic() < deadline:
@@ -196,9 +199,9 @@ class Workers:
                 f"cluster {self._name}: {len(ready)} workers; {seeing} read the canvases where "
                 f"they lie, {len(ready) - seeing} are sent pixels"
             )
-        if importlib.util.find_spec("bokeh"):  # without it there is a page that says so
-            with contextlib.suppress(KeyError):  # the scheduler has none
-                self._say(f"dashboard: {self._client.dashboard_link}")
+        # Without bokeh there is only a page that says so.
+        if importlib.util.find_spec("bokeh") and has_page(self._client):
+            self._say(f"dashboard: {self._client.dashboard_link}")
 
     def _ready(self):
         return [member for member in self._members.values() if member.ready]
@@ -217,7 +220,7 @@ class Workers:
         try:
             if set(self._client.nthreads()) != set(self._known):
                 self._known = devices_of(self._client)
-        except (OSError, RuntimeError, TimeoutError):  # whether it connects again, its status tells
+        except OSError:  # the connection is lost: `_stay_connected` will see whether for good
             return
         for address in set(self._members) - set(self._known):
             self._lose(self._members.pop(address))
@@ -375,25 +378,31 @@ class Workers:
                 found += then(result) or []
             elif then:  # what the worker made is lost; it is welcome to begin anew
                 self._dismiss(then.args[0])
-        if self._is_connected() and time.monotonic() > self._next_look:
+        if time.monotonic() > self._next_look:
             self._look()
         return found
 
-    def _is_connected(self):
-        """Tell whether there is a scheduler; what one that was away has forgotten is begun anew."""
-        if self._client.status == "closed":
+    def _stay_connected(self):
+        """Connect anew if the connection was lost, and begin anew with all workers.
+
+        Dask's client does connect again by itself. But a scheduler that takes time to end the old
+        connection forgets the new one with it, which has the same name, and tells it of nothing.
+        """
+        members = list(self._members.values())
+        if self._client.status == "running" and not any(
+            member.network and member.network.status == "cancelled" for member in members
+        ):
+            return
+        for member in members:
+            self._dismiss(member)
+        self._client.close()
+        try:
+            self._client = self._connect()
+        except ClusterAway as error:
             raise ClusterAway(
                 f"the cluster {self._name} is gone: its scheduler does not answer any more. What "
                 "is dreamt is kept: resume with --resume, on this cluster or another"
-            )
-        connected = self._client.status == "running"
-        for member in list(self._members.values()):
-            forgotten = member.network and member.network.status in ("cancelled", "lost")
-            if forgotten or not connected:
-                self._dismiss(member)
-        if not connected:
-            time.sleep(0.1)
-        return connected
+            ) from error
 
     def _dismiss(self, member):
         """Know a worker no more; if it is still there it is found at the next look."""

@@ -134,3 +134,18 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def certificate(folder):
+    """Make a certificate for everybody; return Dask's configuration of it."""
+    key, made = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+         "/CN=dream", "-keyout", key, "-out", made],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    tls = {"distributed.comm.tls.ca-file": str(made)}
+    for role in ("scheduler", "worker", "client"):
+        tls[f"distributed.comm.tls.{role}.key"] = str(key)
+        tls[f"distributed.comm.tls.{role}.cert"] = str(made)
+    return tls

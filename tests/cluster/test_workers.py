@@ -3,6 +3,7 @@
 The processes, what they are told and their ends are tested with steps that need no network.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from dreamlib.ascent.regularizers import GradientRules
@@ -211,6 +213,53 @@ def test_a_connection_that_was_lost_for_a_moment_is_made_again(two, expected, tm
 
     assert np.array_equal(dream(two, tmp_path / "work", on_step=lose), expected)
     assert len(lost) == 2
+
+
+def test_a_full_disk_ends_the_dream_in_words_and_it_is_resumed(two, expected, tmp_path):
+    if (
+        os.geteuid() != 0
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=256k", "none", tmp_path], check=False
+        ).returncode
+    ):
+        pytest.skip("a small file system cannot be mounted here")
+    ballast = tmp_path / "ballast"
+
+    def fill(step):
+        if step.octave == 1:
+            with ballast.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+                while file.write(bytes(4096)):
+                    pass
+
+    try:
+        with pytest.raises(DreamError, match=r"No space left on device.*resume with --resume"):
+            dream(two, tmp_path / "work", on_step=fill)
+        ballast.unlink()
+        assert np.array_equal(dream(two, tmp_path / "work", resume=True), expected)
+    finally:
+        subprocess.run(["umount", "-l", tmp_path], check=True)
+
+
+def test_nothing_listens_beyond_this_machine(two):
+    listening = [
+        connection.laddr.ip
+        for pid in [os.getpid(), *two.pids]
+        for connection in psutil.Process(pid).net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) >= 3
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_processes_of_this_machine_are_encrypted_where_dask_is_configured_so(expected, tmp_path):
+    import dask
+
+    from tests.cluster.machines import certificate
+
+    tls = {**certificate(tmp_path), "distributed.comm.require-encryption": True}
+    with dask.config.set(tls), stubs("cpu,cpu") as workers:
+        assert all(address.startswith("tls://127.0.0.1:") for address in workers._members)
+        assert np.array_equal(dream(workers, tmp_path / "work"), expected)
 
 
 def test_ctrl_c_on_a_terminal_does_not_reach_workers(two):
