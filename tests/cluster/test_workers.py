@@ -29,6 +29,7 @@ from dreamlib.tiling.octaves import Place
 from dreamlib.tiling.stepper import InProcess, load_stepper
 from tests import dreams
 from tests.cluster import stub
+from tests.cluster.machines import alive, certificate
 from tests.nets import picture, write_random_net
 
 SIZE = (60, 70)
@@ -72,14 +73,6 @@ def dream(workers, folder, how=SHIFT, on_step=lambda step: False, resume=False):
     return dreams.in_folder(
         folder, how, PICTURE, resume=resume, workers=workers, progress=Watcher(on_step)
     )
-
-
-def alive(pid):
-    """Tell whether a process runs; one that only waits to be reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def wait_until_gone(pids, seconds=10):
@@ -253,8 +246,6 @@ def test_nothing_listens_beyond_this_machine(two):
 
 def test_processes_of_this_machine_are_encrypted_where_dask_is_configured_so(expected, tmp_path):
     import dask
-
-    from tests.cluster.machines import certificate
 
     tls = {**certificate(tmp_path), "distributed.comm.require-encryption": True}
     with dask.config.set(tls), stubs("cpu,cpu") as workers:
