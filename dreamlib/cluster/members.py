@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dreamlib.cluster import files, task
 from dreamlib.errors import disk_trouble, reading
-from dreamlib.tiling.work_folder import CANVAS
+from dreamlib.tiling.work_folder import CANVAS, new_token
 from dreamlib.util.devices import gpu_of, kind_of
 
 
@@ -167,7 +167,7 @@ class Admission:
 @contextmanager
 def _probe(folder):
     """Make a file in the work folder for a while: its path, and what writes it anew."""
-    path = os.path.join(os.path.abspath(folder), f"seen-{uuid.uuid4().hex}{CANVAS}")
+    path = os.path.join(os.path.abspath(folder), f"seen-{new_token()}{CANVAS}")
     try:
         with open(path, "wb", buffering=0) as file:
 

@@ -101,7 +101,7 @@ def check_output(path, source=None):
         raise DreamError(f"{path}: pictures are written as {', '.join(FORMATS)}; name one of these")
     if path.is_dir():
         raise DreamError(f"{path} is a folder; name a file in it")
-    folder = path.absolute().parent
+    folder = Path(os.path.realpath(path)).parent  # where a link leads
     if not folder.is_dir():
         raise DreamError(f"{path}: there is no folder {folder}; make it first")
     if not os.access(folder, os.W_OK):

@@ -5,7 +5,6 @@ Frames are kept as PNG in a work folder beside the output until the film is writ
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -91,5 +90,5 @@ class FramesOfClip:
         with writing(self.path, self.count, self._settings.quiet) as on_frame:
             if not mux(frames, self.path, self._clip, quality, on_frame):
                 return None
-        shutil.rmtree(self.folder.path)
+        self.folder.remove()
         return []

@@ -8,6 +8,7 @@ frame's number.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -64,7 +65,11 @@ def run_film(film, source, settings, listener=None):
     dreamlib.util.progress.Left
         The listener wanted it; the whole frames are kept.
     """
-    folder = film.folder
+    with contextlib.closing(film.folder) as folder:
+        return _run(film, folder, source, settings, listener)
+
+
+def _run(film, folder, source, settings, listener):
     settings = resumed(settings, folder) if folder.record else with_models_own(settings, "film")
     settings = with_seed(settings)
     film.open(settings)

@@ -14,7 +14,7 @@ from dreamlib.imaging.picture import Noise
 from dreamlib.jobs.resolve import DEVIATION, GREY, OF_OCTAVES, Network, make_job
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
-from dreamlib.settings import BY_NAME, meant, refuse_inapplicable
+from dreamlib.settings import BY_NAME, meant, refuse_inapplicable, to_toml
 from dreamlib.tiling.schedule import OVERLAPPING
 from dreamlib.util.progress import phase
 
@@ -68,6 +68,7 @@ def prepare(source, output, settings, planning=False):
         settings, picture = choose_script(settings, picture)
         network = open_network(settings)
         job = make_job(network, picture, settings, output)
+        to_toml(job.recorded)  # refuses what no output could hold
         in_folder = settings.work_dir or settings.resume or not job.demand.in_ram
         if in_folder and not planning:
             from dreamlib.jobs.resume import fingerprints, refuse_changes

@@ -10,6 +10,7 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging.open_save import open_picture
 from dreamlib.jobs.keyframes import absolute_variations, parse_variations
 from dreamlib.jobs.objective import absolute_judges, numbered_targets, parse_judges
+from dreamlib.models.model import TOML
 from dreamlib.models.zoo import absolute_name, find_model
 from dreamlib.tiling.work_folder import fingerprint
 
@@ -67,8 +68,9 @@ def refuse_changes(folder, record):
     record : dict
         With the fingerprints of now under "files".
     """
-    for name, now in record["files"].items():
-        before = folder.record["files"][name]
+    there, was = record["files"], folder.record["files"]
+    for name in [*there, *(was.keys() - there.keys())]:
+        now, before = there.get(name, "not there"), was.get(name, "not there")
         if now != before:
             raise DreamError(
                 f"{name} of the dream in {folder.path} has changed since it was begun: it was "
@@ -96,10 +98,10 @@ def fingerprints(source, model, settings):
     noise = source.startswith("noise:")
     prints = {
         "the input picture": source if noise else fingerprint(source),
-        "the model's weights": fingerprint(model.weights),
+        **_of_model("the model", model),
     }
     for name in parse_judges(settings.judges):
-        prints[f"the judge {name}'s weights"] = fingerprint(find_model(name).weights)
+        prints.update(_of_model(f"the judge {name}", find_model(name)))
     guides = [settings.guide] if settings.guide else []
     for one in parse_variations(settings.vary):
         guides += one.text.split("|") if one.name == "guide" else []
@@ -116,6 +118,14 @@ def fingerprints(source, model, settings):
         open_picture(path, 0, "")  # refuses what is none, before there is a folder
         prints[name] = fingerprint(path)
     return prints
+
+
+def _of_model(what, model):
+    """Return what identifies the files of a model that its dream depends on."""
+    files = {"weights": model.weights, "network": model.prototxt, "model.toml": model.folder / TOML}
+    there = {name: path for name, path in files.items() if path.exists()}
+    prints = {f"{what}'s {name}": fingerprint(path) for name, path in there.items()}
+    return {**prints, f"{what}'s mean": str(model.mean)}
 
 
 def _described(print_of_file):

@@ -71,6 +71,10 @@ def run(job, listener=None):
             if job.folder:
                 job.folder.close()  # for whoever resumes it
             raise
+        except DreamError:
+            if job.folder and job.folder.is_new and not settings.resume:
+                job.folder.remove()
+            raise
         seconds = time.monotonic() - begin
         phase("writing")
         interrupted = progress.interrupted
@@ -151,12 +155,7 @@ def _workers(job, stepper, progress):
     from dreamlib.cluster.workers import Workers
 
     phase("workers")
-    try:
-        return Workers(job.dream, settings.devices, settings.cluster, folder.path, progress.say)
-    except DreamError:
-        if not settings.resume:
-            folder.remove()  # nothing is dreamt yet
-        raise
+    return Workers(job.dream, settings.devices, settings.cluster, folder.path, progress.say)
 
 
 def _finished(job, store, quantizer, canvas, source):
@@ -255,7 +254,7 @@ def _rounded(job, canvas, quantizer, part):
 
 
 def _save(job, pixels, text):
-    like = job.picture.cropped(job.region) if job.region else job.picture
+    like = job.picture.cropped(job.region) if job.region and job.picture else job.picture
     quality, tiff = job.settings.quality, job.settings.tiff
     return files.save_picture(job.output, pixels, text, like, quality, tiff, job.deep)
 
@@ -269,10 +268,11 @@ def _rescue(job, pixels, text):
         folder = Path(tempfile.mkdtemp(prefix="dreamlib-"))
     except OSError:
         return None
-    rescued = folder / Path(job.output).name
-    try:
-        _save(job._replace(output=str(rescued)), pixels, text)
-    except DreamError:
-        shutil.rmtree(folder)
-        return None
-    return rescued
+    for name, like in ((Path(job.output).name, job.picture), ("dream.png", None)):
+        try:  # what the input had, or the name, may be what is wrong
+            _save(job._replace(output=str(folder / name), picture=like), pixels, text)
+        except DreamError:
+            continue
+        return folder / name
+    shutil.rmtree(folder)
+    return None

@@ -20,6 +20,7 @@ from dreamlib.util.setting import parse_table
 
 NOTEBOOK_END, NOTEBOOK_CLASSES = "inception_4c/output", "loss3/classifier"
 IMAGENET_MEAN = (104.0, 116.0, 122.0)  # BGR, the notebook's
+TOML = "model.toml"
 LABELS = ("labels.txt", "synset_words.txt")  # Caffe has the latter
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -153,7 +154,7 @@ def load_model(folder):
     """
     folder = Path(folder)
     name = folder.resolve().name
-    toml = folder / "model.toml"
+    toml = folder / TOML
     values = _read_toml(toml) if toml.is_file() else {}
     for key in ("prototxt", "weights", "labels"):
         if key in values:

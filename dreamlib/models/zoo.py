@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from dreamlib.errors import DreamError, nearest, reading
-from dreamlib.models.model import REPOSITORY, load_model
+from dreamlib.models.model import REPOSITORY, TOML, load_model
 
 GOOGLENET, EMBEDDED = "bvlc_googlenet", "efficientnet_lite0"
 
@@ -102,7 +102,7 @@ def _all_folders():
     for place in search_path():
         if place.is_dir():
             for folder in sorted(place.iterdir()):
-                if (folder / "model.toml").is_file() or (folder / "deploy.prototxt").is_file():
+                if (folder / TOML).is_file() or (folder / "deploy.prototxt").is_file():
                     found.setdefault(folder.name, []).append(folder)
     return found
 

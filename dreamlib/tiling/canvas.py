@@ -236,12 +236,13 @@ class InMemory:
     def load_state(self):
         """Return None: there is nothing to resume."""
 
-    def save(self, state, canvas=None):
-        """Do nothing: `state` and `canvas` are not looked at.
+    def save(self, state, canvas=None, changed=None):
+        """Do nothing.
 
         Parameters
         ----------
-        state, canvas
+        state, canvas, changed
+            Not looked at.
         """
 
     def has(self, name):

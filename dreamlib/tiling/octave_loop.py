@@ -39,6 +39,11 @@ class State:
     scale: GradientScale = field(default_factory=GradientScale)
 
     @property
+    def has_changed(self):
+        """Whether the octave's canvas is not as it was made any more."""
+        return bool(self.pass_ or self.phase or self.applying)
+
+    @property
     def place(self):
         """The phase that is under way."""
         return Place(self.octave, self.pass_, self.phase)
@@ -89,9 +94,9 @@ class OctaveLoop:
         count = len(self._dream.octaves)
         for octave in range(state.octave, count):
             phase(f"octave {octave + 1}/{count}")
-            canvas = self._pyramid.canvas(octave)
             if octave != state.octave:
                 state = State(octave)
+            canvas = self._pyramid.canvas(octave, state.has_changed)
             self._store.save(state)
             self._pyramid.drop(octave - 1)
             stop = self._dream_octave(state, canvas)
@@ -174,7 +179,8 @@ class OctaveLoop:
             stop = self._progress(step)
             if time.monotonic() - recorded > CHECKPOINT or stop:
                 recorded = time.monotonic()
-                self._store.save(state, back_buffer)
+                made = {index: tiles[index].interior for index in state.done}
+                self._store.save(state, back_buffer, made)
             if stop:
                 stepping.close()
                 return stop
@@ -182,16 +188,17 @@ class OctaveLoop:
 
     def _apply(self, state, tiles, canvas, back_buffer):
         """Copy a phase's tiles onto the canvas, so that a death at any moment can be mended."""
+        interiors = {index: tile.interior for index, tile in enumerate(tiles)}
         if back_buffer:
             if not state.applying:
                 state.applying = True
-                self._store.save(state, back_buffer)
+                self._store.save(state, back_buffer, interiors)
             for tile in tiles:
                 canvas.write(tile.interior, back_buffer.read(tile.interior))
         for index, tile in enumerate(tiles):  # in this order: a sum depends on it
             area = tile.interior.height * tile.interior.width
             state.scale.add(state.done[index], area)
         state.phase, state.done, state.applying = state.phase + 1, {}, False
-        self._store.save(state, canvas)
+        self._store.save(state, canvas, interiors)
         if self._on_canvas:
             self._on_canvas(canvas, state.octave)

@@ -31,25 +31,28 @@ class Pyramid:
         self._quantizer, self._store = quantizer, store
         self._sizes = [octave.size for octave in dream.octaves]
 
-    def canvas(self, octave):
+    def canvas(self, octave, changed=False):
         """Open an octave's canvas, or make it of what is carried from the octave before.
 
         Parameters
         ----------
         octave : int
+        changed : bool
+            Whether steps were taken on it already, so that it cannot be made anew.
 
         Returns
         -------
         dreamlib.tiling.canvas.Canvas
         """
-        if not self._store.has(_dreamt(octave)):
+        can_be_made = octave == 0 or self._store.has(dreamt(octave - 1))
+        if can_be_made and not changed and not self._store.has(dreamt(octave)):
             if octave == 0:
                 picture = self.undreamt(0)
             else:
-                before = self._store.canvas(_dreamt(octave - 1), self._window(octave - 1)[2:])
+                before = self._store.canvas(dreamt(octave - 1), self._window(octave - 1)[2:])
                 picture = self._carried(before, octave)
-            self._fill(_dreamt(octave), picture, octave)
-        return self._store.canvas(_dreamt(octave), self._window(octave)[2:])
+            self._fill(dreamt(octave), picture, octave)
+        return self._store.canvas(dreamt(octave), self._window(octave)[2:])
 
     def base(self, octave):
         """Open a canvas of an octave's undreamt picture, or make it.
@@ -73,7 +76,7 @@ class Pyramid:
         ----------
         octave : int
         """
-        self._store.drop(_dreamt(octave))
+        self._store.drop(dreamt(octave))
 
     def drop_base(self, octave):
         """Give up the canvas of an octave's undreamt picture, if there is one.
@@ -151,7 +154,8 @@ class Pyramid:
         self._store.complete(name)
 
 
-def _dreamt(octave):
+def dreamt(octave):
+    """Name the canvas that an octave is dreamt on."""
     return f"octave-{octave}"
 
 

@@ -3,33 +3,41 @@
 A work folder holds raw canvases and ``journal.json``. A canvas is changed only by copying tiles
 from the back buffer, which is on the disk by then, as the journal says; so a process that dies at
 any moment, or a machine that loses power, leaves the state before a change or all that repeats it.
+
+A canvas has its dream's token in its name, and its checksums in the journal: neither another
+dream's is taken for it nor one that somebody has changed.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
-import json
 import os
+import re
 import shutil
 import uuid
 from dataclasses import asdict
 from pathlib import Path
 
 from dreamlib.errors import DreamError, disk_trouble
-from dreamlib.tiling.canvas import BACK_BUFFER, Canvas
+from dreamlib.imaging.picture import Window
+from dreamlib.tiling.canvas import BACK_BUFFER, MAKE, Canvas
+from dreamlib.tiling.checksums import Checksums, checksum
 from dreamlib.tiling.gradient_scale import GradientScale
 from dreamlib.tiling.octave_loop import State
+from dreamlib.tiling.pyramid import dreamt
+from dreamlib.util import own_folder
+from dreamlib.util.journal import PART, Damaged, read_journal, write_journal
 
-JOURNAL = "journal.json"
+#: The journal; and its name when its dream is written, and all that is left is to be removed.
+JOURNAL, FINISHED = "journal.json", "finished.json"
 
-#: How the names of lock and canvases end, so that no one else's file is taken for one and removed,
-#: and how the names of files that are not complete do.
-LOCK = "lock.dream"
-CANVAS, PART = ".dream-canvas", ".part"
+LOCK, CANVAS = "lock.dream", ".dream-canvas"
 
-VERSION = 4
+#: The names of canvases, so that no one else's file is taken for one and removed: what it is, the
+#: dream's token, and whether it is not complete.
+OWN = re.compile(r"[a-z][-0-9a-z]*-[0-9a-f]{12}(\.part)?\.dream-canvas")
+
+VERSION = 5
 
 
 class WorkFolder:
@@ -52,14 +60,17 @@ class WorkFolder:
     ------
     DreamError
         Another process works there; or there is an unfinished dream and `resume` is false, or none
-        and it is true; or the folder cannot be made or written.
+        and it is true; or the folder cannot be made or written, or is another user's.
     """
 
     def __init__(self, path, resume=False):
-        self.path = Path(path)
-        self.record = None
-        self._state, self._token = None, uuid.uuid4().hex[:12]
+        self.path, self.record, self._lock = Path(path), None, None
+        self._token, self._run = new_token(), new_token()
+        self._state, self._journal = None, None
         self._open = {}
+        self._checks = {}  # of canvases that are complete, but for back buffers
+        self._tiles, self._size = {}, None  # in the back buffer: index -> place and checksum
+        self._faults = {}  # why canvases of the run before are not taken
         try:
             if not resume:
                 self.path.mkdir(exist_ok=True)
@@ -67,74 +78,49 @@ class WorkFolder:
                 raise DreamError(
                     f"{path} holds no unfinished dream to resume; leave --resume out to begin one"
                 )
-            self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            own_folder.check_owner(self.path)
+            self._lock = own_folder.lock(self.path / LOCK)
         except OSError as error:
             raise DreamError(
                 f"the work folder {path} cannot be used: {error.strerror}; name another "
                 "with --work-dir"
             ) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
+        if self._lock is None:
             raise DreamError(
                 f"another process is dreaming in {path}; wait for it, or name another --work-dir"
-            ) from error
-        if (self.path / JOURNAL).exists():
-            try:
+            )
+        try:
+            if os.path.lexists(self.path / JOURNAL):
                 self._load(resume)
-            except BaseException:
-                self.close()
-                raise
+        except BaseException:
+            self.close()
+            raise
 
     def _load(self, resume):
+        path = self.path / JOURNAL
         try:
-            journal = json.loads((self.path / JOURNAL).read_text(encoding="utf-8"))
-            if journal["version"] != VERSION:
-                raise DreamError(
-                    f"{self.path} was begun by another version of the program, which alone can "
-                    "resume it"
-                )
-            self.record = journal["record"]
-            if journal["state"]:
-                self._state = _state_from(journal["state"])
-            if resume:
-                self._take_over(journal)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            own_folder.check_owner(path)
+            self._journal = journal = read_journal(path, VERSION)
+        except (OSError, Damaged) as error:
             raise DreamError(
-                f"{self.path / JOURNAL} is damaged, or no dream's journal ({error!r}); name "
-                "another --work-dir, or remove what is in this one if none of it is yours"
+                f"{path} is damaged, or no dream's journal ({error}); name another --work-dir, or "
+                "remove what is in this one if none of it is yours"
             ) from error
         if not resume:
             raise DreamError(
                 f"{self.path} holds an unfinished dream: resume it with --resume, remove the "
                 "folder to give it up, or name another --work-dir"
             )
-
-    def _take_over(self, journal):
-        """Make the back buffer anew: a worker of the run before may still write to the old one."""
-        before = list(self.path.glob(f"{BACK_BUFFER}-{journal['token']}-*{CANVAS}"))
-        try:
-            for path in before:
-                name = path.name[: -len(CANVAS)].replace(journal["token"], self._token)
-                part = self._file(name + PART)
-                shutil.copyfile(path, part)
-                with open(part, "rb") as file:
-                    os.fsync(file.fileno())
-                self._rename(part, self._file(name))
-        except OSError as error:
-            raise disk_trouble(self.path, error) from error
-        self._write_journal(journal["state"])
-        for path in before:
-            path.unlink()
+        self.record, self._token = journal["record"], journal["token"]
+        self._state = journal["state"] and _state_from(journal["state"])
 
     def begin(self, record, dtype, wrap, need):
-        """Record what is dreamt, before anything is made.
+        """Record what is dreamt, before anything is made; or take over what is there.
 
         Parameters
         ----------
         record : dict
-            Kept in the journal: settings and input.
+            Kept in the journal: settings and input. Not looked at where a dream is resumed.
         dtype, wrap
             Of the canvases.
         need : int
@@ -143,106 +129,194 @@ class WorkFolder:
         Raises
         ------
         DreamError
-            There is not so much free.
+            There is not so much free, or tiles are damaged that cannot be dreamt again.
         """
         self._dtype, self._wrap = dtype, wrap
-        if self.record is None:
-            free = shutil.disk_usage(self.path).free
-            if need > free:
-                self.remove()
-                raise DreamError(
-                    f"the dream needs {need / 1e9:.2f} GB in the work folder {self.path}, where "
-                    f"{free / 1e9:.2f} GB are free; free some, or name another --work-dir"
-                )
-            self.record = record
-            self._write_journal(None)
+        if self.record is not None:
+            self._take_over()
+            return
+        own_folder.remove(self.path, self._leftovers())
+        self.path.mkdir(exist_ok=True)
+        free = shutil.disk_usage(self.path).free
+        if need > free:
+            self.remove()
+            raise DreamError(
+                f"the dream needs {need / 1e9:.2f} GB in the work folder {self.path}, where "
+                f"{free / 1e9:.2f} GB are free; free some, or name another --work-dir"
+            )
+        self.record = record
+        self._write_journal(None)
+
+    def _take_over(self):
+        """Look at what the run before has left; what is damaged counts as not there."""
+        tiles = self._tiles_of_before()
+        for name, values in self._journal["canvases"].items():
+            checks = Checksums.from_dict(values)
+            applying = self._state and self._state.applying and name == dreamt(self._state.octave)
+            changing = tiles.values() if applying else ()
+            fault = checks.fault(self._file(name), changing)
+            if fault:
+                self._faults[name] = fault
+            else:
+                checks.change(changing)
+                self._checks[name] = checks
+        before = list(self.path.glob(f"{BACK_BUFFER}-{self._journal['run']}-*{CANVAS}"))
+        if tiles:
+            self._take_over_tiles(tiles)
+        elif self._state:
+            self._state.done = {}
+        self._write_journal(self._state)
+        for path in before:
+            path.unlink()
+
+    def _tiles_of_before(self):
+        """Return the tiles that the back buffer of the run before has: index -> window."""
+        tiles = self._journal["tiles"]
+        return {int(index): Window(*place) for index, (*place, _) in tiles.items()}
+
+    def _take_over_tiles(self, windows):
+        """Make the back buffer anew: a worker of the run before may still write to the old one."""
+        name = self._buffer(self._state.place)
+        before = self._file(name.replace(self._run, self._journal["run"]))
+        lost, self._size = set(windows), self._journal["size"]
+        if before.is_file() and before.stat().st_size == Canvas.bytes_of(*self._size, self._dtype):
+            part = self._file(name, PART)
+            try:
+                shutil.copyfile(before, part, follow_symlinks=False)
+                own_folder.sync(part)
+            except OSError as error:
+                raise disk_trouble(self.path, error) from error
+            self._rename(part, self._file(name))
+            canvas = self.canvas(name, self._size)
+            tiles = self._journal["tiles"]
+            lost = {
+                index for index, window in windows.items()
+                if checksum(canvas, window) != tiles[str(index)][-1]
+            }  # fmt: skip
+        if lost and self._state.applying:
+            raise DreamError(
+                f"{before} is missing or was altered, and the tiles in it cannot be dreamt again; "
+                "begin anew in another --work-dir"
+            )
+        kept = {index: window for index, window in windows.items() if index not in lost}
+        self._tiles = {index: self._journal["tiles"][str(index)] for index in kept}
+        self._state.done = {index: self._state.done[index] for index in kept}
 
     def load_state(self):
         """Return the `State` to resume from; None at the beginning."""
         return self._state
 
-    def save(self, state, canvas=None):
+    @property
+    def is_new(self):
+        """Whether nothing is dreamt yet."""
+        return self._state is None
+
+    def save(self, state, canvas=None, changed=None):
         """Record where the dream is, once what was written since to `canvas` is safe on the disk.
 
         Parameters
         ----------
         state : State
         canvas : Canvas, optional
+            A back buffer, or what its tiles were copied to.
+        changed : dict of int -> Window, with `canvas`
+            The tiles that were written to it.
         """
+        self._state = state
         if canvas:
             canvas.flush()
-        self._write_journal({**asdict(state), "done": list(state.done.items())})
+            name = next(name for name, one in self._open.items() if one is canvas)
+            if name in self._checks:
+                self._checks[name].change(changed.values())
+                self._tiles = {}
+            else:
+                self._size = canvas.shape[:2]
+                for index in changed.keys() - self._tiles.keys():
+                    self._tiles[index] = [*changed[index], checksum(canvas, changed[index])]
+        self._write_journal(state)
 
     def _write_journal(self, state):
-        journal = {"version": VERSION, "token": self._token, "record": self.record, "state": state}
-        text = json.dumps(journal, indent=1)
-        temporary = self.path / (JOURNAL + PART)
+        values = {
+            "token": self._token, "run": self._run, "record": self.record,
+            "state": state and {**asdict(state), "done": list(state.done.items())},
+            "canvases": {
+                name: checks.to_dict(self._file(name)) for name, checks in self._checks.items()
+            },
+            "size": self._size,
+            "tiles": {str(index): place for index, place in self._tiles.items()},
+        }  # fmt: skip
         try:
-            with open(temporary, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+            write_journal(self.path / JOURNAL, VERSION, values)
         except OSError as error:
             raise disk_trouble(self.path, error) from error
-        self._rename(temporary, self.path / JOURNAL)
 
     def _rename(self, old, new):
         try:
             os.replace(old, new)
-            self._sync_names()
+            own_folder.sync(self.path)
         except OSError as error:
             raise disk_trouble(self.path, error) from error
 
-    def _sync_names(self):
-        handle = os.open(self.path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    def _file(self, name, part=""):
+        return self.path / f"{name}-{self._token}{part}{CANVAS}"
 
-    def _file(self, name):
-        return self.path / f"{name}{CANVAS}"
+    def _opened(self, path, size, dtype, flags):
+        return Canvas(*size, dtype or self._dtype, self._wrap, path, flags | own_folder.FLAGS)
 
     def has(self, name):
-        return self._file(name).exists()
+        return name in self._checks
 
     def new_canvas(self, name, size, dtype=None):
         self.drop(name)
-        path = self._file(name + PART)
-        path.unlink(missing_ok=True)
-        self._open[name] = Canvas(*size, dtype or self._dtype, self._wrap, path)
+        part = self._file(name, PART)
+        part.unlink(missing_ok=True)
+        self._open[name] = self._opened(part, size, dtype, MAKE)
         return self._open[name]
 
     def complete(self, name):
+        self._checks[name] = self._completed(name)
+
+    def _completed(self, name):
         canvas = self._open.pop(name)
         canvas.flush()
         canvas.close()
         self._rename(canvas.path, self._file(name))
+        return Checksums(*canvas.shape[:2], canvas.dtype)
 
     def canvas(self, name, size, dtype=None):
         if name not in self._open:
-            self._open[name] = Canvas(*size, dtype or self._dtype, self._wrap, self._file(name))
+            if name in self._faults:
+                raise DreamError(
+                    f"{self._file(name)} {self._faults[name]}, and cannot be made anew; begin the "
+                    "dream anew in another --work-dir"
+                )
+            self._open[name] = self._opened(self._file(name), size, dtype, os.O_RDWR)
         return self._open[name]
 
     def drop(self, name):
         if name in self._open:
             self._open.pop(name).close()
+        self._checks.pop(name, None)
+        self._faults.pop(name, None)
         self._file(name).unlink(missing_ok=True)
 
-    def back_buffer(self, place, size, tiles):
-        # A file for each phase, of this dream: a worker that was taken for dead, and writes on,
+    def _buffer(self, place):
+        # A file for each phase, of this run: a worker that was taken for dead, and writes on,
         # writes to what nobody reads any more.
-        name = f"{BACK_BUFFER}-{self._token}-{'-'.join(map(str, place))}"
-        if not self.has(name):
+        return f"{BACK_BUFFER}-{self._run}-{'-'.join(map(str, place))}"
+
+    def back_buffer(self, place, size, tiles):
+        name = self._buffer(place)
+        if name not in self._open:
             self.drop_back_buffer()
             self.new_canvas(name, size)
-            self.complete(name)  # its name too must be on the disk before the journal counts on it
+            self._completed(name)  # its name is on the disk before the journal counts on it
         return self.canvas(name, size)
 
     def drop_back_buffer(self):
         """Give up what the last phase was written to, if it is there."""
         for path in self.path.glob(f"{BACK_BUFFER}-*{CANVAS}"):
-            self.drop(path.name[: -len(CANVAS)])
+            self.drop(path.name[: -len(f"-{self._token}{CANVAS}")])
 
     def close(self):
         """Let go of the folder, which stays."""
@@ -254,15 +328,27 @@ class WorkFolder:
             self._lock = None
 
     def remove(self):
-        """Remove what was made here, and the folder if nothing else is in it."""
-        journal = [self.path / JOURNAL, self.path / (JOURNAL + PART)]
-        canvases = self.path.glob(f"*{CANVAS}")
-        for path in [*journal, *canvases, self.path / LOCK]:
-            path.unlink(missing_ok=True)
+        """Remove what was made here, and the folder if nothing else is in it.
+
+        A run that is killed meanwhile leaves nothing to resume, and what the next one removes.
+        """
+        if (self.path / JOURNAL).exists():
+            self._rename(self.path / JOURNAL, self.path / FINISHED)
+        for canvas in self._open.values():
+            canvas.close()
+        self._open = {}
+        own_folder.remove(self.path, [*self._leftovers(), LOCK])
         self.close()
-        # Something else may be in it, or it is the root of a disk, which cannot be removed.
-        with contextlib.suppress(OSError):
-            self.path.rmdir()
+
+    def _leftovers(self):
+        """List the names of what any dream has left here."""
+        canvases = [name for name in os.listdir(self.path) if OWN.fullmatch(name)]
+        return [JOURNAL + PART, *canvases, FINISHED]
+
+
+def new_token():
+    """Return what nobody else has for a name: 12 digits."""
+    return uuid.uuid4().hex[:12]
 
 
 def _state_from(values):

@@ -1,13 +1,15 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and are on the disk when they are said to be."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
 from dreamlib.errors import DreamError
+from dreamlib.util.own_folder import sync
 
 
 @contextlib.contextmanager
@@ -17,7 +19,7 @@ def replacing(path, suffix=""):
     Parameters
     ----------
     path : str or Path
-        A link stays, and what it points to is written.
+        A link stays, and what it points to is written. So do the permissions of what was there.
     suffix : str
         Of the temporary path, where it decides the format; without one nobody takes it for a
         finished file.
@@ -32,10 +34,12 @@ def replacing(path, suffix=""):
     os.close(handle)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
+        _permit_as_before(temporary, target)
+        sync(temporary)
         os.replace(temporary, target)
+        sync(target.parent)
     except BaseException:
-        os.unlink(temporary)
+        Path(temporary).unlink(missing_ok=True)
         raise
 
 
@@ -59,6 +63,18 @@ def written_whole(path):
             yield temporary
     except OSError as error:
         raise DreamError(f"{path} cannot be written: {error}") from error
+
+
+def _permit_as_before(temporary, target):
+    """Give a new file owner, group and permissions of the one that it replaces."""
+    try:
+        before = os.stat(target)
+    except FileNotFoundError:
+        os.chmod(temporary, 0o666 & ~_umask())
+        return
+    with contextlib.suppress(PermissionError):  # only root may give files away
+        os.chown(temporary, before.st_uid, before.st_gid)
+    os.chmod(temporary, stat.S_IMODE(before.st_mode) & 0o777)
 
 
 def _umask():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,16 @@ from dreamlib.imaging.formats import FORMATS
 from dreamlib.imaging.open_save import save_picture
 from dreamlib.imaging.picture import Metadata, Picture
 from dreamlib.imaging.pillow_io import open_header
+from dreamlib.util import own_folder
 from dreamlib.util.atomic_write import written_whole
+from dreamlib.util.journal import PART, Damaged, read_journal, write_journal
 from dreamlib.util.progress import phase
 
-#: Beside the frames: the folder of the record and of the last frame before it was rounded.
-OWN, JOURNAL, LAST = ".film", "journal.json", "last.npz"
+#: Beside the frames: the folder of the record, of the last frame before it was rounded, and of a
+#: lock.
+OWN, JOURNAL, LAST, LOCK = ".film", "journal.json", "last.npz", "lock"
+
+VERSION = 2
 
 
 class FrameFolder:
@@ -42,15 +48,14 @@ class FrameFolder:
     Raises
     ------
     DreamError
-        Frames without `resume`, no record with it, or no place to write.
+        Frames without `resume`, no record with it, another process at work, or no place to write.
     """
 
     def __init__(self, path, suffix=".png", resume=False):
         self.path, self._suffix = Path(path), suffix
-        self.record = None
+        self.record, self._sums, self._lock = None, [], None
         if resume:
-            self.record = self._read_journal()
-            self._suffix = self.record["suffix"]
+            self._read_journal()
             return
         if self.path.exists() and not self.path.is_dir():
             raise DreamError(f"{path} is a file; frames go into a folder: name another OUTPUT")
@@ -66,17 +71,37 @@ class FrameFolder:
             raise DreamError(f"{path}: the folder {folder} does not exist or is not writable")
 
     def _read_journal(self):
+        path = self.path / OWN / JOURNAL
+        if not path.exists():
+            raise DreamError(f"{self.path} holds no unfinished film; begin one without --resume")
         try:
-            return json.loads((self.path / OWN / JOURNAL).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            self._take()
+            journal = read_journal(path, VERSION)
+        except (OSError, Damaged) as error:
+            self.close()
             raise DreamError(
-                f"{self.path} holds no unfinished film; begin one without --resume"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise DreamError(
-                f"{self.path / OWN / JOURNAL} cannot be read: {error}; start again in another "
-                "folder"
+                f"{path} cannot be read: {error}; start again in another folder"
             ) from error
+        except DreamError:
+            self.close()
+            raise
+        self.record, self._sums = journal["record"], journal["frames"]
+        self._suffix = journal["suffix"]
+        for number, known in enumerate(self._sums):
+            if _checksum(self._frame(number)) != known:
+                del self._sums[number:]
+                break
+
+    def _take(self):
+        """Keep other processes, and other users' files, out of it."""
+        own_folder.check_owner(self.path)
+        own_folder.check_owner(self.path / OWN)
+        self._lock = own_folder.lock(self.path / OWN / LOCK)
+        if self._lock is None:
+            raise DreamError(
+                f"another process makes the film in {self.path}; wait for it, or name another "
+                "OUTPUT"
+            )
 
     def begin(self, record):
         """Make the folder and write the record; a `DreamError` where that fails.
@@ -84,14 +109,15 @@ class FrameFolder:
         Parameters
         ----------
         record : dict
-            Of values that JSON can hold. The suffix is added.
+            Of values that JSON can hold.
         """
         try:
             (self.path / OWN).mkdir(parents=True, exist_ok=True)
+            self._take()
             (self.path / OWN / LAST).unlink(missing_ok=True)
         except OSError as error:
             raise DreamError(f"{self.path} cannot be made: {error.strerror}") from error
-        self.note({**record, "suffix": self._suffix})
+        self.note(record)
 
     def note(self, record):
         """Replace the record; a `DreamError` where that fails.
@@ -102,18 +128,31 @@ class FrameFolder:
             Of values that JSON can hold.
         """
         self.record = record
-        with written_whole(self.path / OWN / JOURNAL) as temporary:
-            Path(temporary).write_text(json.dumps(record, indent=1), encoding="utf-8")
+        journal = {"record": record, "suffix": self._suffix, "frames": self._sums}
+        path = self.path / OWN / JOURNAL
+        try:
+            write_journal(path, VERSION, journal)
+        except OSError as error:
+            raise DreamError(f"{path} cannot be written: {error.strerror}") from error
+
+    def close(self):
+        """Let go of the folder, which stays."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def remove(self):
+        """Remove what was made here, and the folder if nothing else is in it."""
+        own_folder.remove(self.path / OWN, [JOURNAL, JOURNAL + PART, LAST, LOCK])
+        own_folder.remove(self.path, [self._frame(number).name for number in range(self.whole())])
+        self.close()
 
     def whole(self):
-        """Count the frames from 0000 to the first gap."""
-        number = 0
-        while self._frame(number).exists():
-            number += 1
-        return number
+        """Count the frames that are there as they were dreamt, from 0000 on."""
+        return len(self._sums)
 
     def frames(self):
-        """List the paths of the frames from 0000 to the first gap."""
+        """List the paths of these frames."""
         return [self._frame(number) for number in range(self.whole())]
 
     def add(self, number, levels, text, icc_profile=None, quality=95):
@@ -135,6 +174,8 @@ class FrameFolder:
         like = Picture(None, metadata=Metadata(icc_profile))
         with _suggesting_resume():
             save_picture(self._frame(number), levels, text, like, quality)
+            self._sums[number:] = [_checksum(self._frame(number))]
+            self.note(self.record)
 
     def keep(self, number, levels):
         """Keep a frame unrounded, so that the next one can be made of it: see `last`.
@@ -160,12 +201,17 @@ class FrameFolder:
         path = self.path / OWN / LAST
         if not path.exists():
             return -1, None
-        with np.load(path) as held:
-            number, levels = int(held["number"]), held["levels"]
+        try:
+            with np.load(path) as held:
+                number, levels = int(held["number"]), held["levels"]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise DreamError(
+                f"{path} is damaged ({error}); start again in another folder"
+            ) from error
         if self.whole() <= number:
             raise DreamError(
-                f"{self._frame(self.whole())} is missing, and frames up to {number} were dreamt; "
-                "put it back, or start again in another folder"
+                f"{self._frame(self.whole())} is missing or was changed, and frames up to {number} "
+                "were dreamt; put it back, or start again in another folder"
             )
         return number, levels
 
@@ -180,6 +226,14 @@ def _suggesting_resume():
         yield
     except DreamError as error:
         raise DreamError(f"{error}; mend that, then continue with --resume") from error
+
+
+def _checksum(path):
+    """Return the CRC-32 of a file; None where there is none."""
+    try:
+        return zlib.crc32(path.read_bytes())
+    except FileNotFoundError:
+        return None
 
 
 def _pictures(folder):

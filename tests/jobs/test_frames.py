@@ -1,5 +1,6 @@
 """Films: frames dreamt one from the other, and clips; by the command and beside the notebook."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -223,7 +224,47 @@ def test_a_missing_frame_is_told_when_the_film_is_gone_on_with(workplace, model,
     film(model, frames=3)
     (workplace / "film" / "0001.png").unlink()
     assert film(model, "film", "--resume", frames=4) == 2
-    assert "0001.png is missing, and frames up to 2 were dreamt" in capsys.readouterr().err
+    assert (
+        "0001.png is missing or was changed, and frames up to 2 were dreamt"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("contents", [b"", b"other"])
+def test_a_frame_that_was_changed_is_told_when_the_film_is_gone_on_with(
+    workplace, model, capsys, contents
+):
+    film(model, frames=2)
+    (workplace / "film" / "0000.png").write_bytes(contents)
+    assert film(model, "film", "--resume", frames=3) == 2
+    assert "0000.png is missing or was changed" in capsys.readouterr().err
+
+
+def test_the_last_frame_unrounded_is_told_where_it_was_changed(workplace, model, capsys):
+    film(model, frames=1)
+    path = workplace / "film" / ".film" / "last.npz"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert film(model, "film", "--resume", frames=2) == 2
+    assert "last.npz is damaged" in capsys.readouterr().err
+
+
+def test_two_films_do_not_share_a_folder(workplace, model, capsys):
+    film(model, frames=1)
+    with contextlib.closing(FrameFolder("film", resume=True)):
+        assert film(model, "film", "--resume", frames=2) == 2
+    assert "another process makes the film in film" in capsys.readouterr().err
+    assert film(model, "film", "--resume", frames=2) == 0
+
+
+def test_of_a_films_folder_only_its_own_files_are_removed(workplace):
+    folder = FrameFolder("film")
+    folder.begin({})
+    folder.add(0, np.zeros((4, 4, 3), np.float32), "")
+    (workplace / "film" / "thesis.txt").write_text("mine")
+    folder.remove()
+    assert os.listdir("film") == ["thesis.txt"]
 
 
 def test_a_film_of_drawings_is_gone_on_with(workplace, model):
@@ -369,6 +410,8 @@ def test_what_is_for_pictures_is_refused_of_a_clip(workplace, model, clip, capsy
 
 def test_the_journal_says_what_the_film_is_made_of(workplace, model):
     film(model, frames=1)
-    record = json.loads((workplace / "film" / ".film" / "journal.json").read_text())
-    assert set(record["files"]) == {"the input picture", "the model's weights"}
+    record = json.loads((workplace / "film" / ".film" / "journal.json").read_text())["record"]
+    assert set(record["files"]) == {
+        "the input picture", "the model's weights", "the model's network", "the model's mean"
+    }  # fmt: skip
     assert record["settings"]["end"] == END

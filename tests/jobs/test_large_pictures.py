@@ -1,6 +1,8 @@
 """Large pictures from the command line: tiles, budgets, work folders, what is refused."""
 
 import json
+import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -99,14 +101,82 @@ def test_what_an_interrupted_picture_was_made_of_takes_no_room_in_the_resumed_dr
     workplace, model, monkeypatch
 ):
     interrupted(model)
-    left, found = workplace / "work" / "unfinished-1.dream-canvas", []
-    assert left.exists()
+    [left] = (workplace / "work").glob("unfinished-1-*.dream-canvas")
+    found = []
     dream = OctaveLoop._dream_octave
     monkeypatch.setattr(
         OctaveLoop, "_dream_octave", lambda *given: found.append(left.exists()) or dream(*given)
     )
     assert run("sky.png", "out.png", "--resume", "--work-dir", "work") == 0
     assert found == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("deploy.prototxt", "layer {", "layer  {", "the model's network"),
+        ("model.toml", "mean", "# a word\nmean", "the model's model.toml"),
+        ("model.toml", "104.0", "105.0", "the model's m"),
+    ],
+)
+def test_a_model_that_was_edited_is_another(workplace, model, capsys, file, old, new, said):
+    shutil.copytree(model, "mine")
+    (workplace / "mine" / "model.toml").write_text("mean = [104.0, 116.0, 122.0]\n")
+    interrupted("./mine")
+    path = workplace / "mine" / file
+    path.write_text(path.read_text().replace(old, new))
+    assert run("sky.png", "out.png", "--work-dir", "work", "--resume") == 2
+    assert f"{said}" in capsys.readouterr().err.partition("has changed since it was begun")[0]
+
+
+@pytest.mark.parametrize("harm", ["cut", "altered", "missing"])
+def test_a_canvas_that_was_harmed_is_refused_by_name(workplace, model, capsys, harm):
+    with ctrl_c_at(9):  # in the second pass of the first octave
+        assert run("sky.png", "out.png", *flags(model, "--work-dir", "work")) == 130
+    [canvas] = (workplace / "work").glob("octave-0-*")
+    data = bytearray(canvas.read_bytes())
+    data[5000] ^= 1
+    canvas.write_bytes({"cut": data[:-1], "altered": data, "missing": b""}[harm])
+    if harm == "missing":
+        canvas.unlink()
+    assert run("sky.png", "out.png", "--work-dir", "work", "--resume") == 2
+    said = capsys.readouterr().err
+    assert canvas.name in said
+    assert {"cut": "bytes", "altered": "was altered, in rows 0 to", "missing": "is missing"}[
+        harm
+    ] in said
+
+
+def test_the_undreamt_picture_of_a_work_folder_is_made_anew_where_it_was_harmed(
+    workplace, model, tiled
+):
+    interrupted(model)
+    [canvas] = (workplace / "work").glob("source-*")
+    canvas.write_bytes(bytes(canvas.stat().st_size))
+    assert run("sky.png", "out.png", "--resume", "--work-dir", "work") == 0
+    assert np.array_equal(pixels("out.png"), tiled)
+
+
+def test_a_picture_that_cannot_be_read_leaves_no_work_folder(workplace, model, capsys):
+    data = Path("sky.png").read_bytes()
+    Path("sky.png").write_bytes(data[: len(data) // 2])
+    assert run("sky.png", "out.png", *flags(model, "--work-dir", "work")) == 2
+    assert "sky.png cannot be read" in capsys.readouterr().err
+    assert not (workplace / "work").exists()
+
+
+def test_a_name_that_no_settings_can_hold_is_refused_before_the_dream(workplace, model, capsys):
+    mask = os.fsdecode(b"m\xff.png")
+    shutil.copy("sky.png", mask)
+    assert run("sky.png", "out.png", *flags(model, "--mask", mask)) == 2
+    assert "--mask is" in capsys.readouterr().err
+    assert "out.png" not in os.listdir()
+
+
+def test_an_output_behind_a_dangling_link_is_refused_before_the_dream(workplace, model, capsys):
+    Path("out.png").symlink_to("nowhere/out.png")
+    assert run("sky.png", "out.png", *flags(model)) == 2
+    assert "there is no folder" in capsys.readouterr().err
 
 
 def test_what_does_not_fit_an_unfinished_dream_is_refused(workplace, model, capsys):

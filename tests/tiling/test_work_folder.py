@@ -278,7 +278,7 @@ def test_a_process_that_is_killed_leaves_what_another_resumes(seconds, tmp_path)
     time.sleep(seconds)
     first.send_signal(signal.SIGKILL)
     assert first.wait() == -signal.SIGKILL
-    assert json.loads((folder / JOURNAL).read_text())["version"] == 4
+    assert json.loads((folder / JOURNAL).read_text())["version"] == 5
     assert np.array_equal(dream(folder, "shift"), uninterrupted("shift", RARE)[0])
 
 
@@ -364,13 +364,13 @@ def test_where_nothing_was_begun_there_is_nothing_to_resume(tmp_path):
     "text",
     [
         "",
-        '{"version": 4, "rec',
+        '{"version": 5, "rec',
         "[]",
         '"text"',
-        '{"version": 4}',
-        '{"version": 4, "token": "t", "record": {}, "state": {"octave": 1}}',
-        '{"version": 4, "token": "t", "record": {}, "state": {"done": [], "scale": {"what": 1}}}',
-        '{"version": 4, "token": "t", "record": {}, "state": {"done": 5, "scale": {}}}',
+        "[" * 100_000,
+        '{"version": 5}',
+        '{"version": "5", "sha256": "", "record": {}}',
+        '{"version": 5, "sha256": "0", "token": "t", "record": {}, "state": null}',
         "\udcff",
     ],
 )
@@ -383,7 +383,7 @@ def test_a_damaged_journal_is_an_error_that_names_it(tmp_path, text):
 
 def test_a_journal_of_another_version_is_refused(tmp_path):
     (tmp_path / JOURNAL).write_text('{"version": 99, "record": {}, "state": null}')
-    with pytest.raises(DreamError, match="begun by another version"):
+    with pytest.raises(DreamError, match="written by another version"):
         WorkFolder(tmp_path, resume=True)
 
 
@@ -421,7 +421,7 @@ def test_a_resumed_phase_is_out_of_reach_of_who_wrote_to_it_before(tmp_path):
     store.begin({}, np.uint8, "none", need=1)
     tiles = store.back_buffer((0, 0, 0), (4, 4), 2)
     tiles.write(Window(0, 0, 4, 4), pixels)
-    store.save(State(done={0: (1.0,)}), tiles)
+    store.save(State(done={0: (1.0,)}), tiles, {0: Window(0, 0, 4, 4)})
     late = Canvas(4, 4, np.uint8, "none", tiles.path, os.O_RDWR)
     store.close()
     resumed = WorkFolder(tmp_path / "work", resume=True)
@@ -477,6 +477,90 @@ def test_no_one_is_told_to_remove_a_folder_that_holds_a_journal_of_their_own(tmp
     (tmp_path / JOURNAL).write_text('{"dear": "diary"}')
     with pytest.raises(DreamError, match=r"no dream's journal.*name another --work-dir"):
         WorkFolder(tmp_path)
+
+
+def left_by_another_dream(folder):
+    """Make a work folder with a canvas, and lose its journal."""
+    store = WorkFolder(folder)
+    store.begin({}, np.uint8, "none", need=1)
+    canvas = store.new_canvas("octave-0", (8, 8))
+    canvas.write(Window(0, 0, 8, 8), BLACK + 99)
+    store.complete("octave-0")
+    store.close()
+    (folder / JOURNAL).unlink()
+
+
+def test_what_another_dream_left_is_not_taken_for_ones_own_and_goes(tmp_path):
+    left_by_another_dream(tmp_path / "work")
+    store = WorkFolder(tmp_path / "work")
+    store.begin({}, np.uint8, "none", need=1)
+    assert not store.has("octave-0")
+    assert not list((tmp_path / "work").glob("octave-0*"))
+
+
+def test_a_dream_killed_at_any_moment_of_its_removal_leaves_no_dream_to_resume(tmp_path):
+    def removed(folder):
+        store = WorkFolder(folder)
+        store.begin({}, np.uint8, "none", need=1)
+        store.new_canvas("source", (8, 8))
+        store.complete("source")
+        store.save(State())
+        store.back_buffer((0, 0, 0), (8, 8), 1)
+        with calls.watched(), contextlib.suppress(Killed):
+            store.remove()
+        store.close()
+
+    calls = Calls()
+    removed(tmp_path / "whole")
+    assert calls.count > 5
+    for die_at in range(2, calls.count + 1):  # the first call renames the journal
+        folder = tmp_path / str(die_at)
+        calls = Calls(die_at)
+        removed(folder)
+        with pytest.raises(DreamError, match="no unfinished dream"):
+            WorkFolder(folder, resume=True)
+        anew = WorkFolder(folder)
+        anew.begin({}, np.uint8, "none", need=1)
+        assert sorted(os.listdir(folder)) == [JOURNAL, "lock.dream"]
+        anew.remove()
+
+
+@schedules
+@given(where=st.integers(0, 10**6), when=st.floats(0.2, 1), seconds=seconds_between)
+@settings(max_examples=10)
+def test_a_byte_changed_in_any_canvas_is_refused_or_mended(schedule, where, when, seconds):
+    expected, count = uninterrupted(schedule, seconds)
+    with tempfile.TemporaryDirectory() as name, recording(seconds):
+        folder = Path(name)
+        calls = Calls(1 + int(when * (count - 1)))
+        with calls.watched(), contextlib.suppress(Killed):
+            dream(folder, schedule)
+        canvases = sorted(folder.glob("*.dream-canvas"))
+        if not canvases or not (folder / JOURNAL).exists():
+            return
+        state = json.loads((folder / JOURNAL).read_text())["state"]
+        if state and state["applying"]:  # what tiles were being copied to has no checksums then
+            return
+        harmed = canvases[where % len(canvases)]
+        data = bytearray(harmed.read_bytes())
+        if data:
+            data[where % len(data)] ^= 0x55
+        harmed.write_bytes(data)
+        with Calls().watched():
+            try:
+                result, refusal = dream(folder, schedule), None
+            except DreamError as error:
+                refusal = str(error)
+        assert np.array_equal(result, expected) if refusal is None else harmed.name in refusal
+
+
+def test_a_folder_of_another_user_is_refused(tmp_path):
+    if os.geteuid():
+        pytest.skip("only root can give a folder to another user")
+    (tmp_path / "work").mkdir()
+    os.chown(tmp_path / "work", 54321, -1)
+    with pytest.raises(DreamError, match="work belongs to user 54321"):
+        WorkFolder(tmp_path / "work")
 
 
 # -- the state ------------------------------------------------------------------------------------

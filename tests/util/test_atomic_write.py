@@ -1,6 +1,7 @@
 """A file is written whole or not at all."""
 
 import os
+import stat
 
 import pytest
 
@@ -51,3 +52,31 @@ def test_a_folder_that_is_not_there_is_told_in_words(tmp_path):
     with pytest.raises(DreamError, match=r"nowhere/a\.png cannot be written"), \
             written_whole(tmp_path / "nowhere" / "a.png"):  # fmt: skip
         pass
+
+
+def test_permissions_of_the_file_that_is_replaced_stay(tmp_path):
+    path = tmp_path / "a"
+    path.touch()
+    path.chmod(0o604)
+    with replacing(path):
+        pass
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+
+
+def test_contents_are_on_the_disk_before_the_name_and_the_name_before_it_is_over(
+    tmp_path, monkeypatch
+):
+    calls = []
+    replace = os.replace
+
+    def watched(name, argument):
+        calls.append((name, os.fstat(argument).st_ino if name == "fsync" else None))
+
+    monkeypatch.setattr(os, "fsync", lambda handle: watched("fsync", handle))
+    monkeypatch.setattr(
+        os, "replace", lambda old, new: (watched("replace", None), replace(old, new))
+    )
+    with replacing(tmp_path / "a"):
+        pass
+    inode = (tmp_path / "a").stat().st_ino
+    assert calls == [("fsync", inode), ("replace", None), ("fsync", tmp_path.stat().st_ino)]

@@ -10,6 +10,7 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import tiles_of
 from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
 from dreamlib.imaging.vips.reading import open_picture, split
+from dreamlib.util.own_folder import sync
 
 
 def deep_zoom(path, output, region=None, quality=85):
@@ -115,14 +116,19 @@ def save_tiles(image, path, quality):
         new, old = Path(folder, "new_files"), Path(folder, "old_files")
         with interrupts_later():
             image.dzsave(os.path.join(folder, "new"), suffix=f".jpg[Q={quality}]", keep="icc")
+        os.sync()  # of so many files each by itself would take long
+        before = path.read_bytes() if path.exists() else None
         if tiles.exists():
             tiles.rename(old)
         try:
-            new.rename(tiles)
+            # In this order, so that whoever is killed between leaves no tiles without their .dzi,
+            # which would not be taken for a Deep Zoom's.
             os.replace(os.path.join(folder, "new.dzi"), path)
+            new.rename(tiles)
         except BaseException:
-            if not new.exists():
-                tiles.rename(new)
             if old.exists():
                 old.rename(tiles)
+            if before is not None:
+                path.write_bytes(before)
             raise
+        sync(path.parent)
