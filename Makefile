@@ -12,7 +12,7 @@ SERVICES := $(VENV)/.services
 # A process of tests for each core; a file's tests stay together, what they share is made once.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo serve test test-caffe golden lint format bench bench-films bench-studio bench-giant \
+.PHONY: help setup demo serve test test-faults test-caffe golden lint format bench bench-films bench-studio bench-giant \
 	judged profile gpu-test gpu-bench reproduce fetch-model clean
 
 help: ## list the targets
@@ -43,6 +43,9 @@ $(SERVICES): $(STUDIO) scripts/test_services.sh
 
 test: setup $(STUDIO) $(SERVICES) ## run the whole test suite, real Caffe's verdict included where its root can be built
 	$(BIN)/python -m pytest $(PARALLEL)
+
+test-faults: setup ## kills and power cuts, hundreds of each; half an hour
+	$(BIN)/python -m tests.faults.trials --kills 450 --cuts 90
 
 test-caffe: setup ## only what real Caffe judges; says why where it cannot run
 	$(BIN)/python -m pytest -m real_caffe

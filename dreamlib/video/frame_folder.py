@@ -143,8 +143,11 @@ class FrameFolder:
 
     def remove(self):
         """Remove what was made here, and the folder if nothing else is in it."""
+        frames = [self._frame(number).name for number in range(self.whole())]
+        own_folder.remove(self.path, frames)
+        own_folder.sync(self.path)  # the journal is the last: what it knows can be dreamt again
         own_folder.remove(self.path / OWN, [JOURNAL, JOURNAL + PART, LAST, LOCK])
-        own_folder.remove(self.path, [self._frame(number).name for number in range(self.whole())])
+        own_folder.remove(self.path, [])
         self.close()
 
     def whole(self):

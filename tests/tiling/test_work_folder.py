@@ -4,10 +4,8 @@ import contextlib
 import errno
 import json
 import os
-import random
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import tempfile
@@ -29,6 +27,7 @@ from dreamlib.tiling.gradient_scale import GradientScale, RunningDeviations, Run
 from dreamlib.tiling.octave_loop import State
 from dreamlib.tiling.work_folder import JOURNAL, WorkFolder, fingerprint
 from tests import dreams
+from tests.faults.disk import Disk
 
 schedules = pytest.mark.parametrize("schedule", dreams.SCHEDULES)
 IMAGE = dreams.picture(26, 30)
@@ -97,69 +96,20 @@ class Calls:
         """What happens after each call."""
 
 
-class Disk(Calls):
-    """A disk that has for certain what was synced, and of the rest some blocks and some names."""
-
-    BLOCK = 16
+class PowerCut(Calls):
+    """The same on a disk that loses its power."""
 
     def __init__(self, folder, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.folder = Path(folder)
-        self._all = Path(tempfile.mkdtemp())  # every file there ever was, by inode
-        self._note()
-        self._names = self._listing()
-        self._data = {inode: self._now(inode) for inode in self._names.values()}
-
-    def _listing(self):
-        return {path.name: path.stat().st_ino for path in self.folder.iterdir()}
-
-    def _note(self):
-        for path in self.folder.iterdir():
-            kept = self._all / str(path.stat().st_ino)
-            if not kept.exists():
-                os.link(path, kept)
-
-    def _now(self, inode):
-        return (self._all / str(inode)).read_bytes()
+        self._disk = Disk(folder)
+        self.lose_power = self._disk.lose_power
 
     def before(self):
-        self._note()
+        self._disk.note()
 
     def after(self, name, args):
         if name == "fsync":
-            status = os.fstat(args[0])
-            if stat.S_ISDIR(status.st_mode):
-                self._names = self._listing()
-            else:
-                self._data[status.st_ino] = self._now(status.st_ino)
-
-    def lose_power(self, seed, certain=None):
-        """Leave in the folder what may be there after a power cut.
-
-        With `certain`, of all names that were not synced it is that one alone that came through.
-        """
-        chance = random.Random(seed)
-        self._note()
-        listing, names = self._listing(), {}
-        for name in sorted({*listing, *self._names}):
-            new, old = listing.get(name), self._names.get(name)
-            inode = chance.choice((new, old)) if certain is None else old
-            if name == certain:
-                inode = new
-            if inode is not None:
-                names[name] = self._mixed(inode, chance)
-        for path in self.folder.iterdir():
-            os.unlink(path)
-        for name, data in names.items():
-            (self.folder / name).write_bytes(data)
-        shutil.rmtree(self._all)
-
-    def _mixed(self, inode, chance):
-        now, safe = self._now(inode), self._data.get(inode, b"")
-        size = chance.choice((len(now), len(safe)))
-        now, safe = (data.ljust(size, b"\0")[:size] for data in (now, safe))
-        starts = range(0, size, self.BLOCK)
-        return b"".join(chance.choice((now, safe))[start : start + self.BLOCK] for start in starts)
+            self._disk.synced(args[0])
 
 
 def dream(folder, schedule, **options):
@@ -240,7 +190,7 @@ def test_a_dream_cut_off_from_power_is_resumed_to_the_same_bits(schedule, when, 
     with tempfile.TemporaryDirectory() as name, recording(seconds):
         folder = Path(name)
         for number, share in enumerate(when):
-            disk = Disk(folder, 1 + int(share * (count - 1)), share=0.5)
+            disk = PowerCut(folder, 1 + int(share * (count - 1)), share=0.5)
             with disk.watched(), contextlib.suppress(Killed):
                 dream(folder, schedule)
             disk.lose_power(seed + number)
@@ -258,7 +208,7 @@ def test_power_may_be_lost_around_every_sync_of_a_short_dream(tmp_path):
         for certain in (None, JOURNAL):
             folder = tmp_path / f"{number}-{certain}"
             folder.mkdir()
-            disk = Disk(folder, number, only="fsync")
+            disk = PowerCut(folder, number, only="fsync")
             with disk.watched(), contextlib.suppress(Killed):
                 dreams.in_folder(folder, **options)
             disk.lose_power(number, certain)
