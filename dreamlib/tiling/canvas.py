@@ -59,13 +59,14 @@ class Canvas:
             return
         try:
             self._file = os.open(self.path, flags | os.O_CLOEXEC, 0o666)
-            size = os.fstat(self._file).st_size
-            if size == 0 and flags & os.O_CREAT:
+            if os.fstat(self._file).st_size == 0 and flags & os.O_CREAT:
                 os.ftruncate(self._file, self.nbytes)
+            size = os.fstat(self._file).st_size
         except OSError as error:
+            self.close()
             raise DreamError(f"{path} cannot be opened: {error.strerror}") from error
-        if size not in (0, self.nbytes):
-            os.close(self._file)
+        if size != self.nbytes:
+            self.close()
             raise DreamError(f"{path} has {size} bytes, a canvas of {self} needs {self.nbytes}")
 
     @classmethod

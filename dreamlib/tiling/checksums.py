@@ -90,14 +90,54 @@ class Checksums:
         for number in self._touched(windows):
             self._known[number] = None
 
-    def fault(self, path, besides=()):
+    def beside(self, path, windows):
+        """Return the checksums of the blocks that some windows touch, without what is in those.
+
+        Parameters
+        ----------
+        path : str or Path
+            Of the canvas.
+        windows : iterable of Window
+            They may pass borders of a closed canvas.
+
+        Returns
+        -------
+        dict of int -> int
+            By the blocks' numbers.
+        """
+        touching = {}
+        for window in windows:
+            for number in self._touched([window]):
+                touching.setdefault(number, []).append(window)
+        canvas = self._opened(path)
+        try:
+            return {
+                number: self._beside(canvas, self._blocks[number], its)
+                for number, its in touching.items()
+            }
+        finally:
+            canvas.close()
+
+    def _beside(self, canvas, block, windows):
+        pixels, (height, width, _) = canvas.read(block), self._shape
+        for window in windows:
+            for top in range(window.top % height - height, block.top + block.height, height):
+                for left in range(window.left % width - width, block.left + block.width, width):
+                    first, last = max(0, top - block.top), top + window.height - block.top
+                    start, stop = max(0, left - block.left), left + window.width - block.left
+                    pixels[first : max(0, last), start : max(0, stop)] = 0
+        return zlib.crc32(pixels)
+
+    def fault(self, path, changing=(), beside=None):
         """Say what is wrong with a file.
 
         Parameters
         ----------
         path : str or Path
-        besides : iterable of Window
+        changing : iterable of Window
             Where nothing is expected.
+        beside : dict of int -> int
+            What `beside` gave for these.
 
         Returns
         -------
@@ -110,15 +150,18 @@ class Checksums:
             canvas = self._opened(path)
         except DreamError as error:
             return f"is not what it was: {error}"
-        besides = self._touched(besides)
+        touched = self._touched(changing)
         try:
             for number, (block, known) in enumerate(zip(self._blocks, self._known)):
-                if number not in besides and checksum(canvas, block) != known:
-                    rows = f"rows {block.top} to {block.top + block.height - 1}"
-                    columns = f"columns {block.left} to {block.left + block.width - 1}"
-                    return f"was altered, in {rows}, {columns}"
+                if number not in touched and checksum(canvas, block) != known:
+                    return _altered(block)
         finally:
             canvas.close()
+        if touched:
+            now = self.beside(path, changing)
+            for number in touched:
+                if now[number] != beside.get(number):
+                    return _altered(self._blocks[number])
         return None
 
     def _opened(self, path):
@@ -133,6 +176,12 @@ class Checksums:
             columns = _blocks(window.left, window.width, width)
             touched |= {row * self._across + column for row in rows for column in columns}
         return touched
+
+
+def _altered(block):
+    rows = f"rows {block.top} to {block.top + block.height - 1}"
+    columns = f"columns {block.left} to {block.left + block.width - 1}"
+    return f"was altered, in {rows}, {columns}"
 
 
 def _blocks(start, length, size):

@@ -70,6 +70,7 @@ class WorkFolder:
         self._open = {}
         self._checks = {}  # of canvases that are complete, but for back buffers
         self._tiles, self._size = {}, None  # in the back buffer: index -> place and checksum
+        self._beside = {}  # checksums of what is beside them, while they are copied
         self._faults = {}  # why canvases of the run before are not taken
         try:
             if not resume:
@@ -150,11 +151,12 @@ class WorkFolder:
     def _take_over(self):
         """Look at what the run before has left; what is damaged counts as not there."""
         tiles = self._tiles_of_before()
+        self._beside = self._journal["beside"]
         for name, values in self._journal["canvases"].items():
             checks = Checksums.from_dict(values)
             applying = self._state and self._state.applying and name == dreamt(self._state.octave)
             changing = tiles.values() if applying else ()
-            fault = checks.fault(self._file(name), changing)
+            fault = checks.fault(self._file(name), changing, _numbered(self._journal["beside"]))
             if fault:
                 self._faults[name] = fault
             else:
@@ -167,12 +169,12 @@ class WorkFolder:
             self._state.done = {}
         self._write_journal(self._state)
         for path in before:
-            path.unlink()
+            own_folder.discard(path)
 
     def _tiles_of_before(self):
         """Return the tiles that the back buffer of the run before has: index -> window."""
-        tiles = self._journal["tiles"]
-        return {int(index): Window(*place) for index, (*place, _) in tiles.items()}
+        tiles = _numbered(self._journal["tiles"])
+        return {index: Window(*place) for index, (*place, _) in tiles.items()}
 
     def _take_over_tiles(self, windows):
         """Make the back buffer anew: a worker of the run before may still write to the old one."""
@@ -228,11 +230,14 @@ class WorkFolder:
             name = next(name for name, one in self._open.items() if one is canvas)
             if name in self._checks:
                 self._checks[name].change(changed.values())
-                self._tiles = {}
+                self._tiles, self._beside = {}, {}
             else:
                 self._size = canvas.shape[:2]
                 for index in changed.keys() - self._tiles.keys():
                     self._tiles[index] = [*changed[index], checksum(canvas, changed[index])]
+                if state.applying:
+                    target = dreamt(state.octave)
+                    self._beside = self._checks[target].beside(self._file(target), changed.values())
         self._write_journal(state)
 
     def _write_journal(self, state):
@@ -242,7 +247,7 @@ class WorkFolder:
             "canvases": {
                 name: checks.to_dict(self._file(name)) for name, checks in self._checks.items()
             },
-            "size": self._size,
+            "size": self._size, "beside": self._beside,
             "tiles": {str(index): place for index, place in self._tiles.items()},
         }  # fmt: skip
         try:
@@ -269,7 +274,7 @@ class WorkFolder:
     def new_canvas(self, name, size, dtype=None):
         self.drop(name)
         part = self._file(name, PART)
-        part.unlink(missing_ok=True)
+        own_folder.discard(part)
         self._open[name] = self._opened(part, size, dtype, MAKE)
         return self._open[name]
 
@@ -298,7 +303,7 @@ class WorkFolder:
             self._open.pop(name).close()
         self._checks.pop(name, None)
         self._faults.pop(name, None)
-        self._file(name).unlink(missing_ok=True)
+        own_folder.discard(self._file(name))
 
     def _buffer(self, place):
         # A file for each phase, of this run: a worker that was taken for dead, and writes on,
@@ -349,6 +354,11 @@ class WorkFolder:
 def new_token():
     """Return what nobody else has for a name: 12 digits."""
     return uuid.uuid4().hex[:12]
+
+
+def _numbered(values):
+    """Give a dict back its whole numbers for keys, which JSON makes str."""
+    return {int(number): value for number, value in values.items()}
 
 
 def _state_from(values):

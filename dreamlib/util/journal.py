@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from dreamlib.errors import DreamError
-from dreamlib.util.own_folder import FLAGS, sync
+from dreamlib.util.own_folder import FLAGS, discard, sync
 
 #: How the name of a journal that is not complete ends.
 PART = ".part"
@@ -40,7 +40,7 @@ def write_journal(path, version, values):
     """
     whole = {"version": version, "sha256": _digest(values), **values}
     part = Path(f"{path}{PART}")
-    part.unlink(missing_ok=True)
+    discard(part)
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o666)
     with open(handle, "w", encoding="utf-8") as file:
         json.dump(whole, file)
@@ -72,7 +72,7 @@ def read_journal(path, version):
     OSError
         It cannot be read, or is a link.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | FLAGS)
+    handle = os.open(path, os.O_RDONLY | FLAGS)
     with open(handle, "rb") as file:
         data = file.read()
     try:

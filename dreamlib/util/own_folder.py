@@ -13,8 +13,8 @@ from pathlib import Path
 
 from dreamlib.errors import DreamError
 
-#: How a file in such a folder is opened: never through a link.
-FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+#: How a file in such a folder is opened: never through a link, nor waiting for a pipe's other end.
+FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def check_owner(path):
@@ -101,6 +101,26 @@ def sync(path):
         os.close(handle)
 
 
+def discard(path):
+    """Delete a file, a link as such, if it is there.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    DreamError
+        It is a folder, which was not made here, or cannot be deleted.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DreamError(
+            f"{path} cannot be removed: {error.strerror}; move it away, or name another place"
+        ) from error
+
+
 def remove(folder, names):
     """Delete files of a folder, links as such; and the folder if nothing else is in it.
 
@@ -111,7 +131,7 @@ def remove(folder, names):
         Those that are not there are passed over.
     """
     for name in names:
-        Path(folder, name).unlink(missing_ok=True)
+        discard(Path(folder, name))
     if not os.listdir(folder) and not folder.is_symlink():
         try:
             folder.rmdir()

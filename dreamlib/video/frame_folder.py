@@ -176,6 +176,8 @@ class FrameFolder:
         phase("writing")
         like = Picture(None, metadata=Metadata(icc_profile))
         with _suggesting_resume():
+            if not self._frame(number).is_file() or self._frame(number).is_symlink():
+                own_folder.discard(self._frame(number))
             save_picture(self._frame(number), levels, text, like, quality)
             self._sums[number:] = [_checksum(self._frame(number))]
             self.note(self.record)
@@ -232,10 +234,11 @@ def _suggesting_resume():
 
 
 def _checksum(path):
-    """Return the CRC-32 of a file; None where there is none."""
+    """Return the CRC-32 of a file; None where there is none, or something else."""
     try:
-        return zlib.crc32(path.read_bytes())
-    except FileNotFoundError:
+        with open(os.open(path, os.O_RDONLY | own_folder.FLAGS), "rb") as file:
+            return zlib.crc32(file.read())
+    except OSError:
         return None
 
 

@@ -95,7 +95,7 @@ class Watch:
         return mock.patch.object(os, name, call)
 
 
-def run(arguments, folder, die_at=0, seed=None):
+def run(arguments, folder, die_at=0, seed=None, limit=0):
     """Run the command in a forked process, in a folder.
 
     Parameters
@@ -104,6 +104,8 @@ def run(arguments, folder, die_at=0, seed=None):
     folder : str or Path
     die_at, seed
         As for `Watch`.
+    limit : int
+        Seconds after which it is killed; 0 for none.
 
     Returns
     -------
@@ -115,6 +117,7 @@ def run(arguments, folder, die_at=0, seed=None):
     child = os.fork()
     if not child:
         os.close(told)
+        signal.alarm(limit)
         _child([str(argument) for argument in arguments], folder, die_at, seed, say)
     os.close(say)
     with os.fdopen(told) as stream:

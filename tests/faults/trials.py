@@ -65,23 +65,34 @@ class Trials:
         The folder that `prepare` filled.
     name : str
         Of `DREAMS`.
+
+    Attributes
+    ----------
+    command, resume : list of str
+        The command's arguments.
+    compared : list of str
+        Files and folders that are its result.
+    expected : dict of str to bytes
+        What is in them.
+    changes : int
+        That the undisturbed dream makes.
     """
 
     def __init__(self, source, name):
-        files, flags, self._compared = DREAMS[name]
+        files, flags, self.compared = DREAMS[name]
         model = ["--engine", "torch", "--model", str(source / "model"), "--end", "mixed/output"]
-        self._source, self._command = source, [*files.split(), *model, *flags]
-        self._resume = [*files.split(), "--resume", "--quiet"]
+        self._source, self.command = source, [*files.split(), *model, *flags]
+        self.resume = [*files.split(), "--resume", "--quiet"]
         for flag in ("--work-dir", "--frames", "--gif", "--tiff"):  # all else is as it was
             if flag in flags:
-                self._resume += [flag, flags[flags.index(flag) + 1]]
-        with self._place() as place:
-            code, said, self.changes = run(self._command, place)
+                self.resume += [flag, flags[flags.index(flag) + 1]]
+        with self.place() as place:
+            code, said, self.changes = run(self.command, place)
             if code:
                 raise SystemExit(f"{name} does not even run: {said}")
-            self._expected = contents(place, self._compared)
+            self.expected = contents(place, self.compared)
 
-    def _place(self):
+    def place(self):
         """Make a folder for a try, in a folder that goes with it."""
         whole = tempfile.TemporaryDirectory()
         place = Path(whole.name, "place")
@@ -113,24 +124,24 @@ class Trials:
         (str, str)
             ``identical``, ``refused`` or ``FAULT``; and words on it.
         """
-        with self._place() as place:
-            first, said, _ = run(self._command, place, die_at, seed)
+        with self.place() as place:
+            first, said, _ = run(self.command, place, die_at, seed)
             if first not in (0, -9):
                 return "FAULT", f"before it was to die, exit code {first}: {said}"
             if die_at == 0:  # it was done: nothing may be missing
-                same = contents(place, self._compared) == self._expected
+                same = contents(place, self.compared) == self.expected
                 return ("identical", "") if same else ("FAULT", "what was done is not there")
-            code, said, _ = run(self._resume, place)
+            code, said, _ = run(self.resume, place)
             if code == 2 and ("no unfinished" in said or "damaged" in said):
                 for left in ("work", "out.mp4.work"):
                     if "damaged" in said:
                         shutil.rmtree(place / left, ignore_errors=True)
-                code, said, _ = run(self._command, place)
+                code, said, _ = run(self.command, place)
             if code == 2:
                 return "refused", said
             if code:
                 return "FAULT", f"exit code {code}: {said}"
-            same = contents(place, self._compared) == self._expected
+            same = contents(place, self.compared) == self.expected
             return ("identical", "") if same else ("FAULT", "the files differ")
 
 
