@@ -28,7 +28,7 @@ sys.path.insert(0, str(PROJECT))
 from dreamlib.util.memory import parse_bytes  # noqa: E402
 
 #: Seconds between two looks; and that a dream may take.
-LOOK, PATIENCE = 0.025, 300
+LOOK, PATIENCE = 0.025, 900
 
 #: What is dreamt, unless the flags say otherwise: a moment, by tiles, near the input.
 QUICK = ["--model", "efficientnet_lite0", "--engine", "torch", "--seed", "1", "--octaves", "1",

@@ -34,6 +34,7 @@ class Reading(NamedTuple):
     size: int = 0  #: bytes
     what: str = ""  #: the file and its kind
     pixels: int = 0
+    at_opening: bool = False  #: whether it is decoded as soon as it is opened
 
 
 NOTHING = Reading()
@@ -60,7 +61,7 @@ def reading(path, by_libvips):
             what = f"{path} ({kind} of {header.width} x {header.height} pixels)"
     except BROKEN:
         return NOTHING
-    return Reading(int(pixels * per_pixel), what, pixels)
+    return Reading(int(pixels * per_pixel), what, pixels, at_opening=not by_libvips)
 
 
 def _at_once(header):

@@ -56,7 +56,9 @@ def _reading(cost):
 
 
 def refuse_unreadable(settings, source, output=""):
-    """Refuse a picture that would be decoded into more memory than there may be.
+    """Refuse a picture that opening would decode into more memory than there may be.
+
+    What is decoded later is part of `besides`.
 
     Parameters
     ----------
@@ -68,10 +70,11 @@ def refuse_unreadable(settings, source, output=""):
     DreamError
         Says how much would do.
     """
-    stage = _reading(reading_cost(source, output, settings.tiff))
-    taken = resident_memory()
+    cost, taken = reading_cost(source, output, settings.tiff), resident_memory()
     budget = memory_plan.memory_budget(settings.memory, taken)
-    if stage.size and taken + stage.size > budget:
+    if cost.at_opening and taken + cost.size > budget:
+        stage = _reading(cost)
+        stage = stage._replace(hint=f" or more{stage.hint}")
         raise DreamError(memory_plan.too_small(budget, taken, stage))
 
 

@@ -14,6 +14,7 @@ from dreamlib.imaging.picture import Picture
 from dreamlib.jobs.frames import run_frames
 from dreamlib.jobs.prepare import prepare
 from dreamlib.settings import Settings
+from dreamlib.tiling.memory_plan import OVERHEAD
 from dreamlib.util.memory import parse_bytes, resident_memory
 from tests.nets import picture
 
@@ -24,6 +25,12 @@ SIDES = 5000, 4000  #: of a picture that is read by libvips
 def settings(model, **values):
     own = {"model": model, "engine": "torch", "end": END, "octaves": 1, "iterations": 1, "seed": 1}
     return Settings(quiet=True, **own, **values)
+
+
+def just_too_little(source, output, settings):
+    """Return a `--memory` that is a little less than the largest stage of a dream takes."""
+    demand = prepare(source, output, settings.replace(memory="100G"), planning=True).demand
+    return f"{(demand.base + demand.most + OVERHEAD >> 20) - 12}M"
 
 
 @pytest.fixture
@@ -57,7 +64,7 @@ def test_what_is_decoded_as_a_whole_is_reckoned_by_its_header(large, name, optio
 
 def test_a_picture_that_is_decoded_as_a_whole_is_refused_with_a_size_that_does(large, model):
     large("sky.webp", method=0)
-    few = settings(model, memory=f"{(resident_memory() >> 20) + 150}M")
+    few = settings(model, memory=just_too_little("sky.webp", "out.png", settings(model)))
     with pytest.raises(DreamError, match=r"reading sky\.webp \(WEBP of 5000 x 4000 pix") as error:
         prepare("sky.webp", "out.png", few, planning=True)
     enough = re.search(r"allow --memory (\d+M), or save it as TIFF", str(error.value)).group(1)
@@ -74,7 +81,8 @@ def test_a_region_is_reckoned_with_all_of_the_picture_that_it_is_of(large, model
 
 def test_a_webp_that_takes_too_much_to_be_written_is_refused(large, model):
     large("sky.tif")
-    few = settings(model, memory=f"{(resident_memory() >> 20) + 200}M", schedule="shift")
+    shift = settings(model, schedule="shift")
+    few = shift.replace(memory=just_too_little("sky.tif", "out.webp", shift))
     with pytest.raises(DreamError, match=r"writing out\.webp takes .*or write \.tif or \.png"):
         prepare("sky.tif", "out.webp", few, planning=True)
     assert writing_cost("out.tif", *SIDES, None) == writing_cost("out.bmp", *SIDES, None) == 0
@@ -86,11 +94,10 @@ def test_a_guide_is_part_of_the_promise(workplace, model):
     guided = settings(model, memory="4G", guide="guide.png")
     job = prepare("sky.png", "out.png", guided, planning=True)
     assert job.demand.most > alone.demand.most + (16 << 20)
-    few = f"{(resident_memory() >> 20) + 105}M"
+    channels = guided.replace(guide_mode="channels")
+    few = just_too_little("sky.png", "out.png", channels)
     with pytest.raises(DreamError, match=r"seeing .*guide\.png .*or take smaller guide pictures"):
-        prepare(
-            "sky.png", "out.png", guided.replace(memory=few, guide_mode="channels"), planning=True
-        )
+        prepare("sky.png", "out.png", channels.replace(memory=few), planning=True)
     assert not Path("out.png.work").exists()
 
 
