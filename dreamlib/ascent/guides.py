@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from dreamlib.ascent.objectives import Objective, Term
 from dreamlib.errors import DreamError
-from dreamlib.imaging.open_save import open_picture
+from dreamlib.imaging.open_save import open_picture, reading_cost
 from dreamlib.imaging.picture import shrunken, shrunken_size
-from dreamlib.models.input_size import misfit
+from dreamlib.models.engines import engine_name
+from dreamlib.models.input_size import (
+    activations_per_pixel,
+    last_per_pixel,
+    misfit,
+    passing_per_pixel,
+)
 from dreamlib.models.preprocessing import preprocess
+from dreamlib.util.memory import give_back_freed
 
 #: Elements of the matrix of dot products that a guide makes at once: 64 MB of float32.
 MATCHES = 1 << 24
 
 #: Pixels to which a guide picture is scaled down: the network sees all of it at once.
 GUIDE_PIXELS = 1 << 20
+
+#: Bytes that reducing takes for each pixel that is left of a guide before the last reduction; and
+#: what a pass forward takes for each byte of the blobs that are there at once.
+SHRINKING, PASSING_FACTOR, CAFFE_FACTOR = 20, 1.6, 2.5
 
 
 def guide_objective(net, spec):
@@ -39,10 +52,56 @@ def guide_objective(net, spec):
     kind = {"match": guide, "channels": channel_guide}[spec.guide_mode]
     objective = Objective([])
     for path, weight in spec.guides:
-        picture = open_picture(path, None, "")
-        seen = features(net, spec.guide_layer, shrunken(picture, _guide_side(picture)))
+        seen = features(net, spec.guide_layer, _as_seen(path))
         objective += weight * kind(spec.guide_layer, seen, name=path)
     return objective
+
+
+def _as_seen(path):
+    """Read a guide picture at the size at which the network sees it."""
+    picture = open_picture(path, None, "")
+    return shrunken(picture, _guide_side(picture))
+
+
+class GuideBytes(NamedTuple):
+    """What guides take in each process that computes, in bytes."""
+
+    making: int = 0  #: at most, before there are steps
+    kept: int = 0  #: beside the steps
+    what: str = ""  #: the guide that takes the most
+
+
+def guide_bytes(definition, engine, spec):
+    """Reckon what guides take, by their headers.
+
+    Parameters
+    ----------
+    definition : caffe_pb2.NetParameter
+    engine : {'caffe', 'torch'}
+    spec : ObjectiveSpec
+
+    Returns
+    -------
+    GuideBytes
+    """
+    if not spec.guides:
+        return GuideBytes()
+    if engine == "caffe":  # which keeps everything
+        per_pixel = 4 * CAFFE_FACTOR * activations_per_pixel(definition, spec.guide_layer)
+    else:
+        per_pixel = 4 * PASSING_FACTOR * passing_per_pixel(definition, spec.guide_layer)
+    own = 4 * last_per_pixel(definition, spec.guide_layer)
+    making, kept, what = 0, 0, ""
+    for path, _ in spec.guides:
+        cost = reading_cost(path)
+        pixels = min(cost.pixels, GUIDE_PIXELS)
+        reading = cost.size + SHRINKING * min(cost.pixels, 4 * GUIDE_PIXELS)
+        here = kept + max(reading, int(per_pixel * pixels))
+        if here > making:
+            making, what = here, cost.what
+        if spec.guide_mode == "match":  # of channels no more stays than a number for each
+            kept += int(own * pixels)
+    return GuideBytes(making, kept + 4 * MATCHES * (spec.guide_mode == "match"), what)
 
 
 def guide(layer, features, name="guide"):
@@ -163,5 +222,11 @@ def features(net, layer, pixels):
     blob = net.blobs["data"]
     blob.reshape(1, 3, *pixels.shape[:2])
     preprocess(net, pixels, out=blob.data[0])
-    net.forward(end=layer)
-    return net.blobs[layer].data[0].copy()
+    if engine_name(net) == "caffe":
+        net.forward(end=layer)
+        return net.blobs[layer].data[0].copy()
+    # Without what only a way back would need: the guide is seen whole.
+    net.forward_range(0, net.layer_index(layer), passing=True)
+    seen = np.ascontiguousarray(net.blobs[layer].data_tensor[0].float().cpu().numpy())
+    give_back_freed()
+    return seen

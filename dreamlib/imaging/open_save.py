@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging import pillow_io
+from dreamlib.imaging import costs, pillow_io
+from dreamlib.imaging.bmp import write_bmp
 from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, format_of
 from dreamlib.imaging.picture import Noise, Picture, RawFile, to_levels
 from dreamlib.imaging.pillow_io import BROKEN, open_header
+from dreamlib.util.atomic_write import written_whole
+from dreamlib.util.memory import give_back_freed
 
 #: Pixels from which on a picture is read by strips, and written by libvips.
 LARGE = 1 << 24
@@ -40,20 +43,47 @@ def open_picture(source, seed, output, tiff="strip"):
     DreamError
         There is no picture there, or the output needs libvips, which is not installed.
     """
-    needed = _needs_libvips(output, tiff)
-    if needed and not has_libvips():
+    if _needs_libvips(output, tiff) and not has_libvips():
         raise DreamError(
             f"{output} is written by libvips, which is not installed; pip install "
             "'dreamlib[vips]', or name another output"
         )
     if source.startswith("noise:"):
         return Noise.of(source, seed)
-    deep, pixels = _header(source)
-    if (needed or deep or pixels > LARGE) and has_libvips():
+    if _by_libvips(source, output, tiff):
         from dreamlib.imaging.vips import reading
 
         return reading.open_picture(source)
-    return pillow_io.load_picture(source)
+    picture = pillow_io.load_picture(source)
+    give_back_freed()  # decoding takes several times as much
+    return picture
+
+
+def reading_cost(source, output="", tiff="strip"):
+    """Reckon what it takes to read a picture that `open_picture` opens; nothing is decoded.
+
+    Parameters
+    ----------
+    source, output, tiff
+        As for `open_picture`.
+
+    Returns
+    -------
+    dreamlib.imaging.costs.Reading
+    """
+    if source.startswith("noise:"):
+        return costs.NOTHING
+    return costs.reading(source, _by_libvips(source, output, tiff))
+
+
+def _by_libvips(source, output, tiff):
+    """Tell whether a file is read by libvips: what Pillow reads worse, and libvips can."""
+    deep, pixels = _header(source)
+    if not (_needs_libvips(output, tiff) or deep or pixels > LARGE) or not has_libvips():
+        return False
+    from dreamlib.imaging.vips.library import reads
+
+    return reads(source) or not pixels  # what neither knows libvips will say
 
 
 def has_libvips():
@@ -74,7 +104,7 @@ def _header(source):
     try:
         with open_header(source) as header:
             # Pillow turns 16-bit RGB into 8 bits as it decodes: the mode does not show it.
-            raw_modes = [str(tile[3]) for tile in header.tile]
+            raw_modes = [str(tile[3]) for tile in getattr(header, "tile", ())]
             deep = header.mode[0] in "IF" or any(";16" in mode for mode in raw_modes)
             bits = getattr(header, "tag_v2", {}).get(258, (8,))
             return deep or max(bits) > 8, header.width * header.height
@@ -117,9 +147,7 @@ def save_picture(path, pixels, settings_text="", like=None, quality=95, tiff="st
     like = like or Picture(None)
     raw = isinstance(pixels, RawFile)
     height, width = (pixels.height, pixels.width) if raw else pixels.shape[:2]
-    large = height * width > LARGE or not isinstance(like, (Picture, Noise))
-    wanted = format_of(path).libvips and (large or _needs_libvips(path, tiff))
-    if wanted and has_libvips():
+    if _writes_libvips(path, height * width, like, tiff):
         from dreamlib.imaging.vips import writing
 
         if not raw and pixels.dtype.kind == "f":
@@ -127,4 +155,46 @@ def save_picture(path, pixels, settings_text="", like=None, quality=95, tiff="st
         return writing.save_picture(path, pixels, settings_text, like, quality, tiff)
     if raw:
         pixels = np.memmap(pixels.path, pixels.dtype, "r", shape=(height, width, 3))
+    if format_of(path).name == "BMP":
+        return _save_bmp(path, pixels)
     return pillow_io.save_picture(path, pixels, settings_text, like, quality)
+
+
+def writing_cost(path, height, width, like, tiff="strip"):
+    """Reckon what it takes to write a picture by `save_picture`.
+
+    Parameters
+    ----------
+    path, like, tiff
+        As for `save_picture`.
+    height, width : int
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    pixels = height * width
+    return costs.writing(path, pixels, _writes_libvips(Path(path), pixels, like, tiff))
+
+
+def _writes_libvips(path, pixels, like, tiff):
+    large = pixels > LARGE or not isinstance(like, (Picture, Noise))
+    wanted = format_of(path).libvips and (large or _needs_libvips(path, tiff))
+    return wanted and has_libvips()
+
+
+def _save_bmp(path, pixels):
+    """Write a bitmap, which takes no settings."""
+    height, width = pixels.shape[:2]
+
+    def strips(top, bottom):
+        if isinstance(pixels, np.memmap):  # mapped anew: what was read is not to stay in memory
+            return np.array(
+                np.memmap(pixels.filename, pixels.dtype, "r", shape=pixels.shape)[top:bottom]
+            )
+        return pixels[top:bottom]
+
+    with written_whole(path) as temporary, open(temporary, "wb") as file:
+        write_bmp(file, strips, height, width)
+    return False

@@ -15,6 +15,7 @@ import numpy as np
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import check_source, format_of
 from dreamlib.imaging.picture import Metadata, Picture, to_levels, white_of
+from dreamlib.imaging.webp_header import webp_header
 from dreamlib.util.atomic_write import written_whole
 
 SETTINGS_KEY = "dreamlib"  # of the PNG text, and what EXIF's description begins with
@@ -61,7 +62,8 @@ def load_picture(source):
                 return _as_picture(ImageOps.exif_transpose(file), kept_exif(file))
     except Image.DecompressionBombError as error:
         raise DreamError(
-            f"{source} is too large for Pillow: {error}; pip install 'dreamlib[vips]'"
+            f"{source} is too large for Pillow: {error}; save it as TIFF, PNG or JPEG, which "
+            "libvips reads: pip install 'dreamlib[vips]'"
         ) from error
     except UnidentifiedImageError as error:
         raise DreamError(
@@ -301,7 +303,8 @@ def _parsed(exif):
 def open_header(path):
     """Open a picture of any size with Pillow, for its header alone; not to be decoded.
 
-    Pillow refuses what could be a decompression bomb even when only its header is wanted.
+    Pillow refuses what could be a decompression bomb even when only its header is wanted, and makes
+    room for all of a WebP as it opens it.
 
     Parameters
     ----------
@@ -315,7 +318,7 @@ def open_header(path):
 
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        image = Image.open(path)
+        image = webp_header(path) or Image.open(path)
     finally:
         Image.MAX_IMAGE_PIXELS = limit
     with image:

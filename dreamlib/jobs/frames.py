@@ -14,6 +14,7 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging import color
 from dreamlib.imaging.open_save import open_picture
 from dreamlib.imaging.picture import Noise, Picture
+from dreamlib.jobs.demands import refuse_frames
 from dreamlib.jobs.film import run_film
 from dreamlib.jobs.film_output import make_films, wanted_films
 from dreamlib.jobs.prepare import default_output
@@ -98,6 +99,7 @@ class FramesOfPicture:
         self._settings = settings
         self._chain = parse_chain(settings.distort or DISTORTION, settings.seed, every)
         phase("reading")
+        refuse_frames(settings, self._source)
         self.first = open_picture(self._source, settings.seed, "")
         if not isinstance(self.first, Noise):
             self.first = Picture(levels_of(self.first), metadata=self.first.metadata)

@@ -11,6 +11,7 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import DEEP_ZOOM, check_output, format_of
 from dreamlib.imaging.open_save import open_picture
 from dreamlib.imaging.picture import Noise
+from dreamlib.jobs.demands import refuse_unreadable
 from dreamlib.jobs.resolve import DEVIATION, GREY, OF_OCTAVES, Network, make_job
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
@@ -64,6 +65,7 @@ def prepare(source, output, settings, planning=False):
             settings = resumed(settings, folder)
         settings = with_models_own(with_seed(settings))
         phase("reading")
+        refuse_unreadable(settings, source, output)
         picture = open_picture(source, settings.seed, output, settings.tiff)
         settings, picture = choose_script(settings, picture)
         network = open_network(settings)

@@ -11,8 +11,9 @@ from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules, parse_sigmas
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import check_size
-from dreamlib.imaging.picture import WRAPS, Noise, Window
+from dreamlib.imaging.picture import WRAPS, Noise, Picture, Window
 from dreamlib.imaging.resample import octave_sizes
+from dreamlib.jobs.demands import besides
 from dreamlib.models import engines
 from dreamlib.models.input_size import check_octaves_fit, misfit, smallest_side
 from dreamlib.models.layers import check_layer
@@ -21,13 +22,16 @@ from dreamlib.settings import BY_NAME, SETTINGS, Settings
 from dreamlib.tiling import memory_plan
 from dreamlib.tiling.octaves import Dream, Finish, Octave, Ramp, Tiling, octave_windows
 from dreamlib.util.devices import gpu_of, kind_of, parse_devices
-from dreamlib.util.memory import resident_memory
+from dreamlib.util.memory import own_memory, resident_memory
 
 #: Settings that ask for the notebook's octaves where a class is dreamt and no script is named.
 OF_OCTAVES = tuple(setting.name for setting in SETTINGS if setting.script_has_own)
 
 #: What a drawing from noise begins with, in grey levels: mean of red, green and blue; deviation.
 GREY, DEVIATION = (124, 116, 104), 8
+
+#: Bytes that Dask takes in a process.
+DASK = 40 << 20
 
 
 class Network(NamedTuple):
@@ -94,14 +98,6 @@ def make_job(network, picture, settings, output):
 
         settings, spec = resolve_objective(net, model, settings)
     check_layer(net, settings.end, model)
-    if spec.guides:
-        from dreamlib.ascent.guides import check_guides
-
-        check_guides(definition, spec)
-    if settings.mask:
-        from dreamlib.ascent.mask import Mask
-
-        Mask.read(settings.mask)  # refuses what is none
     size, noise = (picture.height, picture.width), isinstance(picture, Noise)
     if settings.script:
         from dreamlib.jobs.objective import script_octaves
@@ -125,17 +121,29 @@ def make_job(network, picture, settings, output):
     region = _region(settings.region, size)
     windows = octave_windows(sizes, region)
     _check_reach(definition, settings, plan, windows)
-    machine, side = _machine(settings), max(int(side) for side in net.crop_dims)
+    machine, side = _machine(settings, picture), max(int(side) for side in net.crop_dims)
     step_bytes = memory_plan.network_bytes(definition, settings.end, settings.engine, 10**6)
     if direct:  # the network sees a view at a time
         views = int(step_bytes * side**2 / 10**6) * (1 + len(network.judges))
         machine = machine._replace(resident=machine.resident + views)
         step_bytes = memory_plan.DIRECT_BYTES * 10**6
+    written = region or windows[-1]
+    check_size(output, written.width, written.height)
+    specs = [one for _, _, one in plan]
     chosen, demand = memory_plan.choose(
         _wanted(settings, side, direct), [window[2:] for window in windows], step_bytes,
         picture.dtype, machine,
         bool(settings.anchor or settings.keep_forms) or bool(settings.script and carry == "detail"),
+        besides(settings, picture, definition, specs, output, (written.height, written.width)),
     )  # fmt: skip
+    if spec.guides:
+        from dreamlib.ascent.guides import check_guides
+
+        check_guides(definition, spec)
+    if settings.mask:
+        from dreamlib.ascent.mask import Mask
+
+        Mask.read(settings.mask)  # refuses what is none
     octaves = tuple(_octave(one, window, settings, chosen) for one, window in zip(plan, windows))
     if not direct:
         check_tiles(definition, settings.end, chosen, [one.size for one in octaves if one.steps])
@@ -163,8 +171,6 @@ def make_job(network, picture, settings, output):
         judges=judges,
     )
     settings = recorded.replace(wrap=wrap, storage=chosen.storage)
-    written = region or windows[-1]
-    check_size(output, written.width, written.height)
     deep = picture.dtype == np.uint16
     return Job(output, picture, deep, network, settings, recorded, dream, region, demand, None)
 
@@ -265,7 +271,7 @@ def _rolls(settings):
     return memory_plan.DIRECT_ROLL if settings.wrap in ("horizontal", "both") else 0
 
 
-def _machine(settings):
+def _machine(settings, picture):
     """Return what there is to dream with."""
     devices, resident = workers_of(settings), resident_memory()
     if settings.cluster:  # of its machines no more is known than of what kind they are
@@ -274,7 +280,11 @@ def _machine(settings):
     gpus = [gpu for gpu in [*map(gpu_of, devices), settings.gpu] if gpu is not None]
     free = [engines.free_gpu_memory(settings.engine, gpu) for gpu in gpus]
     known = [count for count in free if count is not None]
-    return memory_plan.Machine(resident, bool(gpus), len(devices), min(known, default=None))
+    worker = 0
+    if devices:  # a worker is as this process is now, but for the picture
+        pixels = picture.pixels.nbytes if isinstance(picture, Picture) else 0
+        worker, resident = own_memory() - pixels + DASK, resident + DASK
+    return memory_plan.Machine(resident, bool(gpus), len(devices), worker, min(known, default=None))
 
 
 def workers_of(settings):

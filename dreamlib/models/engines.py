@@ -16,6 +16,7 @@ import numpy as np
 from dreamlib.errors import DreamError
 from dreamlib.models.definition import checked_prototxt, definition_of
 from dreamlib.models.weights import check_layers, layer_shapes, read_caffemodel
+from dreamlib.util.memory import give_back_freed
 
 ENGINES = ("auto", "caffe", "torch")
 
@@ -186,6 +187,8 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
     if ours:
         check_layers(layers, layer_shapes(net), model.weights)
     net.keep_intermediates = False  # ours; real Caffe does not look at it
+    del layers
+    give_back_freed()
     return net
 
 

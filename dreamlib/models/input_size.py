@@ -93,6 +93,56 @@ def activations_per_pixel(net_param, end, side=512):
     float
         Per pixel of the picture.
     """
+    return sum(_elements(net_param, end, side).values())
+
+
+def passing_per_pixel(net_param, end, side=512):
+    """Count the elements of all blobs that are there at once, where each goes when it was read.
+
+    Parameters
+    ----------
+    net_param, end, side
+        As for `activations_per_pixel`.
+
+    Returns
+    -------
+    float
+        Per pixel of the picture, at the layer at which they are most.
+    """
+    elements, layers = _elements(net_param, end, side), []
+    for layer in _layers(net_param):
+        layers.append(layer)
+        if layer[0] == end:
+            break
+    last = {bottom: index for index, layer in enumerate(layers) for bottom in layer[2]}
+    there, most = set(net_param.input), 0
+    for index, (_, _, bottoms, tops, _) in enumerate(layers):
+        there.update(tops)
+        most = max(most, sum(elements[blob] for blob in there))
+        there -= {bottom for bottom in bottoms if last[bottom] == index and bottom not in tops}
+    return most
+
+
+def last_per_pixel(net_param, end, side=512):
+    """Count the elements of a layer's own results.
+
+    Parameters
+    ----------
+    net_param, end, side
+        As for `activations_per_pixel`.
+
+    Returns
+    -------
+    float
+        Per pixel of the picture.
+    """
+    tops = next(tops for name, _, _, tops, _ in _layers(net_param) if name == end)
+    elements = _elements(net_param, end, side)
+    return sum(elements[top] for top in tops)
+
+
+def _elements(net_param, end, side):
+    """Return the elements of each blob up to a layer, per pixel of a square picture."""
     if _fault(net_param, end, side, side):
         side = _declared_input(net_param)[0]
     sizes = _sizes(net_param, end, side, side)
@@ -111,7 +161,7 @@ def activations_per_pixel(net_param, end, side=512):
         if name == end:
             break
     area = {blob: size[0] * size[1] if size else 1 for blob, size in sizes.items()}
-    return sum(channels[blob] * area[blob] for blob in sizes) / side**2
+    return {blob: channels[blob] * area[blob] / side**2 for blob in sizes}
 
 
 class _Misfit(Exception):

@@ -110,7 +110,7 @@ class Memory:
     def _require(self):
         if self._is_gone:
             raise CaffeError(
-                "backward has freed this blob's data; run forward again first, or keep everything: "
+                "a pass has freed this blob's data; run forward again first, or keep everything: "
                 "net.keep_intermediates = True"
             )
 

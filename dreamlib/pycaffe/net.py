@@ -216,22 +216,33 @@ class Net(Graph):
         return self._layer_names.index(layer)
 
     @torch.no_grad()
-    def forward_range(self, first, last):
+    def forward_range(self, first, last, passing=False):
         """Run layers by position and leave their results in the blobs. An extension.
 
         Parameters
         ----------
         first, last : int
             Both run.
+        passing : bool
+            Free each blob, but not an array that a script has asked for, once no layer reads it.
         """
         self._compute.device = current_device()
-        for layer in self.layers[first : last + 1]:
+        layers = self.layers[first : last + 1]
+        reads = [(name, layer) for layer in layers for name in layer.param.bottom]
+        reads += [(name, None) for name in layers[-1].param.top]
+        final = {id(self.blobs[name].data_memory): layer for name, layer in reads}  # who reads it
+        for layer in layers:
             if layer.type == "Input":
                 continue
             self._reshape_layer(layer)
             bottoms = [self.blobs[name].data_tensor for name in layer.param.bottom]
             for name, top in zip(layer.param.top, layer.forward(bottoms)):
                 self.blobs[name].data_tensor = top
+            del bottoms
+            for name in layer.param.bottom if passing else ():
+                memory = self.blobs[name].data_memory  # a Split's results have their bottom's
+                if final[id(memory)] is layer:
+                    memory.expend()
 
     @torch.no_grad()
     def backward_range(self, first, last):

@@ -48,15 +48,34 @@ TRAVELLING = 40
 class Demand(NamedTuple):
     """What a dream will take, in bytes."""
 
-    network: int  #: for one tile, or the whole picture
+    network: int  #: for one tile, or the whole picture, of all processes
     canvases: int  #: all that are there at once, in RAM or on disk
     base: int  #: the process with its network loaded, before the dream
     in_ram: bool  #: whether the canvases are
+    most: int  #: beside base and canvases: workers and their networks, or a stage that takes more
 
     @property
     def ram(self):
-        """Peak resident memory, where the network runs on the CPU."""
-        return self.base + self.network + OVERHEAD + (self.canvases if self.in_ram else 0)
+        """Peak resident memory of all processes, where the network runs on the CPU."""
+        return self.base + self.most + OVERHEAD + (self.canvases if self.in_ram else 0)
+
+
+class Stage(NamedTuple):
+    """What takes memory when no steps are taken, before them or after them."""
+
+    size: int  #: bytes
+    doing: str  #: what takes them, as "reading sky.webp"
+    hint: str  #: what else would do
+    everywhere: bool = False  #: whether every process that computes does so
+
+
+class Besides(NamedTuple):
+    """What a dream takes beside canvases and steps."""
+
+    stages: tuple = ()  #: of `Stage`, one after the other
+    kept: int = 0  #: bytes beside the steps, in every process that computes
+    standing: int = 0  #: bytes in this process, all the time
+    source: int = 0  #: pixels of the undreamt picture, of which octaves may be a region
 
 
 def network_bytes(definition, end, engine, pixels):
@@ -140,11 +159,12 @@ class Machine(NamedTuple):
     resident: int  #: bytes of RAM that this process holds before the dream
     on_gpu: bool = False  #: whether the network's memory is not the machine's
     workers: int = 0  #: processes beside this one; they need the canvases in files, and tiles
+    worker: int = 0  #: bytes that each of them holds before the dream, beside what they all share
     gpu_free: int | None = None  #: bytes that the GPU has free, if anybody knows
     elsewhere: bool = False  #: whether workers of other machines take the steps
 
 
-def choose(wanted, sizes, step_bytes, source_dtype, machine, base=False):
+def choose(wanted, sizes, step_bytes, source_dtype, machine, base=False, besides=None):
     """Fill in what the user left open about tiles and storage, so that memory is kept.
 
     Parameters
@@ -159,6 +179,7 @@ def choose(wanted, sizes, step_bytes, source_dtype, machine, base=False):
     machine : Machine
     base : bool
         Whether steps look at the undreamt picture.
+    besides : Besides, optional
 
     Returns
     -------
@@ -168,24 +189,25 @@ def choose(wanted, sizes, step_bytes, source_dtype, machine, base=False):
     Raises
     ------
     DreamError
-        The budget is too small for any tile; says what would do.
+        The budget is too small for any tile, or for what comes before or after; says what would do.
     """
     if not wanted.clip and wanted.storage in ("uint8", "uint16"):
         raise DreamError(
             f"storage {wanted.storage} holds nothing beyond 0..255; use --storage float32 with "
             "--no-clip"
         )
-    size, workers, shared = sizes[-1], machine.workers, machine.workers or machine.elsewhere
+    size, shared = sizes[-1], machine.workers or machine.elsewhere
     pixels = max(height * width for height, width in sizes)
     budget = memory_budget(wanted.memory, machine.resident)
-    taken = machine.resident * (1 + workers)
-    room = _Room(budget, taken, machine, step_bytes)
+    besides = besides or Besides()
+    room = _Room(budget, machine, step_bytes, besides)
+    whole_picture = max(pixels, besides.source)
 
     schedule = wanted.schedule
     if schedule is None and wanted.window:
         schedule = "windows"
     elif schedule is None:
-        whole = canvas_bytes(sizes, np.float32, 3 * pixels, base)
+        whole = canvas_bytes(sizes, np.float32, 3 * whole_picture, base)
         small = pixels <= LARGEST_WHOLE and room.fits(pixels, besides=whole)
         schedule = "whole" if small and wanted.tile_size is None and not shared else "shift"
     wanted = wanted._replace(
@@ -204,13 +226,13 @@ def choose(wanted, sizes, step_bytes, source_dtype, machine, base=False):
         exact = schedule in ("whole", "windows") or not wanted.clip
         deep = np.dtype(source_dtype) != np.uint8
         storage = "float32" if exact else "uint16" if deep else "uint8"
-    source_bytes = pixels * 3 * np.dtype(_source_storage(storage, source_dtype)).itemsize
+    source_bytes = whole_picture * 3 * np.dtype(_source_storage(storage, source_dtype)).itemsize
     canvases = canvas_bytes(sizes, storage, source_bytes, base)
     in_ram = room.fits(seen, besides=canvases) and not shared
     if storage == "float32" and not in_ram:
-        canvases += source_bytes  # the levels of what is written
+        canvases += pixels * source_bytes // whole_picture  # the levels of what is written
     chosen = Chosen(schedule, tile, overlap, wanted.wrap, storage)
-    return chosen, Demand(room.network(seen), canvases, taken, in_ram)
+    return chosen, Demand(room.network(seen), canvases, room.base, in_ram, room.most(seen))
 
 
 def memory_budget(memory, resident):
@@ -232,45 +254,80 @@ def memory_budget(memory, resident):
     return resident + int(SHARE * available_memory())
 
 
-class _Room:
-    """What is free for networks, in RAM and on a GPU, and what they take of it."""
+def too_small(budget, taken, stage):
+    """Say that a stage does not fit, and what would do.
 
-    def __init__(self, budget, taken, machine, step_bytes):
-        self._budget, self._taken = budget, taken + OVERHEAD
-        self._ram = budget - self._taken
+    Parameters
+    ----------
+    budget, taken : int
+        Bytes: that there may be, and that are there before.
+    stage : Stage
+
+    Returns
+    -------
+    str
+    """
+    return (
+        f"a memory of {_gigabytes(budget)} is too small: {_gigabytes(taken)} are taken before, and "
+        f"{stage.doing} takes {_gigabytes(stage.size)}; allow --memory "
+        f"{-(-(taken + stage.size) // (1 << 20))}M{stage.hint}"
+    )
+
+
+class _Room:
+    """What is free, in RAM and on a GPU, and what networks and other stages take of it."""
+
+    def __init__(self, budget, machine, step_bytes, besides):
+        self.base, self._budget = machine.resident + besides.standing, budget
         known = machine.on_gpu and machine.gpu_free is not None
         self._gpu = SHARE * machine.gpu_free if known else float("inf")
         self.on_gpu, self._processes = machine.on_gpu, machine.workers or 1
-        self._million = step_bytes
+        self._million, self._kept = step_bytes, besides.kept
+        self._others = machine.workers * machine.worker
+        self._stages = [
+            stage._replace(size=self._processes * stage.size + self._others)
+            if stage.everywhere
+            else stage
+            for stage in besides.stages
+        ]
 
     def network(self, pixels):
         """Return the bytes of RAM that the networks of all processes take for `pixels` each."""
         million = TRAVELLING * 10**6 if self.on_gpu else self._million
         return int(self._processes * million * pixels / 10**6)
 
+    def most(self, pixels):
+        """Return the bytes of RAM over the base, with steps on `pixels`; canvases are not in it."""
+        return max([self._steps(pixels), *(stage.size for stage in self._stages)])
+
     def fits(self, pixels, besides=0):
         """Tell whether `pixels` at once fit, and `besides` bytes of RAM."""
+        on_gpu = self._million * pixels / 10**6 + self._kept
         return (
-            self.network(pixels) + besides <= self._ram
-            and self._million * pixels / 10**6 <= self._gpu
+            self.base + OVERHEAD + self.most(pixels) + besides <= self._budget
+            and on_gpu <= self._gpu
         )
 
     def refusal(self, schedule, tile, pixels):
         """Say what does not fit, and what would."""
         what = "the whole picture" if schedule == "whole" else f"tiles of {tile} pixels"
         hint = ", or leave --schedule out" if schedule == "whole" else ""
-        network = self.network(pixels)
-        if network <= self._ram:
+        taken, steps = self.base + OVERHEAD, self._steps(pixels)
+        if taken + self.most(pixels) <= self._budget:
             return (
                 f"the GPU has room for {_gigabytes(self._gpu)}, and the network takes "
-                f"{_gigabytes(self._million * pixels / 10**6)} for {what}; take a smaller "
-                f"--tile-size{hint}"
+                f"{_gigabytes(self._million * pixels / 10**6 + self._kept)} for {what}; take a "
+                f"smaller --tile-size{hint}"
             )
-        return (
-            f"a memory of {_gigabytes(self._budget)} is too small: {_gigabytes(self._taken)} are "
-            f"taken before the dream, and the network takes {_gigabytes(network)} for {what}; "
-            f"allow --memory {-(-(self._taken + network) // (1 << 20))}M{hint}"
-        )
+        workers = ""
+        if self._others:
+            workers = f"{self._processes} workers and "
+        network = Stage(steps, f"the dream by {workers}{what}", hint)
+        largest = max([network, *self._stages], key=lambda stage: stage.size)
+        return too_small(self._budget, taken, largest)
+
+    def _steps(self, pixels):
+        return self.network(pixels) + self._processes * self._kept + self._others
 
 
 def _tile(wanted, size, room):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import sys
@@ -46,6 +47,21 @@ def available_memory():
     except OSError:
         pass  # there is none
     return min(limits)
+
+
+def give_back_freed():
+    """Give what is free in the heap back to the system, where malloc is glibc's."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(0)
+
+
+def own_memory():
+    """Return the bytes of RAM that this process holds and shares with no other; see above."""
+    try:
+        return _status("RssAnon")
+    except AttributeError:  # a kernel before 4.5
+        return resident_memory()
 
 
 def resident_memory():

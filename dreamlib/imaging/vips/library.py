@@ -41,6 +41,23 @@ def libvips():
     return pyvips
 
 
+def reads(path):
+    """Tell whether libvips has a loader for a file, by its first bytes.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    bool
+    """
+    vips = libvips()
+    found = vips.vips_lib.vips_foreign_find_load(os.fsencode(path))
+    vips.vips_lib.vips_error_clear()
+    return found != vips.ffi.NULL
+
+
 @contextmanager
 def interrupts_later():
     """Hold Ctrl-C back until libvips has returned.

@@ -15,6 +15,7 @@ from dreamlib.imaging.formats import check_source
 from dreamlib.imaging.picture import Metadata
 from dreamlib.imaging.pillow_io import kept_exif, open_header
 from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
+from dreamlib.util.memory import give_back_freed
 
 #: Rows that libvips computes at a time; strips are made of them, so that its scratch stays small.
 FETCH_ROWS = 16
@@ -101,6 +102,12 @@ class LargePicture:
                     with interrupts_later():
                         data = region.fetch(0, top + row, self.width, len(part))
                     part[:] = np.frombuffer(data, self.dtype).reshape(part.shape)
+                    del data
+                if (
+                    top + len(strip) == self.height
+                ):  # what was decoded as a whole is in nobody's way
+                    del region, colours
+                    give_back_freed()
                 yield top, strip
         except vips.Error as error:
             raise DreamError(

@@ -1,0 +1,140 @@
+"""`--memory` is kept: what files, guides, films and workers take is reckoned before it is taken."""
+
+import re
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dreamlib.errors import DreamError
+from dreamlib.imaging.open_save import reading_cost, writing_cost
+from dreamlib.imaging.picture import Picture
+from dreamlib.jobs.frames import run_frames
+from dreamlib.jobs.prepare import prepare
+from dreamlib.settings import Settings
+from dreamlib.tiling.memory_plan import OVERHEAD
+from dreamlib.util.memory import parse_bytes, resident_memory
+from tests.nets import picture
+
+END = "mixed/output"
+SIDES = 5000, 4000  #: of a picture that is read by libvips
+
+
+def settings(model, **values):
+    own = {"model": model, "engine": "torch", "end": END, "octaves": 1, "iterations": 1, "seed": 1}
+    return Settings(quiet=True, **own, **values)
+
+
+def just_too_little(source, output, settings):
+    """Return a `--memory` that is a little less than the largest stage of a dream takes."""
+    demand = prepare(source, output, settings.replace(memory="100G"), planning=True).demand
+    return f"{(demand.base + demand.most + OVERHEAD >> 20) - 12}M"
+
+
+@pytest.fixture
+def large(workplace):
+    """A picture of one colour, in the formats that are named."""
+    pytest.importorskip("pyvips")
+
+    def write(name, **options):
+        Image.new("RGB", SIDES, (90, 120, 150)).save(name, **options)
+        return name
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "per_pixel"),
+    [
+        ("plain.jpg", {}, 0),
+        ("progressive.jpg", {"progressive": True, "subsampling": 0}, 6),
+        ("halved.jpg", {"progressive": True, "subsampling": 2}, 3),
+        ("strips.tif", {"compression": "tiff_deflate"}, 0),
+        ("whole.webp", {"method": 0}, 8.5),
+        ("whole.gif", {}, 6),
+        ("by-pillow.bmp", {}, 21),
+    ],
+)
+def test_what_is_decoded_as_a_whole_is_reckoned_by_its_header(large, name, options, per_pixel):
+    pixels = SIDES[0] * SIDES[1]
+    assert reading_cost(large(name, **options)).size == per_pixel * pixels
+
+
+def test_a_picture_that_is_decoded_as_a_whole_is_refused_with_a_size_that_does(large, model):
+    large("sky.webp", method=0)
+    few = settings(model, memory=just_too_little("sky.webp", "out.png", settings(model)))
+    with pytest.raises(DreamError, match=r"reading sky\.webp \(WEBP of 5000 x 4000 pix") as error:
+        prepare("sky.webp", "out.png", few, planning=True)
+    enough = re.search(r"allow --memory (\d+M), or save it as TIFF", str(error.value)).group(1)
+    job = prepare("sky.webp", "out.png", settings(model, memory=enough), planning=True)
+    assert job.demand.ram <= parse_bytes(enough)
+
+
+def test_a_region_is_reckoned_with_all_of_the_picture_that_it_is_of(large, model):
+    large("sky.tif")
+    part = settings(model, region="0,0,200,200", memory="100G", schedule="shift")
+    job = prepare("sky.tif", "out.png", part, planning=True)
+    assert job.demand.canvases >= 3 * SIDES[0] * SIDES[1]
+
+
+def test_a_webp_that_takes_too_much_to_be_written_is_refused(large, model):
+    large("sky.tif")
+    shift = settings(model, schedule="shift")
+    few = shift.replace(memory=just_too_little("sky.tif", "out.webp", shift))
+    with pytest.raises(DreamError, match=r"writing out\.webp takes .*or write \.tif or \.png"):
+        prepare("sky.tif", "out.webp", few, planning=True)
+    assert writing_cost("out.tif", *SIDES, None) == writing_cost("out.bmp", *SIDES, None) == 0
+
+
+def test_a_guide_is_part_of_the_promise(workplace, model):
+    Image.fromarray(picture(1000, 1100)).save("guide.png")
+    alone = prepare("sky.png", "out.png", settings(model, memory="4G"), planning=True)
+    guided = settings(model, memory="4G", guide="guide.png")
+    job = prepare("sky.png", "out.png", guided, planning=True)
+    assert job.demand.most > alone.demand.most + (16 << 20)
+    channels = guided.replace(guide_mode="channels")
+    few = just_too_little("sky.png", "out.png", channels)
+    with pytest.raises(DreamError, match=r"seeing .*guide\.png .*or take smaller guide pictures"):
+        prepare("sky.png", "out.png", channels.replace(memory=few), planning=True)
+    assert not Path("out.png.work").exists()
+
+
+def test_a_film_of_a_large_picture_is_refused_before_it_is_decoded(large, model):
+    large("sky.png", compress_level=1)
+    few = settings(model, frames=2, memory=f"{(resident_memory() >> 20) + 300}M")
+    tracemalloc.start()
+    try:
+        with pytest.raises(DreamError, match=r"a film of sky\.png .*films are made in RAM"):
+            run_frames("sky.png", "frames", few)
+        assert tracemalloc.get_traced_memory()[1] < SIDES[0] * SIDES[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_bitmaps_are_written_as_pillow_writes_them(tmp_path):
+    from dreamlib.imaging.open_save import save_picture
+
+    for width in (61, 64):
+        pixels = picture(40, width)
+        save_picture(tmp_path / "ours.bmp", pixels)
+        Image.fromarray(pixels).save(tmp_path / "theirs.bmp")
+        assert (tmp_path / "ours.bmp").read_bytes() == (tmp_path / "theirs.bmp").read_bytes()
+
+
+def test_a_guide_is_seen_the_same_where_only_what_is_needed_is_kept(net):
+    from dreamlib.ascent.guides import features
+    from dreamlib.models.preprocessing import preprocess
+
+    pixels = picture(120, 150)
+    seen = features(net, END, pixels)
+    preprocess(net, pixels, out=net.blobs["data"].data[0])
+    net.forward(end=END)
+    assert np.array_equal(seen, net.blobs[END].data[0])
+
+
+def test_large_pictures_of_formats_that_libvips_lacks_are_read_by_pillow(large):
+    from dreamlib.imaging.open_save import open_picture
+
+    assert isinstance(open_picture(large("sky.bmp"), 0, "out.png"), Picture)
