@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import shutil
 import stat
 import tempfile
+import zlib
 from pathlib import Path
 
 from dreamlib.errors import DreamError
-from dreamlib.util.own_folder import sync
+from dreamlib.util.own_folder import FLAGS, sync
 
 
 @contextlib.contextmanager
@@ -30,8 +33,9 @@ def replacing(path, suffix=""):
         Of an empty file; gone if the block raises.
     """
     target = Path(os.path.realpath(path))
-    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=suffix)
-    os.close(handle)
+    prefix = part_of(target)
+    handle, temporary = tempfile.mkstemp(suffix, prefix, target.parent)
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     try:
         yield temporary
         _permit_as_before(temporary, target)
@@ -41,6 +45,41 @@ def replacing(path, suffix=""):
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+    finally:
+        os.close(handle)
+
+
+def part_of(target):
+    """Return how the names of what is to become a file begin; what the killed have left is removed.
+
+    Whoever writes holds a lock, so that what others are at work on is left alone.
+
+    Parameters
+    ----------
+    target : Path
+        The file.
+
+    Returns
+    -------
+    str
+    """
+    prefix = f".part-{zlib.crc32(os.fsencode(target.name)):08x}-"
+    with contextlib.suppress(FileNotFoundError):  # the folder's, or another's who removes it too
+        for name in os.listdir(target.parent):
+            if name.startswith(prefix):
+                _remove_unless_locked(target.parent / name)
+    return prefix
+
+
+def _remove_unless_locked(path):
+    handle = os.open(path, os.O_RDONLY | FLAGS)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ there, or a link that leads elsewhere, is refused; and only what was made here i
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pwd
@@ -80,6 +81,17 @@ def lock(path):
             os.close(held)
             raise
         os.close(held)
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """Hold a lock on a folder that was just made, while the block lasts."""
+    handle = os.open(folder, os.O_RDONLY | FLAGS)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 def sync(path):

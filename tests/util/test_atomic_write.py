@@ -2,6 +2,7 @@
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +81,17 @@ def test_contents_are_on_the_disk_before_the_name_and_the_name_before_it_is_over
         pass
     inode = (tmp_path / "a").stat().st_ino
     assert calls == [("fsync", inode), ("replace", None), ("fsync", tmp_path.stat().st_ino)]
+
+
+def test_what_a_killed_process_has_left_is_removed_and_what_another_writes_is_not(tmp_path):
+    path, others = tmp_path / "a.png", tmp_path / ".part-of-a-novel"
+    others.write_text("mine")
+    with replacing(path, ".png") as left:
+        kept = Path(left).read_bytes()
+    (tmp_path / Path(left).name).write_bytes(kept)  # as if it had never become a.png
+    with replacing(path, ".png") as at_work:
+        assert not Path(left).exists()
+        with replacing(path, ".png"):
+            pass
+        assert Path(at_work).exists()
+    assert sorted(os.listdir(tmp_path)) == [others.name, "a.png"]

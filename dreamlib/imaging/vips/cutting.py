@@ -10,7 +10,8 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import tiles_of
 from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
 from dreamlib.imaging.vips.reading import open_picture, split
-from dreamlib.util.own_folder import sync
+from dreamlib.util.atomic_write import part_of
+from dreamlib.util.own_folder import locked, sync
 
 
 def deep_zoom(path, output, region=None, quality=85):
@@ -112,7 +113,8 @@ def save_tiles(image, path, quality):
         Of the tiles, which are JPEG.
     """
     tiles = tiles_of(path)
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent) as folder:
+    where = path.absolute().parent
+    with tempfile.TemporaryDirectory(prefix=part_of(path), dir=where) as folder, locked(folder):
         new, old = Path(folder, "new_files"), Path(folder, "old_files")
         with interrupts_later():
             image.dzsave(os.path.join(folder, "new"), suffix=f".jpg[Q={quality}]", keep="icc")
