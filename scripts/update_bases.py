@@ -47,13 +47,18 @@ def main(arguments=None):
     texts = {file: file.read_text() for file in files}
     matches = [match for text in texts.values() for match in REFERENCE.finditer(text)]
     found = {match.group("name", "tag") for match in matches}
-    try:
-        digests = {image: digest_of(options.registry, *image) for image in sorted(found)}
-    except (OSError, ValueError) as error:
-        print(
-            f"update_bases.py: {options.registry}: {error}; no digest has changed", file=sys.stderr
-        )
-        return 2
+    digests = {}
+    for name, tag in sorted(found):
+        try:
+            digests[name, tag] = digest_of(options.registry, name, tag)
+        except (OSError, ValueError) as error:
+            print(
+                f"update_bases.py: {options.registry}, asked for {name}:{tag}: "
+                f"{getattr(error, 'reason', error)}; no digest has changed. Run this again where "
+                "the registry answers",
+                file=sys.stderr,
+            )
+            return 2
     for file, text in texts.items():
         file.write_text(REFERENCE.sub(lambda match: pinned(match, digests), text))
     for (name, tag), digest in digests.items():
@@ -104,7 +109,7 @@ def digest_of(registry, name, tag):
         said, manifest = ask(url, {**headers, "Authorization": f"Bearer {token_of(answer)}"})
     digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
     if said != digest:
-        raise ValueError(f"{name}:{tag} came with the digest {said}, but its manifest has {digest}")
+        raise ValueError(f"it came with the digest {said}, but its manifest has {digest}")
     return digest
 
 

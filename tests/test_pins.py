@@ -312,7 +312,7 @@ def test_a_registry_without_an_image_or_with_a_false_one_changes_nothing(
     else:
         registry.sent = 3
     assert update(registry, tmp_path / "docker") == 2
-    says = {"unknown": "404", "changed": "but its manifest has sha256:"}
+    says = {"unknown": "asked for redis:7: ", "changed": "but its manifest has sha256:"}
     assert says[what] in capsys.readouterr().err
     assert texts(tmp_path / "docker") == {
         tmp_path / "docker" / path.relative_to(PROJECT / "docker"): text
