@@ -13,7 +13,7 @@ SERVICES := $(VENV)/.services
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo serve test test-faults test-caffe golden lint format bench bench-films bench-studio bench-giant \
-	judged profile gpu-test gpu-bench reproduce fetch-model clean
+	judged profile gpu-test gpu-bench reproduce fetch-model update-pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ help: ## list the targets
 setup: $(INSTALLED) ## make .venv, install the project, prepare the embedded model
 	@$(BIN)/python scripts/prepare_models.py --quiet
 
-$(INSTALLED): pyproject.toml constraints.txt scripts/setup.sh
+$(INSTALLED): pyproject.toml requirements.lock scripts/install.py scripts/setup.sh
 	PYTHON=$(PYTHON) scripts/setup.sh $(VENV)
 	@touch $@
 
@@ -31,9 +31,8 @@ demo: setup ## dream a sky, two classes and a zoom with the embedded model: out/
 serve: setup $(STUDIO) ## the studio, a web page to dream in: http://127.0.0.1:8000
 	@exec $(BIN)/python -m studio.serve
 
-$(STUDIO): $(INSTALLED) pyproject.toml constraints.txt scripts/studio_assets.sh studio/assets/package-lock.json
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[studio]'
+$(STUDIO): $(INSTALLED) scripts/studio_assets.sh studio/assets/package-lock.json
+	$(BIN)/python scripts/install.py studio
 	scripts/studio_assets.sh $(BIN)/python
 	@touch $@
 
@@ -46,6 +45,7 @@ test: setup $(STUDIO) $(SERVICES) ## run the whole test suite, real Caffe's verd
 
 test-faults: setup ## kills and power cuts, hundreds of each; half an hour
 	$(BIN)/python -m tests.faults.trials --kills 450 --cuts 90
+	$(BIN)/python -m tests.faults.damage
 
 test-caffe: setup ## only what real Caffe judges; says why where it cannot run
 	$(BIN)/python -m pytest -m real_caffe
@@ -103,6 +103,11 @@ reproduce: setup ## every cell of the 2015 notebook, with pictures to look at: o
 
 fetch-model: ## download the published weights of MODEL=NAME, by default bvlc_googlenet
 	scripts/fetch_model.sh $(MODEL)
+
+update-pins: $(INSTALLED) ## newest versions and hashes: packages, containers' bases; HASHES=1 keeps versions
+	$(BIN)/python scripts/install.py pins
+	$(BIN)/python scripts/update_pins.py $(if $(HASHES),--hashes)
+	$(BIN)/python scripts/update_bases.py
 
 clean: ## remove what was installed and made here, fetched weights excepted
 	rm -rf $(VENV) .cache build dist out *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -3,11 +3,13 @@
 
 A download that was cut is resumed. The file is moved into place once it is the published one by its
 checksum, or all its values are by theirs, or, where neither is known, every layer of the network is
-in it in its shape; what was there stays until then.
+in it in its shape; what was there stays until then. Where no SHA-256 is published, that of the
+values is kept in *.values_sha256 and expected of later downloads.
 
 Environment: DREAM_MODEL_URL is the address of a mirror, to be used instead of those in model.toml:
 of the caffemodel, of a .tar.gz with it, of a PyTorch state dict (.pth), or of a folder of plain
-arrays (ends with /). DREAM_MODEL_SHA1 is its SHA-1, where it holds other weights of the network.
+arrays (ends with /). DREAM_MODEL_SHA256 (or DREAM_MODEL_SHA1) is its checksum, where it holds other
+weights of the network.
 
 Exit code: 0 the weights are there, 2 they are not (the message says what to do).
 """
@@ -58,7 +60,7 @@ def main(arguments=None):
         if options.folder:
             weights = Path(options.folder).expanduser() / model.weights.name
             model = dataclasses.replace(model, weights=weights)
-        fetch_weights(model, _addresses(), _sha1(), say=_say)
+        fetch_weights(model, _addresses(), _checksum(), say=_say)
     except DreamError as error:
         print(f"fetch_model: {error}", file=sys.stderr)
         return 2
@@ -70,13 +72,17 @@ def _addresses():
     return [address] if address else None
 
 
-def _sha1():
+def _checksum():
     from dreamlib.errors import DreamError
 
-    given = os.environ.get("DREAM_MODEL_SHA1")
-    if given and not re.fullmatch("[0-9a-fA-F]{40}", given):
-        raise DreamError(f"DREAM_MODEL_SHA1: {given!r} is no SHA-1; expected 40 digits 0-9a-f")
-    return given
+    for kind, digits in (("256", 64), ("1", 40)):
+        name = f"DREAM_MODEL_SHA{kind}"
+        given = os.environ.get(name)
+        if given and not re.fullmatch(f"[0-9a-fA-F]{{{digits}}}", given):
+            raise DreamError(f"{name}: {given!r} is no SHA-{kind}; expected {digits} digits 0-9a-f")
+        if given:
+            return given
+    return None
 
 
 def _say(line):

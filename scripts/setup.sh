@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes a virtual environment and installs the project with pinned dependencies.
+# Makes a virtual environment and installs the project with pinned dependencies, checked by their hashes.
 #   scripts/setup.sh [VENV]
+# TORCH_INDEX is where PyTorch's build comes from, if not from where everything else does: install.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=${1:-.venv}
@@ -24,6 +25,6 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 say "installing dependencies into $venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    --constraint constraints.txt --editable '.[torch,models,vips,notebook,films,cluster,dev]'
+"$venv/bin/python" scripts/install.py --editable ${TORCH_INDEX:+--torch-index "$TORCH_INDEX"} \
+    torch models vips notebook films cluster dev
 say "done"

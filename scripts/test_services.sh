@@ -8,8 +8,7 @@ python=${1:-.venv/bin/python}
 
 say() { echo "setup: $*" >&2; }
 
-"$python" -m pip install --quiet --disable-pip-version-check \
-    --constraint constraints.txt --editable '.[studio-cluster]'
+"$python" scripts/install.py studio-cluster
 missing=()
 command -v chromium >/dev/null && command -v chromedriver >/dev/null || missing+=(chromium chromium-driver)
 command -v redis-server >/dev/null || missing+=(redis-server)

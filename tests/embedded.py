@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +17,12 @@ REPOSITORY = Path(__file__).parent.parent
 SCRIPT = REPOSITORY / "scripts" / "prepare_models.py"
 
 
-def prepare(folder):
+def prepare(folder, **environment):
     """Run the set-up script on a folder of model folders; gives what it says."""
-    command = [sys.executable, str(SCRIPT), "--models", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), "--models", str(folder)], env={**os.environ, **environment},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
 
 
 @functools.cache

@@ -4,7 +4,8 @@ An address is read by how it ends: ``.tar.gz`` is an archive with the caffemodel
 PyTorch state dict, ``/`` a folder of plain arrays, anything else the caffemodel itself. Whatever
 the form, there is one verdict before the model's own file is touched: the file is the published
 one, by its checksum; or every value is, by the SHA-256 of the values; or, where neither is known,
-every layer is there in its shape.
+every layer is there in its shape. The values' SHA-256 is then written beside the file, and expected
+of whatever is fetched later.
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ from dreamlib.models.weights import (
     values_sha256,
     write_caffemodel,
 )
+from dreamlib.util.atomic_write import replacing
 from dreamlib.util.download import Cut, download
 
 #: Times that a download which was cut is resumed before the next address is tried.
 RESUMED = 3
 
 
-def fetch_weights(model, addresses=None, sha1=None, say=print):
+def fetch_weights(model, addresses=None, checksum=None, say=print):
     """Fetch a model's weights, unless they are there and right.
 
     Parameters
@@ -49,9 +51,9 @@ def fetch_weights(model, addresses=None, sha1=None, say=print):
         it what was downloaded before a cut is kept: ``*.part``.
     addresses : list of str, optional
         Tried in this order; by default the model's ``source`` and ``mirrors``.
-    sha1 : str, optional
-        Of the file at an address, where it holds other weights of the same network than the
-        published ones.
+    checksum : str, optional
+        SHA-256 or SHA-1 of the file at an address, where it holds other weights of the same network
+        than the published ones.
     say : callable
         Given lines for the person at the keyboard.
 
@@ -61,7 +63,7 @@ def fetch_weights(model, addresses=None, sha1=None, say=print):
         No address gave the weights, each for a reason that was said; or the folder cannot be
         written; or the model's network is missing.
     """
-    fetcher = _Fetcher(model, sha1)
+    fetcher = _Fetcher(model, checksum, say)
     if model.weights.is_file():
         try:
             say(f"{model.weights} is there already: {fetcher.judge_present()}")
@@ -93,10 +95,13 @@ def fetch_weights(model, addresses=None, sha1=None, say=print):
 class _Fetcher:
     """A model's weights from an address, judged."""
 
-    def __init__(self, model, sha1):
+    def __init__(self, model, checksum, say):
         self.model = model
-        self.sha1 = (sha1 or model.sha1).lower()
-        self.values = "" if sha1 else model.values_sha256
+        self.say = say
+        self.checksum = (checksum or model.sha256 or model.sha1).lower()
+        self.values, self.said_by = "", ""
+        if not checksum:
+            self.values, self.said_by = _known_values(model)
         self.caffe = import_engine("auto")
         self.shapes = layer_shapes(load_layers(model))
 
@@ -149,7 +154,16 @@ class _Fetcher:
             definition = definition_of(self.model, self.caffe)
             write_caffemodel(self.model.weights, layers, definition)
         _remove(part)
+        self._remember(layers)
         return verdict
+
+    def _remember(self, layers):
+        """Write the SHA-256 of the values beside weights of which none was published."""
+        if not self.model.values_sha256 and not self.values:
+            memory, found = _memory(self.model), values_sha256(layers, self.shapes)
+            with replacing(memory) as temporary:
+                Path(temporary).write_text(found + "\n")
+            self.say(f"{memory}: {found}, of its values; those of later downloads must be the same")
 
     def _checksums(self, file, form, address):
         """Return a file's checksum and that which is expected; nothing where none is known."""
@@ -157,8 +171,9 @@ class _Fetcher:
         named = re.search(r"-([0-9a-f]{8,64})\.pth$", path)  # as torch.hub names its files
         if named:
             return _checksum(file, "sha256")[: len(named[1])], named[1]
-        if self.sha1 and form == _form(self.model.source):
-            return _checksum(file, "sha1"), self.sha1
+        if self.checksum and form == _form(self.model.source):
+            kind = "sha1" if len(self.checksum) == 40 else "sha256"
+            return _checksum(file, kind), self.checksum
         return ()
 
     def _verdict(self, layers, path, checksums):
@@ -180,10 +195,10 @@ class _Fetcher:
         if self.values:
             if found == self.values:
                 count = sum(array.size for name in self.shapes for array in layers[name])
-                return f"all {count:,} values are the published ones, by their SHA-256"
+                return f"all {count:,} values are {self.said_by}, by their SHA-256"
             raise DreamError(
-                f"{path}: every layer is there in its shape, but the values are others than the "
-                f"published ones: their SHA-256 is {found}, expected {self.values}"
+                f"{path}: every layer is there in its shape, but the values are others than "
+                f"{self.said_by}: their SHA-256 is {found}, expected {self.values}"
             )
         if not checksums:
             return (
@@ -205,6 +220,27 @@ class _Fetcher:
             yield caffemodel
         finally:
             _remove(caffemodel)
+
+
+def _memory(model):
+    """Where the SHA-256 of fetched values is kept."""
+    return model.weights.with_name(model.weights.name + ".values_sha256")
+
+
+def _known_values(model):
+    """Return the SHA-256 that values must have, "" if none is known, and whose they are."""
+    if model.values_sha256:
+        return model.values_sha256, "the published ones"
+    memory = _memory(model)
+    try:
+        kept = memory.read_text().strip()
+    except FileNotFoundError:
+        return "", ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise DreamError(f"{memory} cannot be read: {error}; remove it") from error
+    if not re.fullmatch("[0-9a-f]{64}", kept):
+        raise DreamError(f"{memory} holds {kept[:80]!r}; expected a SHA-256. Remove it")
+    return kept, f"those fetched before (by {memory}; to take others, remove that file)"
 
 
 def _form(address):

@@ -58,7 +58,7 @@ class Model:
         For people.
     mirrors : tuple of str
         Other addresses of the weights, in the order to try them.
-    sha1 : str
+    sha1, sha256 : str
         Of the file at `source`; "" if it is not known.
     values_sha256 : str
         Of all values, from `dreamlib.models.weights.values_sha256`; "" if it is not known.
@@ -82,6 +82,7 @@ class Model:
     source: str = ""
     mirrors: tuple[str, ...] = ()
     sha1: str = ""
+    sha256: str = ""
     values_sha256: str = ""
     licence: str = ""
     fetch: str = ""
@@ -225,6 +226,7 @@ _KEYS = {
     "source": ("text: where the weights come from", _text),
     "mirrors": ("a list of addresses", _addresses),
     "sha1": ("text: the SHA-1 of the file at source, 40 digits 0-9a-f", _hexadecimal(40)),
+    "sha256": ("text: the SHA-256 of the file at source, 64 digits 0-9a-f", _hexadecimal(64)),
     "values_sha256": ("text: the SHA-256 of all values, 64 digits 0-9a-f", _hexadecimal(64)),
     "licence": ("text", _text),
     "fetch": ("text: the command that obtains the weights", _text),

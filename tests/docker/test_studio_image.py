@@ -1,22 +1,10 @@
 """The studio's image: what it is made with, and that its modules start, in a folder for a root."""
 
-import subprocess
 import sys
 
 from tests.docker.test_torch_image import project, run  # noqa: F401 - a fixture
 
 ASSETS = "scripts/studio_assets.sh"
-
-
-def test_the_studios_extras_are_taken_apart(project):  # noqa: F811
-    script = project / "docker/requirements.py"
-    done = subprocess.run(
-        [sys.executable, script, "models", "studio-cluster"], capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
-    names = done.stdout.split()
-    assert {"redis", "gunicorn", "whitenoise", "torch>=2.4"} <= set(names)
-    assert not [name for name in names if name.startswith("dreamlib")]
 
 
 def test_the_image_fetches_its_style_and_its_modules_start(project):  # noqa: F811

