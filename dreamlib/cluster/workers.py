@@ -389,12 +389,13 @@ class Workers:
         connection forgets the new one with it, which has the same name, and tells it of nothing.
         """
         members = list(self._members.values())
-        if self._client.status == "running" and not any(
-            member.network and member.network.status == "cancelled" for member in members
-        ):
+        states = [member.network.status if member.network else None for member in members]
+        away = self._client.status != "running" or "cancelled" in states
+        for member, state in zip(members, states):
+            if away or state == "lost":  # it was restarted, and has forgotten all
+                self._dismiss(member)
+        if not away:
             return
-        for member in members:
-            self._dismiss(member)
         self._client.close()
         try:
             self._client = self._connect()

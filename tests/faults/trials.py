@@ -5,7 +5,8 @@
 Each dream is run once undisturbed, then again and again in a folder of its own, killed or cut off
 before a change that is drawn by lot (with --every: before each). Then it is resumed, or begun anew
 where there is nothing to resume; the files must be the same bits. Refused in words, with exit code
-2, is counted apart; anything else is a fault, which ends with exit code 1.
+2, is counted apart; anything else is a fault, which ends with exit code 1. With --every the dreams
+are shorter, of a smaller picture.
 """
 
 import argparse
@@ -42,12 +43,11 @@ DREAMS = {
 }
 
 
-def prepare(folder):
+def prepare(folder, height=60, width=70):
     """Make what the dreams are made of."""
-    Image.fromarray(picture(60, 70)).save(folder / "sky.png")
-    Image.fromarray(np.arange(60 * 70, dtype=np.uint16).reshape(60, 70) * 15).save(
-        folder / "deep.png"
-    )
+    Image.fromarray(picture(height, width)).save(folder / "sky.png")
+    deep = np.arange(height * width, dtype=np.uint16).reshape(height, width)
+    Image.fromarray(deep * 15).save(folder / "deep.png")
     (folder / "model").mkdir()
     write_random_net(folder / "model")
     ffmpeg.run(
@@ -65,6 +65,8 @@ class Trials:
         The folder that `prepare` filled.
     name : str
         Of `DREAMS`.
+    brief : bool
+        One step to an octave.
 
     Attributes
     ----------
@@ -78,8 +80,10 @@ class Trials:
         That the undisturbed dream makes.
     """
 
-    def __init__(self, source, name):
+    def __init__(self, source, name, brief=False):
         files, flags, self.compared = DREAMS[name]
+        if brief:
+            flags = [*flags, "--iterations", "1"]
         model = ["--engine", "torch", "--model", str(source / "model"), "--end", "mixed/output"]
         self._source, self.command = source, [*files.split(), *model, *flags]
         self.resume = [*files.split(), "--resume", "--quiet"]
@@ -161,9 +165,9 @@ def main(arguments=None):
           "FAULT |\n| --- |" + " ---: |" * 7)  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder)
-        prepare(source)
+        prepare(source, *((34, 40) if options.every else ()))
         for name in names:
-            trials, kills, cuts = Trials(source, name), Counter(), Counter()
+            trials, kills, cuts = Trials(source, name, options.every), Counter(), Counter()
             moments = range(1, trials.changes + 1)
             if not options.every:
                 moments = [chance.choice(moments) for _ in range(-(-options.kills // len(names)))]
