@@ -12,8 +12,8 @@ SERVICES := $(VENV)/.services
 # A process of tests for each core; a file's tests stay together, what they share is made once.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo serve test test-caffe golden lint format bench bench-films bench-studio bench-giant \
-	judged profile gpu-test gpu-bench reproduce fetch-model clean
+.PHONY: help setup demo serve test test-caffe test-faults golden lint format bench bench-films bench-studio \
+	bench-giant judged profile gpu-test gpu-bench reproduce fetch-model clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: setup $(STUDIO) $(SERVICES) ## run the whole test suite, real Caffe's verd
 
 test-caffe: setup ## only what real Caffe judges; says why where it cannot run
 	$(BIN)/python -m pytest -m real_caffe
+
+test-faults: setup ## thousands of hostile pictures, models, texts and configurations; a quarter of an hour
+	$(BIN)/python -m tests.faults.hostile --show
 
 golden: setup ## record tests/golden anew from real Caffe
 	scripts/record_golden.sh

@@ -10,9 +10,10 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging import pillow_io
-from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, format_of
+from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, check_source, format_of
 from dreamlib.imaging.picture import Noise, Picture, RawFile, to_levels
 from dreamlib.imaging.pillow_io import BROKEN, open_header
+from dreamlib.imaging.radiance import is_radiance, load_radiance
 
 #: Pixels from which on a picture is read by strips, and written by libvips.
 LARGE = 1 << 24
@@ -48,6 +49,9 @@ def open_picture(source, seed, output, tiff="strip"):
         )
     if source.startswith("noise:"):
         return Noise.of(source, seed)
+    check_source(source)
+    if is_radiance(source):
+        return load_radiance(source)
     deep, pixels = _header(source)
     if (needed or deep or pixels > LARGE) and has_libvips():
         from dreamlib.imaging.vips import reading
@@ -79,7 +83,9 @@ def _header(source):
             bits = getattr(header, "tag_v2", {}).get(258, (8,))
             return deep or max(bits) > 8, header.width * header.height
     except BROKEN:
-        return False, 0
+        # Pillow has no mode for floating point of three channels, as a TIFF may have.
+        with open(source, "rb") as file:
+            return file.read(2) in (b"II", b"MM"), 0
 
 
 def save_picture(path, pixels, settings_text="", like=None, quality=95, tiff="strip", deep=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import NamedTuple
 
@@ -25,6 +26,9 @@ from dreamlib.util.memory import resident_memory
 
 #: Settings that ask for the notebook's octaves where a class is dreamt and no script is named.
 OF_OCTAVES = tuple(setting.name for setting in SETTINGS if setting.script_has_own)
+
+#: Tiles of a pass of the feathered schedules.
+MOST_TILES = 5000
 
 #: What a drawing from noise begins with, in grey levels: mean of red, green and blue; deviation.
 GREY, DEVIATION = (124, 116, 104), 8
@@ -136,6 +140,7 @@ def make_job(network, picture, settings, output):
         picture.dtype, machine,
         bool(settings.anchor or settings.keep_forms) or bool(settings.script and carry == "detail"),
     )  # fmt: skip
+    check_count(chosen, [window[2:] for window in windows])
     octaves = tuple(_octave(one, window, settings, chosen) for one, window in zip(plan, windows))
     if not direct:
         check_tiles(definition, settings.end, chosen, [one.size for one in octaves if one.steps])
@@ -339,6 +344,29 @@ def _check_reach(definition, settings, plan, windows):
             f"{error}; or leave out {', '.join(flags)}: then the class is drawn by an octave "
             "script, which takes pictures of any size"
         ) from error
+
+
+def check_count(chosen, sizes):
+    """Refuse feathered tiles that are too many: each is placed by all before it.
+
+    Parameters
+    ----------
+    chosen : dreamlib.tiling.memory_plan.Chosen
+    sizes : list of (height, width)
+        Of the octaves.
+    """
+    if chosen.schedule not in ("random", "spiral"):
+        return
+    for size in sizes:
+        side = min(chosen.tile_size, *size)
+        step = side - min(chosen.overlap, side // 2)
+        count = math.prod(-(-length // step) for length in size)
+        if count > MOST_TILES:
+            raise DreamError(
+                f"--schedule {chosen.schedule} would take {count} tiles of {side} x {side} pixels "
+                f"in a picture of {size[1]} x {size[0]}, and takes {MOST_TILES} at most; take "
+                "--schedule shift, or a larger --tile-size where the picture is not so narrow"
+            )
 
 
 def check_tiles(definition, end, chosen, sizes):
