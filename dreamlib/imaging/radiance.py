@@ -109,8 +109,10 @@ def _row(content, place, width):
 
 def _shown(light):
     """Bring light below white and give it sRGB's curve, in place; return levels, 0 to 255."""
+    bright = light.max() > 1
     for row in light:  # in place, of little scratch
-        shoulder(row)
+        if bright:
+            shoulder(row)
         dark = row <= 0.0031308
         row[:] = np.where(dark, row * 12.92, 1.055 * np.maximum(row, 0) ** (1 / 2.4) - 0.055)
         row *= 255

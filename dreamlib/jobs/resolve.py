@@ -27,8 +27,8 @@ from dreamlib.util.memory import resident_memory
 #: Settings that ask for the notebook's octaves where a class is dreamt and no script is named.
 OF_OCTAVES = tuple(setting.name for setting in SETTINGS if setting.script_has_own)
 
-#: Tiles of a pass of the feathered schedules.
-MOST_TILES = 5000
+#: Tiles of a pass: the feathered schedules place each by all before it, `random` by all pixels too.
+MOST_TILES = {"random": 5000, "spiral": 20_000}
 
 #: What a drawing from noise begins with, in grey levels: mean of red, green and blue; deviation.
 GREY, DEVIATION = (124, 116, 104), 8
@@ -355,16 +355,16 @@ def check_count(chosen, sizes):
     sizes : list of (height, width)
         Of the octaves.
     """
-    if chosen.schedule not in ("random", "spiral"):
+    if chosen.schedule not in MOST_TILES:
         return
     for size in sizes:
         side = min(chosen.tile_size, *size)
-        step = side - min(chosen.overlap, side // 2)
-        count = math.prod(-(-length // step) for length in size)
-        if count > MOST_TILES:
+        overlap, most = min(chosen.overlap, side // 2), MOST_TILES[chosen.schedule]
+        count = math.prod(-(-(length - overlap) // (side - overlap)) for length in size)
+        if count > most:
             raise DreamError(
                 f"--schedule {chosen.schedule} would take {count} tiles of {side} x {side} pixels "
-                f"in a picture of {size[1]} x {size[0]}, and takes {MOST_TILES} at most; take "
+                f"in a picture of {size[1]} x {size[0]}, and takes {most} at most; take "
                 "--schedule shift, or a larger --tile-size where the picture is not so narrow"
             )
 
