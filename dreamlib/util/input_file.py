@@ -31,28 +31,25 @@ def check_path(path):
     Raises
     ------
     DreamError
-        Empty, with a zero byte, or longer than a path or a name may be.
+        Empty, with a zero byte or half a character, or longer than a path or a name may be.
     """
     text = os.fspath(path)
     if not text:
         raise DreamError("the name of a file is empty; expected a path")
     if "\0" in text:
         raise DreamError(f"{text!r} has a zero byte in it, which no file's name can have")
-    names = [len(os.fsencode(_encodable(name))) for name in text.split(os.sep)]
-    if max(names) > NAME_BYTES or len(_encodable(text)) > PATH_BYTES:
+    try:
+        spelt = os.fsencode(text)
+    except UnicodeEncodeError as error:
         raise DreamError(
-            f"{text} is no path: a name in it has {max(names)} bytes, all of it {len(text)}; "
+            f"{text!r} has half a character in it, which no file's name has"
+        ) from error
+    longest = max(map(len, spelt.split(os.fsencode(os.sep))))
+    if longest > NAME_BYTES or len(spelt) > PATH_BYTES:
+        raise DreamError(
+            f"{text} is no path: a name in it has {longest} bytes, all of it {len(spelt)}; "
             f"expected {NAME_BYTES} at most in a name and {PATH_BYTES} in a path"
         )
-
-
-def _encodable(text):
-    """Return a text that the system can spell; half a character, which no file's name has, is ?."""
-    try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
 
 
 def check_file(path):
@@ -77,9 +74,8 @@ def check_file(path):
         found = os.stat(path)
     except FileNotFoundError as error:
         raise DreamError(f"{path}: there is no such file") from error
-    except (OSError, UnicodeEncodeError) as error:
-        reason = getattr(error, "strerror", None) or "its name is no text"
-        raise DreamError(f"{path} cannot be read: {reason}") from error
+    except OSError as error:
+        raise DreamError(f"{path} cannot be read: {error.strerror}") from error
     if stat.S_ISDIR(found.st_mode):
         raise DreamError(f"{path} is a folder; name a file in it")
     if not stat.S_ISREG(found.st_mode):

@@ -14,6 +14,7 @@ from dreamlib.util.input_file import check_file, check_path, read_bytes, read_te
     [
         ("", "is empty"),
         ("a\0b", "zero byte"),
+        ("\ud800", "half a character"),
         ("n" * 256, "256 bytes; expected|has 256 bytes"),
         ("d/" * 3000, "4095 in a path"),
         ("ü" * 200, "has 400 bytes"),
