@@ -43,12 +43,10 @@ $(SERVICES): $(STUDIO) scripts/test_services.sh
 test: setup $(STUDIO) $(SERVICES) ## run the whole test suite, real Caffe's verdict included where its root can be built
 	$(BIN)/python -m pytest $(PARALLEL)
 
-test-faults: setup ## kills and power cuts, hundreds of each; half an hour
-	$(BIN)/python -m tests.faults.trials --kills 450 --cuts 90
+test-faults: setup ## kills, power cuts, damaged folders, hostile input: hundreds and thousands; an hour
+	$(BIN)/python -m tests.faults.hostile --show
 	$(BIN)/python -m tests.faults.damage
-
-test-caffe: setup ## only what real Caffe judges; says why where it cannot run
-	$(BIN)/python -m pytest -m real_caffe
+	$(BIN)/python -m tests.faults.trials --kills 450 --cuts 90
 
 golden: setup ## record tests/golden anew from real Caffe
 	scripts/record_golden.sh

@@ -14,9 +14,9 @@ import signal
 import sys
 from pathlib import Path
 
-from dreamlib import __version__
-from dreamlib.errors import DreamError
-from dreamlib.jobs import kind_of, run_source, with_preset
+from dreamlib import __version__, unfinished
+from dreamlib.errors import LONGEST_NAME, DreamError, paragraph
+from dreamlib.jobs import folder_of_frames, kind_of, run_source, with_preset
 from dreamlib.settings import BY_NAME, SETTINGS, Settings
 
 EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
@@ -42,10 +42,11 @@ class _Parser(argparse.ArgumentParser):
         if message.startswith("unrecognized arguments"):
             known = [text for action in self._actions for text in action.option_strings]
             given = [word.split("=")[0] for word in message.split() if word.startswith("--")]
+            given = [flag for flag in given if len(flag) <= LONGEST_NAME]
             near = [difflib.get_close_matches(flag, known, n=1, cutoff=0.7) for flag in given]
             if any(near):
                 message += f"; did you mean {', '.join(match for one in near for match in one)}?"
-        super().error(message)
+        super().error(paragraph(message))
 
     def _print_message(self, message, file=None):
         # argparse's own keeps silent where the text cannot be written
@@ -149,6 +150,8 @@ def settings_from(arguments):
     }
     read = _read_config(arguments, flags) if arguments.config else {}
     values = {**read, **flags}
+    if "distort" in flags:  # what the user writes may run the user's code
+        values.setdefault("allow_code", True)
     if arguments.preset is not None:
         values = with_preset(arguments.preset, values)
     return Settings(**values)
@@ -218,7 +221,7 @@ def _main(argv):
         print(recorded.table())
         return status
     except DreamError as error:
-        print(f"dream.py: {error}", file=sys.stderr)
+        print(f"dream.py: {paragraph(str(error))}", file=sys.stderr)
         return EXIT_REFUSED
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is being obeyed already
@@ -293,6 +296,7 @@ def _announce_model(settings):
 
 def _dream(arguments, settings):
     """Dream one picture."""
+    from dreamlib.commands import describe
     from dreamlib.imaging.formats import loses_alpha
     from dreamlib.jobs.prepare import prepare
     from dreamlib.jobs.run import run
@@ -351,33 +355,6 @@ def _way_on(work_folder):
     return f"resume it with --resume --work-dir {work_folder}"
 
 
-def describe(model, settings):
-    """Say in a few words what was dreamt.
-
-    Parameters
-    ----------
-    model : dreamlib.models.model.Model
-    settings : Settings
-        Of the `Result`: targets are numbers.
-
-    Returns
-    -------
-    str
-    """
-    if settings.script and not (settings.target or settings.layers or settings.guide):
-        return f"script {os.path.basename(settings.script)} of {model.name}"
-    if not settings.target:
-        return f"layer {settings.end} of {model.name}"
-    from dreamlib.models.labels import parse_targets
-
-    names = model.known_labels()
-    targets = [
-        f"{index}{f' ({names[index]})' if names else ''}"
-        for index, _ in parse_targets(settings.target, [], None)
-    ]
-    return f"class {' and '.join(targets)} of {model.name}"
-
-
 def _film(parser, arguments, settings):
     """Dream a film: frames from a picture, or a clip."""
     if arguments.plan:
@@ -385,7 +362,14 @@ def _film(parser, arguments, settings):
     _announce_model(settings)
     if arguments.save_config:
         _write_config(arguments.save_config, settings)
-    result = run_source(arguments.input, arguments.output, settings)
+    try:
+        result = run_source(arguments.input, arguments.output, settings)
+    except KeyboardInterrupt:
+        if not unfinished(folder_of_frames(arguments.input, arguments.output)):
+            raise
+        print("dream.py: stopped at once; the whole frames are kept: resume with --resume",
+              file=sys.stderr)  # fmt: skip
+        return EXIT_INTERRUPTED
     used, made = result.settings, "".join(f"; {film}" for film in result.films)
     if not settings.quiet:
         print(f"{result.path}: {result.frames} frames of {used.model}, {used.engine} on "

@@ -1,6 +1,8 @@
-"""What the command prints of models, their layers and their classes, where nothing is dreamt."""
+"""What the command prints of models, their layers and their classes, and of what was dreamt."""
 
 from __future__ import annotations
+
+import os
 
 from dreamlib.config import describe_preset, preset_names
 from dreamlib.errors import DreamError
@@ -83,3 +85,30 @@ def show_layers(settings):
         size, hint = " x ".join(map(str, shape[1:])), model.hints.get(name, "")
         print(f"{mark} {name:32} {kind:16} {size:18} {hint}".rstrip())
     print("* is dreamt without --end" if model.end else "choose one with --end")
+
+
+def describe(model, settings):
+    """Say in a few words what was dreamt.
+
+    Parameters
+    ----------
+    model : dreamlib.models.model.Model
+    settings : Settings
+        Of the `Result`: targets are numbers.
+
+    Returns
+    -------
+    str
+    """
+    if settings.script and not (settings.target or settings.layers or settings.guide):
+        return f"script {os.path.basename(settings.script)} of {model.name}"
+    if not settings.target:
+        return f"layer {settings.end} of {model.name}"
+    from dreamlib.models.labels import parse_targets
+
+    names = model.known_labels()
+    targets = [
+        f"{index}{f' ({names[index]})' if names else ''}"
+        for index, _ in parse_targets(settings.target, [], None)
+    ]
+    return f"class {' and '.join(targets)} of {model.name}"

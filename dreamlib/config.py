@@ -8,6 +8,7 @@ from pathlib import Path
 from dreamlib.errors import DreamError, nearest
 from dreamlib.settings import BY_NAME, NEW_NAMES, meant, to_toml
 from dreamlib.util.atomic_write import written_whole
+from dreamlib.util.input_file import check_path, read_text
 from dreamlib.util.setting import parse_table
 
 #: Suffixes of configurations that are written by hand.
@@ -27,6 +28,7 @@ def save_config(path, settings):
     path : str or Path
     settings : Settings
     """
+    check_path(path)
     path = Path(path)
     if path.suffix not in WRITTEN:
         raise DreamError(f"a configuration is saved as .toml or .json, not as {path.name!r}")
@@ -55,12 +57,13 @@ def load_config(path):
     DreamError
         Names the file and the key.
     """
+    check_path(path)
     path = Path(path)
     if path.is_dir():
         raise DreamError(f"configuration {path} is a folder; expected {CONFIGURATIONS}")
     try:
         if path.suffix in WRITTEN:
-            values = parse_table(path.read_text(encoding="utf-8"), path.suffix)
+            values = parse_table(read_text(path, path.suffix[1:].upper()), path.suffix)
         else:
             from dreamlib.imaging.formats import format_of
             from dreamlib.imaging.pillow_io import read_settings_text
@@ -69,9 +72,7 @@ def load_config(path):
                 raise DreamError(
                     f"configuration {path} is of no known kind; expected {CONFIGURATIONS}"
                 )
-            values = parse_table(read_settings_text(str(path)), ".toml")
-    except OSError as error:
-        raise DreamError(f"configuration {path} cannot be read: {error.strerror}") from error
+            values = _recorded(parse_table(read_settings_text(str(path)), ".toml"), path)
     except ValueError as error:
         raise DreamError(f"configuration {path} is malformed: {error}") from error
     if not isinstance(values, dict):
@@ -83,6 +84,18 @@ def load_config(path):
     return _checked(values, path)
 
 
+def _recorded(values, path):
+    """Refuse what no dream writes into its picture: folders, films, addresses of clusters."""
+    for name in values if isinstance(values, dict) else ():
+        name = NEW_NAMES.get(name, name)
+        if name in BY_NAME and not BY_NAME[name].recorded and BY_NAME[name].from_files:
+            raise DreamError(
+                f"{path} sets {name}, which no dreamt picture does: it is not to be trusted; give "
+                f"{BY_NAME[name].flag} yourself"
+            )
+    return values
+
+
 def _checked(values, path):
     """Check settings by name, which the file may call by their old ones."""
     checked = {}
@@ -90,6 +103,11 @@ def _checked(values, path):
         name = NEW_NAMES.get(name, name)
         if name not in BY_NAME:
             raise DreamError(f"{path}: there is no setting {name!r}{meant(name)}")
+        if not BY_NAME[name].from_files:
+            raise DreamError(
+                f"{path}: {name} counts on the command line alone; leave it out there, and add "
+                f"{BY_NAME[name].flag} if you trust the file"
+            )
         checked[name] = BY_NAME[name].check(value, f"{path}: {name}", texts=False)
     return checked
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 import contextlib
 import difflib
 
+#: Letters of an error that are shown.
+LONGEST = 1200
+
+#: Letters of a name for which one that was probably meant is looked for.
+LONGEST_NAME = 200
+
 
 class DreamError(Exception):
     """What was given, what was expected and what to do, in words for the person at the keyboard.
@@ -58,6 +64,34 @@ def reading():
         ) from error
 
 
+def paragraph(text):
+    """Return an error's text as what a terminal shows in a few lines, whatever was quoted in it.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        Without control characters, half characters and empty lines; the middle of a long one is
+        left out.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    shown = "\n".join(
+        "".join(
+            letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+            for letter in line
+        )
+        for line in lines
+    )
+    if len(shown) > LONGEST:
+        left_out = len(shown) - LONGEST
+        half = LONGEST // 2
+        shown = f"{shown[:half]} [{left_out} letters more] {shown[-half:]}"
+    return shown
+
+
 def nearest(name, known):
     """Say which known names are nearest to a wrong one: a clause to end an error with, or ''.
 
@@ -70,5 +104,7 @@ def nearest(name, known):
     -------
     str
     """
+    if len(name) > LONGEST_NAME:  # difflib's time grows with the square
+        return ""
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f"; did you mean {', '.join(repr(match) for match in close)}?" if close else ""

@@ -25,10 +25,15 @@ PICTURE, FRAMES, FILM = ("picture",), ("frames",), ("frames", "assembly")
 EVERYTHING = tuple(JOBS)
 
 # Forms of texts: a regular expression for all of it, and the same in words.
-SIGMAS = (r"\d+(\.\d+)?(,\d+(\.\d+)?)*", "sigmas in pixels, as 1 or 0.5,1,2")
-REGION = (r"\d+,\d+,[1-9]\d*,[1-9]\d*", "X,Y,WIDTH,HEIGHT in pixels, as 4000,2500,800,600")
-MEMORY = (r"\d+(\.\d+)?\s*[KMGT]?(i?B)?", "a size in bytes, as 600M or 2G")
-DEVICES = (r"(cpu|cuda:\d+)(,(cpu|cuda:\d+))*", "devices, as cuda:0,cuda:1 or cpu,cpu")
+_SIGMA = r"[0-9]{1,9}(\.[0-9]{1,9})?"
+SIGMAS = (f"{_SIGMA}(,{_SIGMA}){{0,15}}", "sigmas in pixels, up to 16, as 1 or 0.5,1,2")
+REGION = (r"[0-9]{1,9},[0-9]{1,9}(,[1-9][0-9]{0,8}){2}",
+          "X,Y,WIDTH,HEIGHT in pixels, as 4000,2500,800,600")  # fmt: skip
+MEMORY = (r"[0-9]{1,15}(\.[0-9]+)?\s*[KMGT]?(i?B)?", "a size in bytes, as 600M or 2G")
+DEVICES = (
+    r"(cpu|cuda:[0-9]{1,4})(,(cpu|cuda:[0-9]{1,4}))*",
+    "devices, as cuda:0,cuda:1 or cpu,cpu",
+)
 
 SETTINGS = (
     Setting("model", str, None, "a name (see --list-models) or a folder with prototxt and "
@@ -145,6 +150,9 @@ SETTINGS = (
     Setting("distort", str, None, "what happens to a frame before it is dreamt again, as "
             "zoom:0.05, rotate:2, shift:3,0, roll:rows:sine(12,80), hue:3 (docs/distortions.md) "
             "[zoom:0.05]", group="films", metavar="CHAIN", applies_to=FRAMES),
+    Setting("allow_code", bool, False, "let a file of settings, or a folder that is resumed, name "
+            "a Python function in distort; a --distort that you write may",
+            group="films", recorded=False, from_files=False, applies_to=EVERYTHING),
     Setting("distort_every", int, None, "distort only every Nth frame", group="films", low=1,
             high=1_000_000, metavar="N", applies_to=FRAMES),
     Setting("vary", str, None, "settings that change over the frames: NAME:FROM..TO, "

@@ -163,7 +163,7 @@ def test_how_loud_the_run_is_does_not_make_the_dream():
         ("config", "octaves = 4", "expected a .toml file, a .json file or a dreamt picture"),
         ("unknown.toml", "octave = 3", "'octaves'"),
         ("wrong.json", json.dumps({"octaves": -1}), "octaves is -1"),
-        ("binary.toml", "\udcff", "malformed"),
+        ("binary.toml", "\udcff", "is not TOML: it holds binary data"),
     ],
 )
 def test_a_bad_file_is_named_with_what_is_wrong(tmp_path, name, text, says):
@@ -181,7 +181,7 @@ def test_a_folder_as_a_file_is_refused(tmp_path):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(DreamError, match="cannot be read"):
+    with pytest.raises(DreamError, match="there is no such file"):
         load_config(tmp_path / "none.toml")
 
 

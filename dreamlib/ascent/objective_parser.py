@@ -15,6 +15,9 @@ FORMS = (
     "them; a negative weight suppresses"
 )
 
+#: Digits of a channel or a place.
+DIGITS = 9
+
 WEIGHTS = "a number other than 0 that is finite"
 
 _TERM = re.compile(
@@ -124,8 +127,20 @@ def absolute_guides(text):
 
 def _parts(text):
     """Split at the commas that are not within brackets."""
-    parts = re.split(r",(?![^\[]*\])", text)
-    return [part.strip() for part in parts if part.strip()]
+    parts, start, depth = [], 0, 0
+    for place, letter in enumerate(text):
+        depth = max(0, depth + (letter == "[") - (letter == "]"))
+        if letter == "," and not depth:
+            parts.append(text[start:place].strip())
+            start = place + 1
+    return [part for part in [*parts, text[start:].strip()] if part]
+
+
+def _whole(digits):
+    """Read digits as an int; a DreamError where they are too many for any layer."""
+    if len(digits) > DIGITS:
+        raise DreamError(f"--layers: {digits[:20]}... has {len(digits)} digits; expected a number")
+    return int(digits)
 
 
 def _number(text):
@@ -154,7 +169,7 @@ def _term(part, shapes):
     if match["x"]:
         if match["mean"] or channels is None or len(channels) != 1:
             raise DreamError(f"--layers: {part!r}: a neuron is LAYER[CHANNEL]@COLUMNxROW")
-        return weight * neuron(layer, channels[0], int(match["x"]), int(match["y"]))
+        return weight * neuron(layer, channels[0], _whole(match["x"]), _whole(match["y"]))
     return weight * (mean if match["mean"] else l2)(layer, channels)
 
 
@@ -187,7 +202,7 @@ def parse_channels(text, layer, count, flag):
             raise DreamError(
                 f"{flag}: channels [{text}] of {layer!r}: expected numbers and ranges, as 12,47-50"
             )
-        first, last = int(ends[1]), int(ends[2] or ends[1])
+        first, last = _whole(ends[1]), _whole(ends[2] or ends[1])
         if first > last or last >= count:
             raise DreamError(
                 f"{flag}: layer {layer!r} has channels 0 to {count - 1}; there is no {part.strip()}"

@@ -21,7 +21,8 @@ from pathlib import Path
 from dreamlib.ascent.direct import Direct
 from dreamlib.ascent.regularizers import MOST_SIGMA
 from dreamlib.ascent.views import Viewing
-from dreamlib.errors import DreamError, nearest, reading
+from dreamlib.errors import DreamError, nearest
+from dreamlib.util.input_file import check_path, read_text
 from dreamlib.util.setting import Setting, parse_table
 
 _SUFFIXES = (".toml", ".json")
@@ -117,6 +118,7 @@ def load_script(name_or_path):
     DreamError
         There is no such preset or file, or it holds something else than a script.
     """
+    check_path(name_or_path)
     path = Path(name_or_path)
     if not is_file(path):
         path = PRESETS / f"{name_or_path}.toml"
@@ -163,9 +165,7 @@ def preset_names():
 
 def _parse(path):
     try:
-        with reading():
-            text = path.read_text(encoding="utf-8")
-        return parse_table(text, path.suffix)
+        return parse_table(read_text(path, path.suffix[1:].upper()), path.suffix)
     except ValueError as error:
         raise DreamError(f"octave script {path} is malformed: {error}") from error
 

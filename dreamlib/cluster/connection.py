@@ -6,10 +6,10 @@ import contextlib
 import inspect
 import json
 import re
-from pathlib import Path
 
 from dreamlib.errors import ClusterAway, DreamError
 from dreamlib.util.devices import kind_of
+from dreamlib.util.input_file import read_text
 
 #: Seconds to wait for a scheduler's answer.
 PATIENCE = 10
@@ -66,8 +66,8 @@ def _address(cluster):
     if ADDRESS.fullmatch(cluster):
         return cluster
     try:
-        address = json.loads(Path(cluster).read_text(encoding="utf-8"))["address"]
-    except (OSError, ValueError, TypeError, KeyError):
+        address = json.loads(read_text(cluster, "a scheduler file"))["address"]
+    except (DreamError, ValueError, TypeError, KeyError, RecursionError):
         address = ""
     if not ADDRESS.fullmatch(str(address)):
         raise DreamError(

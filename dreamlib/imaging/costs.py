@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from dreamlib.imaging.formats import format_of
 from dreamlib.imaging.pillow_io import BROKEN, open_header
+from dreamlib.imaging.radiance import is_radiance, radiance_size
 
 #: What libvips' decoders hold for a pixel where they give no picture before its end; `OTHER` are
 #: formats of which nothing else is known.
@@ -20,6 +21,9 @@ BY_STRIPS = ("JPEG", "MPO", "PNG", "TIFF")
 
 #: The same of Pillow, with its own copies of the picture and ours; `DEEP` is grey of 16 bits.
 PILLOW, PILLOW_OTHER, PILLOW_DEEP = {"WEBP": 28, "AVIF": 24}, 21, 32
+
+#: What our own reader of Radiance pictures holds for a pixel.
+RADIANCE = 20
 
 #: What encoders hold for a pixel: by libvips none but WebP's anything to speak of.
 LIBVIPS_WRITES, PILLOW_WRITES = {"WebP": 14}, {"WebP": 21}
@@ -54,6 +58,10 @@ def reading(path, by_libvips):
     Reading
         `NOTHING` where Pillow does not know the file: whoever reads it will say more.
     """
+    if is_radiance(path):
+        height, width = radiance_size(path)
+        size, what = RADIANCE * height * width, f"{path} (HDR of {width} x {height} pixels)"
+        return Reading(size, what, height * width, at_opening=True)
     try:
         with open_header(path) as header:
             pixels = header.width * header.height

@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dreamlib.errors import DreamError
+from dreamlib.util.input_file import check_file, check_path
+
+#: Pixels that a byte of a file may stand for: the most of a PNG or a JPEG of one colour, and more
+#: than any photograph; and pixels up to which nobody minds.
+MOST_PIXELS_A_BYTE, UNCHECKED = 8500, 1 << 24
 
 
 class Format(NamedTuple):
@@ -52,7 +57,7 @@ def format_of(path):
 
 
 def check_source(path):
-    """Refuse a file that cannot be read at all.
+    """Refuse a file that cannot be read at all: see `dreamlib.util.input_file.check_file`.
 
     Parameters
     ----------
@@ -66,20 +71,36 @@ def check_source(path):
     Raises
     ------
     DreamError
-        A folder, nothing, empty, or without permission.
+        It is no regular file, or empty.
     """
-    if os.path.isdir(path):
-        raise DreamError(f"{path} is a folder; name a picture in it")
-    try:
-        with open(path, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-    except FileNotFoundError as error:
-        raise DreamError(f"{path}: there is no such file") from error
-    except OSError as error:
-        raise DreamError(f"{path} cannot be read: {error.strerror}") from error
+    size = check_file(path)
     if not size:
         raise DreamError(f"{path} is empty (0 bytes)")
     return size
+
+
+def check_claim(path, width, height):
+    """Refuse a picture that by its header is larger than its file can hold, before it is decoded.
+
+    A few hundred bytes may claim gigapixels, which libraries take minutes to fill with grey.
+
+    Parameters
+    ----------
+    path : str
+    width, height : int
+        In pixels, as the header says.
+
+    Raises
+    ------
+    DreamError
+    """
+    pixels, size = width * height, os.path.getsize(path)
+    if pixels > UNCHECKED and pixels > MOST_PIXELS_A_BYTE * size:
+        raise DreamError(
+            f"{path} is damaged, or made to do harm: by its header it has {width} x {height} "
+            f"pixels, in a file of {size} bytes; expected one byte for {MOST_PIXELS_A_BYTE} pixels "
+            "or fewer. Save it anew from where it came"
+        )
 
 
 def check_output(path, source=None):
@@ -96,6 +117,7 @@ def check_output(path, source=None):
     DreamError
         The suffix is of no format, the folder is not there or not writable...
     """
+    check_path(path)
     path = Path(path)
     if not format_of(path):
         raise DreamError(f"{path}: pictures are written as {', '.join(FORMATS)}; name one of these")

@@ -11,9 +11,10 @@ import numpy as np
 from dreamlib.errors import DreamError
 from dreamlib.imaging import costs, pillow_io
 from dreamlib.imaging.bmp import write_bmp
-from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, format_of
+from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, check_source, format_of
 from dreamlib.imaging.picture import Noise, Picture, RawFile, to_levels
 from dreamlib.imaging.pillow_io import BROKEN, open_header
+from dreamlib.imaging.radiance import is_radiance, load_radiance
 from dreamlib.util.atomic_write import written_whole
 from dreamlib.util.memory import give_back_freed
 
@@ -50,6 +51,9 @@ def open_picture(source, seed, output, tiff="strip"):
         )
     if source.startswith("noise:"):
         return Noise.of(source, seed)
+    check_source(source)
+    if is_radiance(source):
+        return load_radiance(source)
     if _by_libvips(source, output, tiff):
         from dreamlib.imaging.vips import reading
 
@@ -109,7 +113,9 @@ def _header(source):
             bits = getattr(header, "tag_v2", {}).get(258, (8,))
             return deep or max(bits) > 8, header.width * header.height
     except BROKEN:
-        return False, 0
+        # Pillow has no mode for floating point of three channels, as a TIFF may have.
+        with open(source, "rb") as file:
+            return file.read(2) in (b"II", b"MM"), 0
 
 
 def save_picture(path, pixels, settings_text="", like=None, quality=95, tiff="strip", deep=False):

@@ -17,7 +17,7 @@ import numpy as np
 from dreamlib.errors import DreamError
 from dreamlib.imaging.inplace import BLOCK
 
-NOISE = re.compile(r"noise:(\d+)x(\d+)")
+NOISE = re.compile(r"noise:([0-9]{1,9})x([0-9]{1,9})")
 NOISE_MEAN, NOISE_DEVIATION = 128, 32
 
 #: Axes (rows, columns) along which a picture closes in itself. The others are mirrored beyond its

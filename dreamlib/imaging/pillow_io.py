@@ -13,10 +13,12 @@ from io import BytesIO
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.formats import check_source, format_of
+from dreamlib.imaging.floats import NO_NUMBERS, tone_mapped
+from dreamlib.imaging.formats import check_claim, check_source, format_of
 from dreamlib.imaging.picture import Metadata, Picture, to_levels, white_of
 from dreamlib.imaging.webp_header import webp_header
 from dreamlib.util.atomic_write import written_whole
+from dreamlib.util.image_open import open_image
 
 SETTINGS_KEY = "dreamlib"  # of the PNG text, and what EXIF's description begins with
 
@@ -57,9 +59,10 @@ def load_picture(source):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source) as file:
+            with open_image(source) as file:
+                check_claim(source, file.width, file.height)
                 file.load()
-                return _as_picture(ImageOps.exif_transpose(file), kept_exif(file))
+                return _as_picture(source, ImageOps.exif_transpose(file), kept_exif(file))
     except Image.DecompressionBombError as error:
         raise DreamError(
             f"{source} is too large for Pillow: {error}; save it as TIFF, PNG or JPEG, which "
@@ -73,12 +76,12 @@ def load_picture(source):
         raise DreamError(f"{source} cannot be read, it may be truncated: {error}") from error
 
 
-def _as_picture(image, exif):
+def _as_picture(source, image, exif):
     """Turn Pillow's image, already upright, into ours."""
     exif = exif.tobytes() if len(exif) else None
     metadata = Metadata(image.info.get("icc_profile"), exif, _resolution(image))
     if image.mode.startswith("I") or image.mode == "F":
-        return Picture(_deep(image), metadata=metadata)
+        return Picture(_deep(source, image), metadata=metadata)
     alpha = None
     if "transparency" in image.info or image.mode in ("LA", "PA", "La", "RGBa"):
         image = image.convert("RGBA")
@@ -97,16 +100,18 @@ def _resolution(image):
     return dpi if dpi and min(dpi) > 1 else None
 
 
-def _deep(image):
+def _deep(source, image):
     """Grey of more than 8 bits as float32 RGB, 0 to 255.
 
-    Whole numbers are 16 bit, as a PNG's are; floats are 0..1 where none is above 1, else 0..255.
+    Whole numbers are 16 bit, as a PNG's are; floats are as `dreamlib.imaging.floats` says.
     """
     grey = np.array(image).astype(np.float32)
     if image.mode != "F":
         grey /= 257
-    elif grey.max() <= 1:
-        grey *= 255
+    elif not np.isfinite(grey).all():
+        raise DreamError(f"{source} {NO_NUMBERS}")
+    else:
+        grey = tone_mapped(grey, grey.max(), grey.mean(dtype=np.float64))
     np.clip(grey, 0, 255, out=grey)
     return np.repeat(grey[:, :, None], 3, axis=2)
 
@@ -318,7 +323,7 @@ def open_header(path):
 
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        image = webp_header(path) or Image.open(path)
+        image = webp_header(path) or open_image(path)
     finally:
         Image.MAX_IMAGE_PIXELS = limit
     with image:

@@ -20,7 +20,7 @@ from dreamlib.jobs.film_output import make_films, wanted_films
 from dreamlib.jobs.prepare import default_output
 from dreamlib.settings import refuse_inapplicable
 from dreamlib.util.progress import phase
-from dreamlib.video.distort import parse_chain
+from dreamlib.video.distort import parse_chain, runs_code
 from dreamlib.video.encode import FORMATS
 from dreamlib.video.frame_folder import FrameFolder
 
@@ -97,7 +97,13 @@ class FramesOfPicture:
         """
         every = settings.distort_every or 1
         self._settings = settings
-        self._chain = parse_chain(settings.distort or DISTORTION, settings.seed, every)
+        distort = settings.distort or DISTORTION
+        if not settings.allow_code and runs_code(distort):
+            raise DreamError(
+                f"distort is {distort!r}, which runs a Python function, and was not written on the "
+                "command line; where you trust the file that it comes from, add --allow-code"
+            )
+        self._chain = parse_chain(distort, settings.seed, every)
         phase("reading")
         refuse_frames(settings, self._source)
         self.first = open_picture(self._source, settings.seed, "")

@@ -21,6 +21,12 @@ FORMS = "NAME:FROM..TO, NAME:LOW~HIGH/PERIOD or NAME:A|B, as step_size:1.5..0.5"
 TEXTS = ("end", "layers", "target", "guide", "guide_layer", "smooth")
 GROUPS, CONSTANT = ("dream", "looks"), ("seed",)
 
+#: Of a period, in frames.
+PERIOD_DIGITS = 9
+
+#: Values that may take turns: each is prepared before the film begins.
+MOST_TURNS = 500
+
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
 
 
@@ -133,9 +139,14 @@ def _variation(part):
         swing = re.fullmatch(rf"{_NUMBER}~{_NUMBER}/(\d+)", text)
         if ramp:
             return Variation(name, text, _ramp(setting, *map(float, ramp.groups())))
-        if swing and int(swing[3]) > 1:
+        if swing and len(swing[3]) <= PERIOD_DIGITS and int(swing[3]) > 1:
             return Variation(name, text, _swing(setting, *map(float, swing.groups())))
-    values = [setting.check(value.strip(), f"--vary: {name}") for value in text.split("|")]
+    texts = text.split("|")
+    if len(texts) > MOST_TURNS:
+        raise DreamError(
+            f"--vary: {name} takes turns among {len(texts)} values; expected {MOST_TURNS} at most"
+        )
+    values = [setting.check(value.strip(), f"--vary: {name}") for value in texts]
     if len(values) < 2:
         raise DreamError(f"--vary: {part!r} does not change anything; expected {FORMS}")
     return Variation(name, text, lambda frame, frames: values[frame % len(values)])

@@ -17,6 +17,7 @@ from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
 from dreamlib.settings import BY_NAME, meant, refuse_inapplicable, to_toml
 from dreamlib.tiling.schedule import OVERLAPPING
+from dreamlib.util.input_file import check_path
 from dreamlib.util.progress import phase
 
 #: The presets that a class is drawn by where no script is named: from noise, into a photograph.
@@ -54,6 +55,7 @@ def prepare(source, output, settings, planning=False):
             ".png, or leave --classify out"
         )
     work_dir = Path(settings.work_dir or f"{output}.work")
+    check_path(work_dir)
     with contextlib.ExitStack() as on_error:
         folder = None
         if settings.resume:

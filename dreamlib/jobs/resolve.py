@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import NamedTuple
 
@@ -26,6 +27,9 @@ from dreamlib.util.memory import own_memory, resident_memory
 
 #: Settings that ask for the notebook's octaves where a class is dreamt and no script is named.
 OF_OCTAVES = tuple(setting.name for setting in SETTINGS if setting.script_has_own)
+
+#: Tiles of a pass: the feathered schedules place each by all before it, `random` by all pixels too.
+MOST_TILES = {"random": 5000, "spiral": 20_000}
 
 #: What a drawing from noise begins with, in grey levels: mean of red, green and blue; deviation.
 GREY, DEVIATION = (124, 116, 104), 8
@@ -136,6 +140,7 @@ def make_job(network, picture, settings, output):
         bool(settings.anchor or settings.keep_forms) or bool(settings.script and carry == "detail"),
         besides(settings, picture, definition, specs, output, (written.height, written.width)),
     )  # fmt: skip
+    check_count(chosen, [window[2:] for window in windows])
     if spec.guides:
         from dreamlib.ascent.guides import check_guides
 
@@ -349,6 +354,29 @@ def _check_reach(definition, settings, plan, windows):
             f"{error}; or leave out {', '.join(flags)}: then the class is drawn by an octave "
             "script, which takes pictures of any size"
         ) from error
+
+
+def check_count(chosen, sizes):
+    """Refuse feathered tiles that are too many: each is placed by all before it.
+
+    Parameters
+    ----------
+    chosen : dreamlib.tiling.memory_plan.Chosen
+    sizes : list of (height, width)
+        Of the octaves.
+    """
+    if chosen.schedule not in MOST_TILES:
+        return
+    for size in sizes:
+        side = min(chosen.tile_size, *size)
+        overlap, most = min(chosen.overlap, side // 2), MOST_TILES[chosen.schedule]
+        count = math.prod(-(-(length - overlap) // (side - overlap)) for length in size)
+        if count > most:
+            raise DreamError(
+                f"--schedule {chosen.schedule} would take {count} tiles of {side} x {side} pixels "
+                f"in a picture of {size[1]} x {size[0]}, and takes {most} at most; take "
+                "--schedule shift, or a larger --tile-size where the picture is not so narrow"
+            )
 
 
 def check_tiles(definition, end, chosen, sizes):

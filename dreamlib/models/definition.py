@@ -12,6 +12,7 @@ import importlib
 import tempfile
 
 from dreamlib.errors import DreamError, nearest, reading
+from dreamlib.util.input_file import WEIGHTS_BYTES, read_bytes, read_text
 
 
 def definition_of(model, caffe):
@@ -44,15 +45,12 @@ def _parse(model, caffe, version):
 
     definition = _net_parameter(caffe)
     try:
-        with reading():
-            text = model.prototxt.read_text(encoding="utf-8")
-        text_format.Merge(text, definition)
-    except UnicodeDecodeError as error:
+        text_format.Merge(read_text(model.prototxt, "a prototxt"), definition)
+    except RecursionError as error:
         raise DreamError(
-            f"{model.prototxt} is not a prototxt: it holds binary data; expected the text that "
-            "describes the layers"
+            f"{model.prototxt} is not a prototxt: its brackets are nested too deeply"
         ) from error
-    except text_format.ParseError as error:
+    except (text_format.ParseError, ValueError) as error:
         raise DreamError(
             f"{model.prototxt} is not a prototxt that Caffe reads, at {error}"
         ) from error
@@ -82,8 +80,7 @@ def weights_of(model, caffe):
     from google.protobuf.message import DecodeError
 
     weights = _net_parameter(caffe)
-    with reading():
-        content = model.weights.read_bytes()
+    content = read_bytes(model.weights, WEIGHTS_BYTES)
     try:
         weights.ParseFromString(content)
     except DecodeError as error:

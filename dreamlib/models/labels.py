@@ -9,7 +9,7 @@ import difflib
 import math
 import re
 
-from dreamlib.errors import DreamError
+from dreamlib.errors import LONGEST_NAME, DreamError
 
 LISTED = 8  #: classes in an error
 ALIKE = 0.6  #: least similarity (0 to 1, difflib's ratio) of a name that was probably meant
@@ -31,6 +31,7 @@ def find_class(labels, text):
         Number and label: classes of this name, then those whose names contain it as words, then as
         letters. If there are none, those of similar names, the most similar first.
     """
+    _check_name(text)
     exact, words, letters = _matches(labels, text)
     found = exact + words + letters or _alike(labels, text)
     return [(index, labels[index]) for index in found]
@@ -93,7 +94,17 @@ def _split_weight(item):
     return name.strip(), value
 
 
+def _check_name(name):
+    """Refuse a name that no class has, before it is compared: that takes the square of its time."""
+    if len(name) > LONGEST_NAME:
+        raise DreamError(
+            f"a class of {len(name)} letters, {name[:40]!r}..., is asked for; expected "
+            f"{LONGEST_NAME} at most"
+        )
+
+
 def _index(name, labels, random_state, taken):
+    _check_name(name)
     if re.fullmatch(r"[+-]?\d+", name):
         index = int(name)
         if index < 0 or (labels and index >= len(labels)):

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dreamlib.errors import DreamError, nearest, reading
-from dreamlib.models.preprocessing import read_mean
+from dreamlib.models.preprocessing import LARGEST, read_mean
+from dreamlib.util.input_file import check_path, read_bytes, read_text
 from dreamlib.util.setting import parse_table
 
 NOTEBOOK_END, NOTEBOOK_CLASSES = "inception_4c/output", "loss3/classifier"
@@ -127,7 +128,7 @@ class Model:
                 f"model {self.name} has no class names: {expected} is not there; "
                 f"{self._how_to_fetch('write one class a line')}"
             )
-        lines = self.labels.read_text(encoding="utf-8").splitlines()
+        lines = read_text(self.labels, "a list of class names").splitlines()
         return [re.sub(r"^n\d{8}\s+", "", line).strip() for line in lines if line.strip()]
 
     def known_labels(self):
@@ -159,6 +160,7 @@ def load_model(folder):
     values = _read_toml(toml) if toml.is_file() else {}
     for key in ("prototxt", "weights", "labels"):
         if key in values:
+            check_path(values[key])
             values[key] = folder / values[key]
     values["fetch"] = _from_anywhere(values.get("fetch", ""))
     prototxt = values.get("prototxt") or _prototxt_of(folder)
@@ -167,7 +169,7 @@ def load_model(folder):
             f"{folder} is no model: it has neither model.toml nor deploy.prototxt "
             "nor another .prototxt of a network"
         )
-    text = prototxt.read_text(encoding="utf-8", errors="replace") if prototxt.is_file() else ""
+    text = read_bytes(prototxt).decode("utf-8", "replace") if prototxt.is_file() else ""
     blobs = set(re.findall(r"""\btop\s*:\s*["']([^"']+)["']""", text))
     found = {
         "prototxt": prototxt,
@@ -188,7 +190,14 @@ def _text(value):
 
 
 def _number(value):
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) <= LARGEST else None  # not where it is NaN, either
+
+
+def _scale(value):
+    number = _number(value)
+    return number if number and abs(number) >= 1 / LARGEST else None
 
 
 def _three_numbers(value):
@@ -212,7 +221,7 @@ def _hexadecimal(digits):
 
 #: Key -> what is expected, and the function that reads it; None is something else.
 _KEYS = {
-    "mean": ("three numbers, grey levels in channel_order", _three_numbers),
+    "mean": ("three numbers, finite grey levels in channel_order", _three_numbers),
     "end": ("the name of the layer to dream", _text),
     "dream": ("a table of settings", lambda value: value if isinstance(value, dict) else None),
     "film": ("a table of settings", lambda value: value if isinstance(value, dict) else None),
@@ -221,7 +230,7 @@ _KEYS = {
     "weights": ("a file name", _text),
     "labels": ("a file name", _text),
     "channel_order": ('"BGR" or "RGB"', lambda value: value if value in ("BGR", "RGB") else None),
-    "input_scale": ("a number other than 0", lambda value: _number(value) or None),
+    "input_scale": ("a number other than 0, and finite, as 0.017", _scale),
     "class_layer": ("the name of the blob before the softmax", _text),
     "source": ("text: where the weights come from", _text),
     "mirrors": ("a list of addresses", _addresses),
@@ -236,10 +245,8 @@ _KEYS = {
 def _read_toml(path):
     """Read a model.toml into a dict; all its problems make one error."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, "TOML")
         table = parse_table(text, ".toml")
-    except UnicodeDecodeError as error:
-        raise DreamError(f"{path} is not TOML: it holds binary data") from error
     except ValueError as error:
         raise DreamError(_explain_toml(path, text, error)) from error
     values, problems = {}, []

@@ -5,12 +5,29 @@ And the mean that is taken away, as Caffe's models keep it in files.
 
 from __future__ import annotations
 
+import math
+import tokenize
+from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
 
 from dreamlib.errors import DreamError
+from dreamlib.util.input_file import read_bytes
 from dreamlib.util.progress import profile
+
+#: Bytes of a mean picture.
+MEAN_BYTES = 1 << 28
+
+#: What numpy raises for files that are no arrays.
+DAMAGED = (
+    ValueError, EOFError, OSError, TypeError, MemoryError, RecursionError, SyntaxError,
+    tokenize.TokenError,
+)  # fmt: skip
+
+
+#: Of a mean, in grey levels: beyond, float32 has nothing left of a pixel.
+LARGEST = 1e6
 
 
 class Preprocessing(NamedTuple):
@@ -132,15 +149,18 @@ def read_mean(path):
         mean = mean[0]
     if mean.ndim not in (1, 3) or len(mean) != 3:
         raise DreamError(f"{path}: expected a mean of shape (3, H, W) or (3,); it has {mean.shape}")
-    return tuple(float(channel.mean()) for channel in mean)
+    means = tuple(float(channel.mean(dtype=np.float64)) for channel in np.asarray(mean))
+    if not all(abs(one) <= LARGEST for one in means):
+        raise DreamError(f"{path}: the mean is {means}; expected finite grey levels")
+    return means
 
 
 def _read_npy(path):
     try:
-        with path.open("rb") as file:
-            return np.load(file, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise DreamError(f"{path} is not a NumPy array: {error}") from error
+        found = np.load(BytesIO(read_bytes(path, MEAN_BYTES)), allow_pickle=False)
+        return np.asarray(found, np.float64)
+    except DAMAGED as error:
+        raise DreamError(f"{path} is not a NumPy array of numbers: {error}") from error
 
 
 def _read_binaryproto(path):
@@ -152,11 +172,11 @@ def _read_binaryproto(path):
         from dreamlib.pycaffe.proto import caffe_pb2
     blob = caffe_pb2.BlobProto()
     try:
-        blob.ParseFromString(path.read_bytes())
+        blob.ParseFromString(read_bytes(path, MEAN_BYTES))
     except DecodeError as error:
         raise DreamError(f"{path} is not a mean file of Caffe (BlobProto): {error}") from error
     shape = tuple(blob.shape.dim) or (blob.num, blob.channels, blob.height, blob.width)
     data = np.array(blob.data or blob.double_data, np.float32)
-    if data.size != np.prod(shape):
+    if data.size != math.prod(shape):
         raise DreamError(f"{path}: {data.size} values do not fill the shape {shape}")
     return data.reshape(shape)

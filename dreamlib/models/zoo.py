@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dreamlib.errors import DreamError, nearest, reading
 from dreamlib.models.model import REPOSITORY, TOML, load_model
+from dreamlib.util.input_file import check_path
 
 GOOGLENET, EMBEDDED = "bvlc_googlenet", "efficientnet_lite0"
 
@@ -36,6 +37,7 @@ def find_model(name_or_folder=None):
         googlenet = _first_with_weights(_folders_of(GOOGLENET))
         return googlenet if googlenet and googlenet.has_weights else find_model(EMBEDDED)
     given = os.fspath(name_or_folder)
+    check_path(given)
     model = None if _is_path(given) else _first_with_weights(_folders_of(given))
     if model:
         return model

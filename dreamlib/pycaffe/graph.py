@@ -75,7 +75,7 @@ class Graph:
             tops = layer.shapes if not param.bottom else layer.reshape(shapes)
         except CaffeError as error:
             raise CaffeError(f"{self._source}: {error}") from None
-        except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
+        except (ArithmeticError, LookupError, MemoryError, RuntimeError, ValueError) as error:
             # Parameters that contradict each other in a way that no layer looked for.
             raise CaffeError(
                 f"{self._source}: layer {param.name!r} ({param.type}): {error}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from dreamlib.errors import CaffeError
+from dreamlib.errors import CaffeError, DreamError
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.pycaffe.weights import LEGACY_AXES
+from dreamlib.util.image_open import open_image
 
 
 def blobproto_to_array(blob, return_diff=False):
@@ -321,12 +322,10 @@ def load_image(filename, color=True):
     CaffeError
         Missing file, or not a picture.
     """
-    from PIL import Image
-
     try:
-        with Image.open(filename) as picture:
+        with open_image(filename) as picture:
             values = _values(picture)
-    except OSError as error:
+    except (OSError, DreamError) as error:
         raise CaffeError(f"{filename}: cannot be read as a picture: {error}") from error
     if values.ndim == 2:
         values = values[:, :, np.newaxis]

@@ -7,12 +7,12 @@ stage, and a blob that several layers read gets a Split layer, so that gradients
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 from google.protobuf import text_format
 
-from dreamlib.errors import CaffeError, nearest
+from dreamlib.errors import CaffeError, DreamError, nearest
 from dreamlib.pycaffe.proto import caffe_pb2
+from dreamlib.util.input_file import read_text
 
 #: V1 layer types whose present name is not the enum's with capitals: CONVOLUTION -> Convolution.
 _IRREGULAR = {
@@ -64,12 +64,14 @@ def load_net(path, phase, level=0, stages=(), definition=None):
 
 def _read(path):
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path, "a prototxt")
+    except DreamError as error:
         raise CaffeError(f"{path}: cannot be read as a prototxt: {error}") from error
     try:
         return text_format.Parse(text, caffe_pb2.NetParameter())
-    except text_format.ParseError as error:
+    except RecursionError as error:
+        raise CaffeError(f"{path}: its brackets are nested too deeply") from error
+    except (text_format.ParseError, ValueError) as error:
         raise CaffeError(f"{path}: not a network definition, at line:column {error}") from error
 
 

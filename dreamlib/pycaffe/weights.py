@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from dreamlib.errors import CaffeError
+from dreamlib.errors import CaffeError, DreamError
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.util.atomic_write import replacing
+from dreamlib.util.input_file import WEIGHTS_BYTES, read_bytes
 
 #: of a BlobProto of 2014
 LEGACY_AXES = ("num", "channels", "height", "width")
@@ -35,9 +36,9 @@ def read_weights(path):
         Missing, truncated or foreign file.
     """
     try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise CaffeError(f"{path}: cannot be read: {error.strerror or error}") from error
+        content = read_bytes(path, WEIGHTS_BYTES)
+    except DreamError as error:
+        raise CaffeError(f"{path}: cannot be read: {error}") from error
     hint = "fetch or copy it again"
     if content.startswith(b"\x89HDF"):
         raise CaffeError(f"{path}: HDF5 weights are not supported; save a binary .caffemodel")

@@ -7,10 +7,12 @@ grows with the picture.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 
 from dreamlib.dream import Step
+from dreamlib.errors import DreamError
 from dreamlib.tiling.gradient_scale import OWN_SCALE, GradientScale
 from dreamlib.tiling.octaves import Place
 from dreamlib.tiling.pyramid import Pyramid
@@ -160,6 +162,8 @@ class OctaveLoop:
             places[(2 * number + 1) * len(places) // (2 * wanted)] for number in range(wanted)
         ]
         sums = dict(self._workers.measure(state.octave, state.pass_, phases, sample, canvas))
+        for measured in sums.values():
+            self._check(measured, state.place)
         interiors = [phases[phase][index].interior for phase, index in sample]
         state.scale.take_sample(  # in this order: a sum depends on it
             [(sums[place], area.height * area.width) for place, area in zip(sample, interiors)]
@@ -174,6 +178,7 @@ class OctaveLoop:
             state.place, scale, tiles, left, canvas, back_buffer or canvas, base
         )
         for index, sums in stepping:
+            self._check(sums, state.place)
             state.done[index] = sums
             step = Step(state.octave, state.pass_, end, canvas.shape[:2], tiles[index].pixels)
             stop = self._progress(step)
@@ -185,6 +190,20 @@ class OctaveLoop:
                 stepping.close()
                 return stop
         return False
+
+    def _check(self, sums, place):
+        """Refuse to go on from a gradient that is no number somewhere: its sum is none, either."""
+        if all(map(math.isfinite, sums)):
+            return
+        dream = self._dream
+        advice = "its weights, or those of the objective, are too large: take smaller ones"
+        if dream.precision == "float16":
+            advice = "numbers above 65504 overflow in float16: take --precision bfloat16"
+        raise DreamError(
+            f"the dream of layer {dream.octaves[place.octave].objective.end!r} ended at step "
+            f"{place.pass_ + 1} of octave {place.octave + 1}: the gradient is NaN or infinite, and "
+            f"the picture would be black. In the network {advice}"
+        )
 
     def _apply(self, state, tiles, canvas, back_buffer):
         """Copy a phase's tiles onto the canvas, so that a death at any moment can be mended."""

@@ -10,6 +10,9 @@ from typing import Any
 
 from dreamlib.errors import DreamError
 
+#: Letters of a text, and of a number that is written as one.
+TEXT_LETTERS, NUMBER_LETTERS = 10_000, 100
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -28,6 +31,7 @@ class Setting:
     bare: Any = None  #: value of the flag where none is written; None where it needs one
     form: tuple | None = None  #: of a text: a regular expression for all of it; the same in words
     recorded: bool = True  #: whether it makes the dream, and so belongs into files and pictures
+    from_files: bool = True  #: whether a file of settings may have it
     applies_to: tuple = ()  #: the kinds of job that it means something to
     needs: tuple = ()  #: settings without which, all of them, it means nothing
     script_has_own: bool = False  #: whether an octave script has its own values of it
@@ -75,6 +79,8 @@ class Setting:
         """
         if value is None and self.default is None:
             return None
+        if isinstance(value, str):
+            _check_text(value, label or self.name)
         converted = self._convert(value)
         if (
             converted is None
@@ -95,6 +101,8 @@ class Setting:
             return value if self.kind is bool and isinstance(value, bool) else None
         if self.kind is str:
             return str(value) if isinstance(value, (str, Path)) and str(value) else None
+        if isinstance(value, str) and len(value) > NUMBER_LETTERS:
+            return None
         try:
             number = float(value)
             whole = int(value) if self.kind is int else None
@@ -103,6 +111,20 @@ class Setting:
         if self.kind is float:
             return number if abs(number) < float("inf") else None
         return whole if whole == number else None
+
+
+def _check_text(text, label):
+    """Refuse a text that no setting can be: too long, or not to be written in UTF-8."""
+    if len(text) > TEXT_LETTERS:
+        raise DreamError(
+            f"{label} has {len(text)} letters, beginning with {text[:40]!r}; expected "
+            f"{TEXT_LETTERS} at most"
+        )
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise DreamError(
+            f"{label} is {text!r}; expected a text in UTF-8 without zero bytes: rename a file that "
+            "is called so"
+        )
 
 
 def parse_table(text, suffix):
@@ -118,6 +140,13 @@ def parse_table(text, suffix):
     object
         Python's own dicts, lists, texts and numbers.
     """
+    try:
+        return _parsed(text, suffix)
+    except RecursionError as error:
+        raise ValueError("its brackets are nested too deeply; expected keys and values") from error
+
+
+def _parsed(text, suffix):
     if suffix == ".toml":
         import tomlkit
         from tomlkit.exceptions import TOMLKitError

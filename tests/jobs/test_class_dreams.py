@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamlib.cli import describe
+from dreamlib.commands import describe
 from dreamlib.config import load_config
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import Noise, Picture

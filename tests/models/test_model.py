@@ -160,7 +160,7 @@ def test_an_empty_toml_is_enough(tmp_path):
 # What may not be read
 
 
-@pytest.mark.parametrize("method", ["is_file", "iterdir", "read_text"])
+@pytest.mark.parametrize("method", ["is_file", "iterdir", "read_bytes"])
 def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch, method):
     folder = make(tmp_path / "mine")
     forbid(monkeypatch, method)  # root may read anything

@@ -254,7 +254,7 @@ def test_a_layer_with_both_kinds_of_rule_is_refused(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(caffe.CaffeError, match=r"nowhere\.prototxt.*No such file"):
+    with pytest.raises(caffe.CaffeError, match=r"nowhere\.prototxt.*no such file"):
         caffe.Net(str(tmp_path / "nowhere.prototxt"), caffe.TEST)
 
 

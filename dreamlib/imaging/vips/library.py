@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from dreamlib.errors import DreamError
+
+#: libvips' readers of the formats that are read: not of those that programs draw, as EPS and PDF.
+LOADERS = ("Png", "Jpeg", "Webp", "Tiff", "Nsgif", "Ppm", "Heif", "Jp2k", "Jxl")
 
 #: libvips has buffers of the picture's width for every thread; more threads bring little here.
 THREADS = 4
@@ -33,6 +36,7 @@ def libvips():
         raise DreamError(
             f"pictures of this kind need libvips: pip install 'dreamlib[vips]' ({error})"
         ) from error
+    _read_these_alone(pyvips)
     pyvips.cache_set_max(0)
     pyvips.cache_set_max_mem(0)
     pyvips.cache_set_max_files(0)
@@ -56,6 +60,17 @@ def reads(path):
     found = vips.vips_lib.vips_foreign_find_load(os.fsencode(path))
     vips.vips_lib.vips_error_clear()
     return found != vips.ffi.NULL
+
+
+def _read_these_alone(pyvips):
+    """Keep libvips from formats that are not meant to be read, and the programs behind them.
+
+    An older libvips cannot be told so; there it is Pillow that refuses them first.
+    """
+    with suppress(pyvips.Error, AttributeError):
+        pyvips.operation_block_set("VipsForeignLoad", True)
+        for name in LOADERS:
+            pyvips.operation_block_set(f"VipsForeignLoad{name}", False)
 
 
 @contextmanager

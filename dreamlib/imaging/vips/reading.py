@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import weakref
 from dataclasses import dataclass, replace
@@ -11,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.formats import check_source
+from dreamlib.imaging.floats import NO_NUMBERS, SHOULDER, are_levels
+from dreamlib.imaging.formats import check_claim, check_source
 from dreamlib.imaging.picture import Metadata
 from dreamlib.imaging.pillow_io import kept_exif, open_header
 from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
@@ -121,7 +123,7 @@ def open_picture(path):
     Parameters
     ----------
     path : str
-        A file that libvips reads: PNG, JPEG, TIFF, WebP, GIF...
+        A file of `dreamlib.imaging.vips.library.LOADERS`.
 
     Returns
     -------
@@ -137,6 +139,7 @@ def open_picture(path):
     size = check_source(path)
     try:
         image = _open(vips, path)
+        check_claim(path, image.width, image.height)
         colours, alpha = _split(vips, path, image)
         turned = image.get("orientation") > 4 if image.get_typeof("orientation") else False
         keeps_profile = _kind(path, image) == "rgb" and image.get_typeof("icc-profile-data")
@@ -264,11 +267,25 @@ def _whole(path, image, first, count=1):
     if image.format in ("uchar", "ushort"):
         return image
     if image.format in ("float", "double"):
-        # Seen in a pass of its own: this image can be read only once.
-        vips = libvips()
-        peak = _open(vips, path).extract_band(first, n=count).max()
-        image = image.linear(65535 if peak <= 1 else 257, 0).rint()
+        image = _tone_mapped(path, image, first, count).rint()
     return image.cast("ushort")  # limits, and does not wrap
+
+
+def _tone_mapped(path, image, first, count):
+    """Turn floating point into 16 bits: see `dreamlib.imaging.floats`."""
+    # Seen in a pass of its own: this image can be read only once.
+    vips = libvips()
+    seen = _open(vips, path).extract_band(first, n=count).stats()
+    lowest, peak, mean = seen(0, 0)[0], seen(1, 0)[0], seen(4, 0)[0]
+    if not all(map(math.isfinite, (lowest, peak, mean))):
+        raise DreamError(f"{path} {NO_NUMBERS}")
+    if are_levels(peak, mean):
+        return image.linear(257, 0)
+    if peak > 1:
+        rest = 1 - SHOULDER
+        high = image.linear(-1 / rest, SHOULDER / rest).exp()
+        image = (image > SHOULDER).ifthenelse(high.linear(-rest, 1), image)
+    return image.linear(65535, 0)
 
 
 def _profile_is_for(image, colours):

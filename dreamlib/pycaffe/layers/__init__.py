@@ -10,12 +10,14 @@ The modules of this package are imported when a net first has a layer of theirs.
 from __future__ import annotations
 
 import importlib
+import math
 
 import torch
 
 from dreamlib.errors import CaffeError
 from dreamlib.pycaffe.blob import Blob
 from dreamlib.pycaffe.weights import fill
+from dreamlib.util.memory import available_memory
 
 #: type name -> class, filled by `register`.
 LAYERS = {}
@@ -56,6 +58,10 @@ def layer_class(name):
     if name not in LAYERS:
         importlib.import_module(f"{__name__}.{_MODULE_OF[name]}")
     return LAYERS[name]
+
+
+#: Values that a blob may have: Caffe counts them by an int.
+MOST_VALUES = (1 << 31) - 1
 
 
 def register(name):
@@ -185,6 +191,12 @@ class Layer:
         shape : tuple of int
         filler : caffe_pb2.FillerParameter, optional
         """
+        count, room = math.prod(shape), available_memory() // 4
+        if count > min(MOST_VALUES, room):
+            raise self.fail(
+                f"a parameter of shape {tuple(shape)} has {count} values; expected "
+                f"{MOST_VALUES} at most, as in Caffe, and there is memory for {room}"
+            )
         blob = Blob(shape, self._compute)
         if filler is not None:
             try:

@@ -8,6 +8,6 @@ reads a list of them and applies one after the other. docs/distortions.md shows 
 to add one.
 """
 
-from dreamlib.video.distort.chain import WITHOUT_CODE, Chain, forms, parse_chain
+from dreamlib.video.distort.chain import WITHOUT_CODE, Chain, forms, parse_chain, runs_code
 
-__all__ = ["WITHOUT_CODE", "Chain", "forms", "parse_chain"]
+__all__ = ["WITHOUT_CODE", "Chain", "forms", "parse_chain", "runs_code"]

@@ -168,6 +168,24 @@ def forms(kinds=NAMES):
     return [(name, KINDS[name].form, KINDS[name].help) for name in kinds]
 
 
+def runs_code(text):
+    """Tell whether a chain has a distortion that runs its writer's code; none is run for it.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    bool
+    """
+    return any(_name(part) in NAMES and _name(part) not in WITHOUT_CODE for part in _parts(text))
+
+
+def _name(part):
+    return re.match(r"[^:,\s]*", part)[0]
+
+
 def _parts(text):
     """Cut a chain into its parts: a number after a comma belongs to the part before it.
 
@@ -187,7 +205,7 @@ def _parts(text):
 
 
 def _read(part, default_every, kinds):
-    name = re.match(r"[^:,\s]*", part)[0]
+    name = _name(part)
     if name not in kinds:
         raise DreamError(
             f"distortion {part!r}: there is no distortion {name!r}{nearest(name, kinds)}; expected "

@@ -8,6 +8,10 @@ from dreamlib.errors import nearest
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
+#: Of a number without limits of its own: more would leave every picture, and every integer.
+MOST = 1e9
+
+
 class Malformed(Exception):
     """A fault of a part, to be completed with the part and its form."""
 
@@ -76,7 +80,7 @@ class Field:
 class Number(Field):
     """A finite number from `low` to `high`."""
 
-    def __init__(self, low=-math.inf, high=math.inf, sign=None):
+    def __init__(self, low=-MOST, high=MOST, sign=None):
         self.low, self.high, self.sign = low, high, sign
 
     def read(self, text, what):

@@ -146,6 +146,7 @@ def test_every_distortion_has_a_form_and_a_help_of_one_line():
         ("sobel:color", "SHARE is 'color'"),
         ("sobel:colour:colour", "SHARE is 'colour'"),
         ("regions:3x4:0.1:steady:steady", "'steady' has no meaning there"),
+        ("shift:1e308,1e308", r"X is 1e308; it must be from -1e\+09 to 1e\+09"),
         ("palette:1", "N is 1; it must be from 2 to 256; expected palette:N"),
         ("palette:2.5", "whole number"),
         ("python:json", "FUNCTION is missing"),
