@@ -77,6 +77,7 @@ def reading_cost(source, output="", tiff="strip"):
     """
     if source.startswith("noise:"):
         return costs.NOTHING
+    check_source(source)
     return costs.reading(source, _by_libvips(source, output, tiff))
 
 

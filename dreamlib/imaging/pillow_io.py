@@ -19,6 +19,7 @@ from dreamlib.imaging.picture import Metadata, Picture, to_levels, white_of
 from dreamlib.imaging.webp_header import webp_header
 from dreamlib.util.atomic_write import written_whole
 from dreamlib.util.image_open import open_image
+from dreamlib.util.input_file import check_file
 
 SETTINGS_KEY = "dreamlib"  # of the PNG text, and what EXIF's description begins with
 
@@ -321,6 +322,7 @@ def open_header(path):
     """
     from PIL import Image
 
+    check_file(path)
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         image = webp_header(path) or open_image(path)
