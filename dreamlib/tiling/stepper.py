@@ -260,7 +260,8 @@ class Stepper:
             self._rules.hold(image, base, self._dream.scale_of(place.octave))
             if self._dream.clip:
                 network.limit(image, rule.limits())
-        return made[0]
+        with np.errstate(invalid="ignore"):  # what is no number in a later step is to show here
+            return made[0] + 0 * sum(made)
 
     def _shaped_gradient(self, image, tile, deviations, step):
         """Return a tile's sums, and the gradient at it shaped by the rules.

@@ -98,6 +98,25 @@ def stepped(net, kind, tiles, dtype="uint8", scale=SCALE, with_base=False, **cha
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_later_step_of_a_tile_that_is_no_number_shows_in_its_sums(
+    net, kind, value, monkeypatch
+):  # fmt: skip
+    take, taken = kind.gradient, []
+
+    def gradient(network, *given):
+        taken.append(take(network, *given))
+        if len(taken) == 2:
+            taken[-1][0, 20, 20] = value
+        return taken[-1]
+
+    monkeypatch.setattr(kind, "gradient", gradient)
+    _, [sums] = stepped(net, kind, [tile()], tile_steps=3)
+    assert len(taken) == 3
+    assert np.isnan(sums[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("input_scale", [None, 0.017])
 def test_a_step_on_the_whole_picture_is_make_step(tmp_path, kind, input_scale):
     net = small_classifier(tmp_path, input_scale=input_scale)
