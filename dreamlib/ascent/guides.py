@@ -60,7 +60,10 @@ def guide_objective(net, spec):
 def _as_seen(path):
     """Read a guide picture at the size at which the network sees it."""
     picture = open_picture(path, None, "")
-    return shrunken(picture, _guide_side(picture))
+    seen = shrunken(picture, _guide_side(picture))
+    del picture
+    give_back_freed()
+    return seen
 
 
 class GuideBytes(NamedTuple):
@@ -96,7 +99,8 @@ def guide_bytes(definition, engine, spec):
         cost = reading_cost(path)
         pixels = min(cost.pixels, GUIDE_PIXELS)
         reading = cost.size + SHRINKING * min(cost.pixels, 4 * GUIDE_PIXELS)
-        here = kept + max(reading, int(per_pixel * pixels))
+        # Not all that reading took is given back before the network sees the guide.
+        here = kept + reading + int(per_pixel * pixels)
         if here > making:
             making, what = here, cost.what
         if spec.guide_mode == "match":  # of channels no more stays than a number for each

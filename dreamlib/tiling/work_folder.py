@@ -73,13 +73,14 @@ class WorkFolder:
         self._beside = {}  # checksums of what is beside them, while they are copied
         self._faults = {}  # why canvases of the run before are not taken
         try:
-            if not resume:
-                self.path.mkdir(exist_ok=True)
-            elif not (self.path / JOURNAL).exists():
+            if resume and not (self.path / JOURNAL).exists():
                 raise DreamError(
                     f"{path} holds no unfinished dream to resume; leave --resume out to begin one"
                 )
-            own_folder.check_owner(self.path)
+            if os.path.lexists(self.path):
+                own_folder.check_owner(self.path)
+            else:
+                self.path.mkdir()
             self._lock = own_folder.lock(self.path / LOCK)
         except OSError as error:
             raise DreamError(
