@@ -32,6 +32,7 @@ from dreamlib.cluster.workers import Workers
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import Window
 from dreamlib.tiling.canvas import Canvas
+from dreamlib.tiling.checksums import Checksums
 from dreamlib.tiling.gradient_scale import Scale
 from dreamlib.tiling.octaves import Dream, Finish, Octave, Place, Ramp, Tiling
 from dreamlib.util.subprocesses import environment
@@ -201,6 +202,18 @@ def copying(side, tile, turns=5):
     return statistics.median(taken) / side**2
 
 
+def summing(side, turns=5):
+    """Measure what the journal's checksums take: seconds a pixel of a canvas that has changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        canvas, _ = canvases(side, Path(folder))
+        taken = []
+        for _ in range(turns):
+            begin = time.perf_counter()
+            Checksums(side, side, canvas.dtype).to_dict(canvas.path)
+            taken.append(time.perf_counter() - begin)
+    return statistics.median(taken) / side**2
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=64)
@@ -218,6 +231,7 @@ def main():
     lost = killed(options.step, options.tile)
     print(f"\na killed worker of two, steps of {options.step} s: "
           f"{', '.join(f'{one:.2f}' for one in lost)} s more")  # fmt: skip
+    print(f"checksums of a canvas: {summing(4096) * 1e9:.1f} ns a pixel")
     for side in (256, 1024):
         print(f"copying tiles of {side} to the canvas: {copying(4096, side) * 1e9:.1f} ns a pixel")
 

@@ -102,6 +102,7 @@ def cases():
     frames = [*low, "--frames", "2"]
     yield "frames", "800M", "tiny.png", "frames-png", frames
     yield "frames, jpeg and gif", "800M", "tiny.png", "frames-gif", [*frames, "--gif", "out.gif"]
+    yield "frames of 6 megapixels", "900M", "small.tif", "frames-small", frames
     yield "frames of a large picture", "512M", "large.tif", "frames-large", frames
     yield "frames of 900 megapixels", "1G", "huge.png", "frames-huge", frames
     yield "clip", "1200M", "film.mp4", "clip.mp4", low

@@ -14,9 +14,9 @@ import signal
 import sys
 from pathlib import Path
 
-from dreamlib import __version__, unfinished
+from dreamlib import __version__
 from dreamlib.errors import LONGEST_NAME, DreamError, paragraph
-from dreamlib.jobs import folder_of_frames, kind_of, run_source, with_preset
+from dreamlib.jobs import kind_of, run_source, with_preset
 from dreamlib.settings import BY_NAME, SETTINGS, Settings
 
 EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
@@ -364,11 +364,10 @@ def _film(parser, arguments, settings):
         _write_config(arguments.save_config, settings)
     try:
         result = run_source(arguments.input, arguments.output, settings)
-    except KeyboardInterrupt:
-        if not unfinished(folder_of_frames(arguments.input, arguments.output)):
+    except KeyboardInterrupt as stop:
+        if not stop.args:
             raise
-        print("dream.py: stopped at once; the whole frames are kept: resume with --resume",
-              file=sys.stderr)  # fmt: skip
+        print(f"dream.py: stopped at once; {stop}", file=sys.stderr)
         return EXIT_INTERRUPTED
     used, made = result.settings, "".join(f"; {film}" for film in result.films)
     if not settings.quiet:

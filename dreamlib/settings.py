@@ -340,16 +340,6 @@ def meant(name):
     return nearest(name, BY_NAME)
 
 
-def _require_text(flag, value):
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise DreamError(
-            f"{flag} is {value!r}, a name that is not in UTF-8 and can be kept in no settings; "
-            "rename the file"
-        ) from error
-
-
 def to_toml(settings):
     """Write settings as TOML, each with its help.
 
@@ -373,7 +363,7 @@ def to_toml(settings):
         tomlkit.comment("settings of a dream; repeat it with: dream.py INPUT --config FILE")
     )
     for name, value in settings.recorded().items():
-        _require_text(BY_NAME[name].flag, str(value))
+        BY_NAME[name].check(value, BY_NAME[name].flag)  # a folder's name may be no text
         document.add(tomlkit.comment(BY_NAME[name].help))
         document.add(name, value)
     return tomlkit.dumps(document).rstrip() + "\n"

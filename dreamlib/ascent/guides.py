@@ -26,6 +26,9 @@ MATCHES = 1 << 24
 #: Pixels to which a guide picture is scaled down: the network sees all of it at once.
 GUIDE_PIXELS = 1 << 20
 
+#: Matrices of that size that matching takes, with the hole that one leaves.
+MATCHING = 2
+
 #: Bytes that reducing takes for each pixel that is left of a guide before the last reduction; and
 #: what a pass forward takes for each byte of the blobs that are there at once.
 SHRINKING, PASSING_FACTOR, CAFFE_FACTOR = 20, 1.6, 2.5
@@ -105,7 +108,8 @@ def guide_bytes(definition, engine, spec):
             making, what = here, cost.what
         if spec.guide_mode == "match":  # of channels no more stays than a number for each
             kept += int(own * pixels)
-    return GuideBytes(making, kept + 4 * MATCHES * (spec.guide_mode == "match"), what)
+    matching = MATCHING * 4 * MATCHES if spec.guide_mode == "match" else 0
+    return GuideBytes(making, kept + matching, what)
 
 
 def guide(layer, features, name="guide"):

@@ -27,6 +27,9 @@ CONFIGURATION = {
     "logging.distributed": "error",
 }
 
+#: Of glibc. With a heap for each thread the holes that a network leaves are there several times.
+ONE_HEAP = "1"
+
 #: The end of a dead worker's words that is shown.
 LAST_LINES, LAST_BYTES = 8, 4096
 
@@ -74,6 +77,7 @@ class LocalWorkers:
             self._environment = subprocesses.environment(
                 DASK_INTERNAL_INHERIT_CONFIG=dask.config.serialize(dask.config.global_config),
                 **dict.fromkeys(THREADS, str(threads)),
+                MALLOC_ARENA_MAX=os.environ.get("MALLOC_ARENA_MAX", ONE_HEAP),
             )
         self._folder = tempfile.TemporaryDirectory(prefix="dreamlib-workers-")
         self._numbers = itertools.count()

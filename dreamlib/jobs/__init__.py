@@ -59,24 +59,6 @@ def kind_of(source, frames):
     return "picture" if frames is None else "frames"
 
 
-def folder_of_frames(source, output):
-    """Name the folder in which a film's frames are kept while it is made.
-
-    Parameters
-    ----------
-    source : str
-    output : str or None
-
-    Returns
-    -------
-    Path
-    """
-    stem = "noise" if source.startswith("noise:") else Path(source).stem
-    if is_clip(source):
-        return Path(f"{output or f'{stem}_dream.mp4'}.work")
-    return Path(output or f"{stem}_frames")
-
-
 def with_preset(name, values):
     """Complete settings by those of a preset.
 

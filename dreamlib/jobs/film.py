@@ -64,9 +64,16 @@ def run_film(film, source, settings, listener=None):
     DreamError
     dreamlib.util.progress.Left
         The listener wanted it; the whole frames are kept.
+    KeyboardInterrupt
+        With words, where frames are kept.
     """
     with contextlib.closing(film.folder) as folder:
-        return _run(film, folder, source, settings, listener)
+        try:
+            return _run(film, folder, source, settings, listener)
+        except KeyboardInterrupt:  # the second, which does not wait for the step
+            if folder.record:
+                raise KeyboardInterrupt("the whole frames are kept: resume with --resume") from None
+            raise
 
 
 def _run(film, folder, source, settings, listener):

@@ -137,8 +137,8 @@ class WorkFolder:
         if self.record is not None:
             self._take_over()
             return
-        own_folder.remove(self.path, self._leftovers())
-        self.path.mkdir(exist_ok=True)
+        for name in self._leftovers():
+            own_folder.discard(self.path / name)
         free = shutil.disk_usage(self.path).free
         if need > free:
             self.remove()

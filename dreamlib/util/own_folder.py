@@ -144,9 +144,6 @@ def remove(folder, names):
     """
     for name in names:
         discard(Path(folder, name))
-    if not os.listdir(folder) and not folder.is_symlink():
-        try:
-            folder.rmdir()
-        except OSError as error:  # the root of a disk, or in a folder that is not ours
-            if folder.exists() and os.listdir(folder):
-                raise DreamError(f"{folder} cannot be removed: {error.strerror}") from error
+    # Something else may be in it, or it is a link, or the root of a disk, which cannot be removed.
+    with contextlib.suppress(OSError):
+        Path(folder).rmdir()

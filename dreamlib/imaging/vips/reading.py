@@ -105,9 +105,7 @@ class LargePicture:
                         data = region.fetch(0, top + row, self.width, len(part))
                     part[:] = np.frombuffer(data, self.dtype).reshape(part.shape)
                     del data
-                if (
-                    top + len(strip) == self.height
-                ):  # what was decoded as a whole is in nobody's way
+                if top + len(strip) == self.height:  # gives back what was decoded whole
                     del region, colours
                     give_back_freed()
                 yield top, strip
