@@ -35,10 +35,10 @@ def all_cases(model, few=False):
     """
     with_model = ["--model", str(model), *DREAM]
     return {
-        "pictures": list(pictures.cases(with_model, 2 if few else 30)),
-        "models": list(models.cases(DREAM, model, 5 if few else 240)),
+        "pictures": list(pictures.cases(with_model, 2 if few else 100)),
+        "models": list(models.cases(DREAM, model, 5 if few else 700)),
         "flags and texts": list(texts.cases(with_model, few)),
-        "configs": list(texts.configs(with_model, 3 if few else 60)),
+        "configs": list(texts.configs(with_model, 3 if few else 200)),
     }
 
 
