@@ -106,6 +106,10 @@ def cases():
     yield "frames of a large picture", "512M", "large.tif", "frames-large", frames
     yield "frames of 900 megapixels", "1G", "huge.png", "frames-huge", frames
     yield "clip", "1200M", "film.mp4", "clip.mp4", low
+    for memory in ("800M", "3500M"):
+        yield f"clip of 8 megapixels, {memory}", memory, "wide.mp4", "wide-clip.mp4", low
+    mp4 = ["--mp4", "out.mp4"]
+    yield "frames, mp4 of 6 megapixels", "2500M", "small.tif", "frames-mp4", [*frames, *mp4]
 
 
 def sky(megapixels):
@@ -152,6 +156,8 @@ def make_pictures(folder, megapixels):
     sky(6).tiffsave(path("small.tif"), **tiff)
     sky(0.3).pngsave(path("tiny.png"))
     assemble([path("tiny.png")] * 3, path("film.mp4"))
+    large.crop(0, 0, 3840, 2160).pngsave(path("wide.png"))
+    assemble([path("wide.png")] * 3, path("wide.mp4"))
     shutil.copytree(PROJECT / "models" / "efficientnet_lite0", path("judge"))
     sky(1.2).jpegsave(path("guide.jpg"))
     sky(0.5).pngsave(path("mask.png"))

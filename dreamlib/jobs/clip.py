@@ -12,14 +12,20 @@ import numpy as np
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import Picture
 from dreamlib.imaging.pillow_io import load_picture
+from dreamlib.jobs.demands import of_film, refuse_frames
 from dreamlib.jobs.film import run_film
 from dreamlib.jobs.film_output import writing
 from dreamlib.settings import refuse_inapplicable
+from dreamlib.tiling.memory_plan import Stage
 from dreamlib.util.progress import phase
 from dreamlib.video.clip import mux, open_clip
 from dreamlib.video.encode import check_film
 from dreamlib.video.frame_folder import FrameFolder
 from dreamlib.video.optical_flow import DetailCarrier
+
+#: Bytes for each pixel of a frame: beside its dream, the frame before and this one, undreamt and
+#: dreamt; and while detail is moved along the motion.
+FRAME, FOLLOWING = 36, 76
 
 
 def run_clip(source, output, settings):
@@ -58,11 +64,20 @@ class FramesOfClip:
             raise DreamError(f"{self.path} is the input; name another output")
         check_film(self.path, self._clip.fps)
         self.folder = FrameFolder(f"{self.path}.work", resume=settings.resume)
+        height, width = self._clip.size
+        refuse_frames(settings, source, self._clip.decoding_memory + FOLLOWING * height * width)
         self.count = self._clip.frames
         self.first = Picture(np.zeros((*self._clip.size, 3), np.uint8))
 
     def open(self, settings):
         self._settings = settings
+
+    @property
+    def besides(self):
+        height, width = self._clip.size
+        decoding, pixels = self._clip.decoding_memory, height * width
+        following = Stage(FOLLOWING * pixels, "following the motion", ", or take a smaller clip")
+        return of_film(decoding + FRAME * pixels, [self.path], pixels, following)
 
     def resume(self):
         return min(self.folder.whole(), self.count)

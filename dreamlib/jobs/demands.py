@@ -8,13 +8,10 @@ from dreamlib.imaging.open_save import reading_cost, writing_cost
 from dreamlib.imaging.picture import Noise, Picture
 from dreamlib.tiling import memory_plan
 from dreamlib.util.memory import resident_memory
-
-#: Bytes for each pixel of a film's frame beside its dream: levels of the frame before and of this
-#: one, what distorts and corrects them, and the written one.
-FRAME = 44
+from dreamlib.video.encode import assembling_memory
 
 
-def besides(settings, picture, definition, specs, output, written):
+def besides(settings, picture, definition, specs, output, written, film=None):
     """Reckon what is not the dream itself.
 
     Parameters
@@ -27,6 +24,8 @@ def besides(settings, picture, definition, specs, output, written):
         Of the octaves.
     output : str
     written : (height, width)
+    film : dreamlib.tiling.memory_plan.Besides, optional
+        What the film takes that the dream is a frame of.
 
     Returns
     -------
@@ -45,9 +44,34 @@ def besides(settings, picture, definition, specs, output, written):
         hint = ", or take smaller guide pictures"
         stages.append(memory_plan.Stage(guides.making, f"seeing {guides.what}", hint, True))
         kept = max(kept, guides.kept)
-    standing = FRAME * written[0] * written[1] if settings.frames else 0
+    film = film or memory_plan.Besides()
     pixels = picture.height * picture.width
-    return memory_plan.Besides(tuple(stages), kept, standing, pixels)
+    return memory_plan.Besides((*stages, *film.stages), kept, film.standing, pixels)
+
+
+def of_film(standing, films, pixels, *more):
+    """Reckon what a film takes beside the dreams of its frames.
+
+    Parameters
+    ----------
+    standing : int
+        Bytes that it holds all the time.
+    films : list of str or Path
+        That are written in the end.
+    pixels : int
+        Of a frame.
+    *more : dreamlib.tiling.memory_plan.Stage
+
+    Returns
+    -------
+    dreamlib.tiling.memory_plan.Besides
+    """
+    hint = ", or take a smaller picture"
+    writing = [  # when frames are no longer held
+        memory_plan.Stage(assembling_memory(film, pixels) - standing, f"writing {film}", hint)
+        for film in films
+    ]
+    return memory_plan.Besides((*more, *writing), standing=standing)
 
 
 def _reading(cost):
@@ -78,24 +102,24 @@ def refuse_unreadable(settings, source, output=""):
         raise DreamError(memory_plan.too_small(budget, taken, stage))
 
 
-def refuse_frames(settings, source):
-    """Refuse a film of a picture that is too large for one, before it is decoded.
+def refuse_frames(settings, source, size):
+    """Refuse frames that are too large for a film, before one is decoded.
 
     Parameters
     ----------
     settings : Settings
-    source : str
+    source : str or Path
+    size : int
+        Bytes that it takes at least.
 
     Raises
     ------
     DreamError
         Says how much would do, at least.
     """
-    taken, cost = resident_memory(), reading_cost(source)
+    taken = resident_memory()
     budget = memory_plan.memory_budget(settings.memory, taken)
-    stage = memory_plan.Stage(
-        max(cost.size, FRAME * cost.pixels), f"a film of {cost.what}",
-        " or more, since films are made in RAM, or take a smaller picture",
-    )  # fmt: skip
+    hint = " or more, since films are made in RAM, or take a smaller picture"
+    stage = memory_plan.Stage(size, f"a film of {source}", hint)
     if taken + stage.size > budget:
         raise DreamError(memory_plan.too_small(budget, taken, stage))

@@ -28,6 +28,7 @@ from dreamlib.jobs.resolve import make_job
 from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
 from dreamlib.jobs.run import dream_levels, work
 from dreamlib.settings import to_toml
+from dreamlib.util.memory import resident_memory
 from dreamlib.util.progress import Progress
 
 
@@ -80,7 +81,7 @@ def _run(film, folder, source, settings, listener):
     settings = resumed(settings, folder) if folder.record else with_models_own(settings, "film")
     settings = with_seed(settings)
     film.open(settings)
-    renderer = _FrameRenderer(settings, film.first, film.count)
+    renderer = _FrameRenderer(settings, film)
     _begin(folder, renderer, source, film.count)
     begin, done, text = time.monotonic(), film.resume(), to_toml(renderer.settings)
     steps, left = renderer.work(film.first, 0), renderer.work(film.first, done)
@@ -123,17 +124,20 @@ def _begin(folder, renderer, source, count):
 class _FrameRenderer:
     """Dreams frame after frame with one network.
 
-    Made with settings that have a seed, the first picture and the number of frames. Its `settings`
-    repeat the film: paths are absolute, and what memory decided is written down.
+    Made with settings that have a seed, and a film. Its `settings` repeat the film: paths are
+    absolute, and what memory decided is written down.
     """
 
-    def __init__(self, settings, picture, count):
-        self._variations, self._count = parse_variations(settings.vary), count
+    def __init__(self, settings, film):
+        self._variations, self._count = parse_variations(settings.vary), film.count
+        picture = film.first
         refuse_varied(settings, self._variations)
         settings = settings.replace(resume=False)  # the film is resumed, not a frame's dream
         way, picture = choose_script(self._at(settings, 0), picture)
         self.network = open_network(way)
-        job = make_job(self.network, picture, way, "0000.png")
+        # Later frames' jobs are made where memory holds frames already.
+        self._besides = film.besides._replace(resident=resident_memory())
+        job = make_job(self.network, picture, way, "0000.png", self._besides)
         if not job.demand.in_ram:
             raise DreamError(
                 f"frames of {picture.width} x {picture.height} pixels take "
@@ -149,7 +153,7 @@ class _FrameRenderer:
         if settings.vary:
             kept["vary"] = absolute_variations(settings.vary)
         self.settings = settings.replace(**kept)
-        for frame in range(1, count):
+        for frame in range(1, film.count):
             if self._turns(frame):
                 self._job(picture, frame)  # refuses what would be met in hours
 
@@ -183,7 +187,7 @@ class _FrameRenderer:
             state = np.random.SeedSequence([self.settings.seed, frame]).generate_state(1)
             settings = settings.replace(seed=int(state[0]))
         settings, picture = choose_script(settings, picture)
-        return make_job(self.network, picture, settings, f"{frame:04d}.png")
+        return make_job(self.network, picture, settings, f"{frame:04d}.png", self._besides)
 
     def _at(self, settings, frame):
         return settings_at(settings, self._variations, frame, self._count)

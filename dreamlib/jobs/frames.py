@@ -12,9 +12,9 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging import color
-from dreamlib.imaging.open_save import open_picture
+from dreamlib.imaging.open_save import open_picture, reading_cost
 from dreamlib.imaging.picture import Noise, Picture
-from dreamlib.jobs.demands import refuse_frames
+from dreamlib.jobs.demands import of_film, refuse_frames
 from dreamlib.jobs.film import run_film
 from dreamlib.jobs.film_output import make_films, wanted_films
 from dreamlib.jobs.prepare import default_output
@@ -30,6 +30,10 @@ DISTORTION = "zoom:0.05"
 #: Frame whose brightness and contrast are kept: the first, but a film from noise has to find its
 #: own first.
 FIRST, FROM_NOISE = 0, 10
+
+#: Bytes for each pixel of a frame beside its dream: levels of the frame before and of this one,
+#: what distorts and corrects them, and the written one.
+FRAME = 44
 
 
 def run_frames(source, output, settings, listener=None):
@@ -105,10 +109,17 @@ class FramesOfPicture:
             )
         self._chain = parse_chain(distort, settings.seed, every)
         phase("reading")
-        refuse_frames(settings, self._source)
+        cost = reading_cost(self._source)
+        refuse_frames(settings, cost.what, max(cost.size, FRAME * cost.pixels))
         self.first = open_picture(self._source, settings.seed, "")
         if not isinstance(self.first, Noise):
             self.first = Picture(levels_of(self.first), metadata=self.first.metadata)
+
+    @property
+    def besides(self):
+        """What it takes beside the dreams: a `dreamlib.tiling.memory_plan.Besides`."""
+        pixels = self.first.height * self.first.width
+        return of_film(FRAME * pixels, self._films, pixels)
 
     def resume(self):
         """Find the last whole frame; return the number of those that are done."""

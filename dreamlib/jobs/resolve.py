@@ -64,7 +64,7 @@ class Job(NamedTuple):
     folder: object  #: a `WorkFolder`; None where canvases are held in RAM
 
 
-def make_job(network, picture, settings, output):
+def make_job(network, picture, settings, output, film=None):
     """Choose what settings leave open for one picture, and refuse what cannot be.
 
     Parameters
@@ -75,6 +75,8 @@ def make_job(network, picture, settings, output):
     settings : Settings
         With a seed, and the script chosen.
     output : str
+    film : dreamlib.tiling.memory_plan.Besides, optional
+        What the film takes that the picture is a frame of.
 
     Returns
     -------
@@ -125,7 +127,7 @@ def make_job(network, picture, settings, output):
     region = _region(settings.region, size)
     windows = octave_windows(sizes, region)
     _check_reach(definition, settings, plan, windows)
-    machine, side = _machine(settings, picture), max(int(side) for side in net.crop_dims)
+    machine, side = _machine(settings, picture, film), max(int(side) for side in net.crop_dims)
     step_bytes = memory_plan.network_bytes(definition, settings.end, settings.engine, 10**6)
     if direct:  # the network sees a view at a time
         views = int(step_bytes * side**2 / 10**6) * (1 + len(network.judges))
@@ -138,7 +140,9 @@ def make_job(network, picture, settings, output):
         _wanted(settings, side, direct), [window[2:] for window in windows], step_bytes,
         picture.dtype, machine,
         bool(settings.anchor or settings.keep_forms) or bool(settings.script and carry == "detail"),
-        besides(settings, picture, definition, specs, output, (written.height, written.width)),
+        besides(
+            settings, picture, definition, specs, output, (written.height, written.width), film
+        ),
     )  # fmt: skip
     check_count(chosen, [window[2:] for window in windows])
     if spec.guides:
@@ -276,9 +280,11 @@ def _rolls(settings):
     return memory_plan.DIRECT_ROLL if settings.wrap in ("horizontal", "both") else 0
 
 
-def _machine(settings, picture):
+def _machine(settings, picture, film=None):
     """Return what there is to dream with."""
-    devices, resident = workers_of(settings), resident_memory()
+    devices, resident = workers_of(settings), film and film.resident
+    if resident is None:
+        resident = resident_memory()
     if settings.cluster:  # of its machines no more is known than of what kind they are
         on_gpu = kind_of(devices[0]) == "cuda"
         return memory_plan.Machine(resident, on_gpu, elsewhere=True)

@@ -76,6 +76,7 @@ class Besides(NamedTuple):
     kept: int = 0  #: bytes beside the steps, in every process that computes
     standing: int = 0  #: bytes in this process, all the time
     source: int = 0  #: pixels of the undreamt picture, of which octaves may be a region
+    resident: int | None = None  #: what this process holds before; None is what it holds now
 
 
 def network_bytes(definition, end, engine, pixels):

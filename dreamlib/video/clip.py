@@ -18,6 +18,9 @@ from dreamlib.errors import DreamError
 from dreamlib.video import ffmpeg
 from dreamlib.video.encode import assemble
 
+#: Bytes for each pixel that ffmpeg takes to decode H.264 or H.265: frames that others refer to.
+DECODING = 52
+
 #: Codecs of sound that a container takes as they are, and the one for all others.
 SOUND = {
     ".mp4": ({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}, "aac"),
@@ -48,6 +51,11 @@ class Clip:
         if not counts or not int(counts[-1]):
             raise DreamError(f"{self.path} has no frames; is it whole?")
         return int(counts[-1])
+
+    @property
+    def decoding_memory(self):
+        """Bytes that ffmpeg takes while frames are read."""
+        return ffmpeg.PROGRAM + DECODING * self.size[0] * self.size[1]
 
     @property
     def duration(self):

@@ -30,6 +30,7 @@ class Format(NamedTuple):
     """How a kind of film is written."""
 
     most_fps: int
+    memory: int  #: bytes that ffmpeg takes for each pixel, the frames that it looks ahead included
     coarsest: int  #: quality 1 in the encoder's own scale
     finest: int  #: quality 100 in it
     options: str  #: of ffmpeg, with {quality} and {loop}
@@ -39,13 +40,13 @@ class Format(NamedTuple):
 #: By suffix. Viewers show a frame for a tenth of a second instead of less than 20 ms in a GIF, or
 #: less than 11 ms in a WebP: such a film would become slower.
 FORMATS = {
-    ".gif": Format(50, 0, 0, "-loop {loop}", False),
-    ".webp": Format(90, 1, 100, "-c:v libwebp_anim -pix_fmt bgra -quality {quality} -loop {loop}",
-                    False),
+    ".gif": Format(50, 40, 0, 0, "-loop {loop}", False),
+    ".webp": Format(90, 90, 1, 100, "-c:v libwebp_anim -pix_fmt bgra -quality {quality} "
+                    "-loop {loop}", False),
     # yuv420p is what every player shows; the index at the beginning lets a browser start at once.
-    ".mp4": Format(240, 40, 12, "-c:v libx264 -preset medium -crf {quality} -pix_fmt yuv420p "
+    ".mp4": Format(240, 240, 40, 12, "-c:v libx264 -preset medium -crf {quality} -pix_fmt yuv420p "
                    "-movflags +faststart " + TAGS, True),
-    ".webm": Format(240, 55, 18, "-c:v libvpx-vp9 -b:v 0 -crf {quality} -pix_fmt yuv420p "
+    ".webm": Format(240, 170, 55, 18, "-c:v libvpx-vp9 -b:v 0 -crf {quality} -pix_fmt yuv420p "
                     "-row-mt 1 -deadline good -cpu-used 4 " + TAGS, True),
 }  # fmt: skip
 
@@ -105,6 +106,22 @@ def check_film(out, fps):
     if not os.access(folder, os.W_OK):
         raise DreamError(f"{out}: the folder {folder} is not writable")
     ffmpeg.find_ffmpeg()
+
+
+def assembling_memory(out, pixels):
+    """Return the bytes that ffmpeg takes while a film is written.
+
+    Parameters
+    ----------
+    out : str or Path
+    pixels : int
+        Of a frame.
+
+    Returns
+    -------
+    int
+    """
+    return ffmpeg.PROGRAM + FORMATS[Path(out).suffix.lower()].memory * pixels
 
 
 def assemble(

@@ -18,6 +18,9 @@ from dreamlib.errors import DreamError
 #: Number of ffmpeg's last lines that go into an error.
 LAST_LINES = 4
 
+#: Bytes that ffmpeg takes before it has a frame.
+PROGRAM = 48 << 20
+
 
 def find_ffmpeg():
     """Find ffmpeg, imageio-ffmpeg's or else the system's; refuse to go on without.

@@ -1,5 +1,6 @@
 """`--memory` is kept: what files, guides, films and workers take is reckoned before it is taken."""
 
+import gc
 import re
 import tracemalloc
 from pathlib import Path
@@ -11,11 +12,15 @@ from PIL import Image
 from dreamlib.errors import DreamError
 from dreamlib.imaging.open_save import reading_cost, writing_cost
 from dreamlib.imaging.picture import Picture
+from dreamlib.jobs.clip import run_clip
 from dreamlib.jobs.frames import run_frames
 from dreamlib.jobs.prepare import prepare
+from dreamlib.jobs.resolve import make_job
 from dreamlib.settings import Settings
-from dreamlib.tiling.memory_plan import OVERHEAD
-from dreamlib.util.memory import parse_bytes, resident_memory
+from dreamlib.tiling.memory_plan import OVERHEAD, Besides
+from dreamlib.util.memory import give_back_freed, parse_bytes, resident_memory
+from dreamlib.video.clip import Clip
+from dreamlib.video.encode import assemble
 from tests.nets import picture
 
 END = "mixed/output"
@@ -25,6 +30,13 @@ SIDES = 5000, 4000  #: of a picture that is read by libvips
 def settings(model, **values):
     own = {"model": model, "engine": "torch", "end": END, "octaves": 1, "iterations": 1, "seed": 1}
     return Settings(quiet=True, **own, **values)
+
+
+def resident():
+    """Return the MB that this process holds, without what earlier tests left behind."""
+    gc.collect()
+    give_back_freed()
+    return resident_memory() >> 20
 
 
 def just_too_little(source, output, settings):
@@ -103,7 +115,7 @@ def test_a_guide_is_part_of_the_promise(workplace, model):
 
 def test_a_film_of_a_large_picture_is_refused_before_it_is_decoded(large, model):
     large("sky.png", compress_level=1)
-    few = settings(model, frames=2, memory=f"{(resident_memory() >> 20) + 300}M")
+    few = settings(model, frames=2, memory=f"{resident() + 300}M")
     tracemalloc.start()
     try:
         with pytest.raises(DreamError, match=r"a film of sky\.png .*films are made in RAM"):
@@ -111,6 +123,32 @@ def test_a_film_of_a_large_picture_is_refused_before_it_is_decoded(large, model)
         assert tracemalloc.get_traced_memory()[1] < SIDES[0] * SIDES[1]
     finally:
         tracemalloc.stop()
+
+
+def test_a_large_clip_is_refused_before_its_frames_are_counted(large, model, monkeypatch):
+    assemble([large("sky.png", compress_level=1)], "sky.mp4")
+    monkeypatch.setattr(Clip, "frames", property(lambda clip: pytest.fail("it was decoded")))
+    few = settings(model, memory=f"{resident() + 300}M")
+    with pytest.raises(DreamError, match=r"a film of sky\.mp4 takes .*films are made in RAM"):
+        run_clip("sky.mp4", "out.mp4", few)
+    assert not Path("out.mp4.work").exists()
+
+
+def test_writing_a_film_is_part_of_the_promise(workplace, model):
+    Image.fromarray(picture(1500, 2000)).save("large.png")
+    few = settings(model, frames=2, memory=f"{resident() + 550}M")
+    with pytest.raises(DreamError, match=r"writing out\.mp4 takes .*, or take a smaller picture"):
+        run_frames("large.png", "frames", few.replace(mp4="out.mp4"))
+    assert len(list(Path("frames").glob("*.png"))) == 0
+    run_frames("large.png", "frames", few.replace(gif="out.gif"))
+    assert Path("out.gif").exists()
+
+
+def test_memory_that_a_film_holds_already_is_not_reckoned_twice(workplace, model):
+    film = Besides(resident=123 << 20, standing=45 << 20)
+    job = prepare("sky.png", "out.png", settings(model), planning=True)
+    again = make_job(job.network, job.picture, job.settings, "0001.png", film)
+    assert again.demand.base == 168 << 20
 
 
 def test_bitmaps_are_written_as_pillow_writes_them(tmp_path):
