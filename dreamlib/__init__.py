@@ -9,6 +9,10 @@ arrays) and `dreamlib.pycaffe` (Caffe's own API), nothing else. Names are import
 
 from importlib import import_module
 
+from dreamlib.util.threads import settle_threads
+
+settle_threads()  # here, since whatever loads PyTorch and its OpenMP comes later
+
 __version__ = "0.1.0"
 
 #: Name -> where it is defined.
