@@ -234,7 +234,7 @@ def features(net, layer, pixels):
         net.forward(end=layer)
         return net.blobs[layer].data[0].copy()
     # Without what only a way back would need: the guide is seen whole.
-    net.forward_range(0, net.layer_index(layer), passing=True)
+    net.forward_range(0, net.layer_index(layer), way_back=False)
     seen = np.ascontiguousarray(net.blobs[layer].data_tensor[0].float().cpu().numpy())
     give_back_freed()
     return seen

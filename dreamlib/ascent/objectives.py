@@ -123,7 +123,7 @@ class Objective:
         """
         stops = self._stops(run.net)
         deepest = stops[0][0]
-        run.forward(deepest)
+        run.forward(deepest, self.layers)
         run.clear(unread_blobs(run.net, deepest))
         for number, (index, terms) in enumerate(stops):
             for term in terms:
@@ -184,14 +184,16 @@ class Arrays:
         self.net = net
         self._names = list(net._layer_names)
 
-    def forward(self, index):
+    def forward(self, index, read):
         """Run the layers up to an index.
 
         Parameters
         ----------
         index : int
+        read : list of str
+            Blobs whose data terms look at.
         """
-        self.net.forward(end=self._names[index])
+        self.net.forward(end=self._names[index], blobs=read)
 
     def backward(self, start, end):
         """Run the layers from an index down to another, both included.

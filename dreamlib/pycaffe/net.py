@@ -11,7 +11,7 @@ import torch
 from dreamlib.errors import CaffeError, nearest
 from dreamlib.pycaffe.blob import Compute
 from dreamlib.pycaffe.device import current_device, retain_freed_memory
-from dreamlib.pycaffe.graph import Graph
+from dreamlib.pycaffe.passes import Passes
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.pycaffe.prototxt import load_net
 from dreamlib.pycaffe.weights import copy_weights, read_weights, write_weights
@@ -19,7 +19,7 @@ from dreamlib.pycaffe.weights import copy_weights, read_weights, write_weights
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
-class Net(Graph):
+class Net(Passes):
     """A Caffe network.
 
     ``Net(prototxt, phase)``, ``Net(prototxt, weights, phase)`` and ``Net(prototxt, phase, level,
@@ -49,9 +49,11 @@ class Net(Graph):
     top_names, bottom_names : OrderedDict of str -> list of str
         The blobs that each layer writes and reads.
     keep_intermediates : bool
-        Keep data and diff of every blob after `backward`, as Caffe does (the default). False frees
-        them once used, but not inputs nor blobs whose array a script has asked for. A freed diff
-        reads as zero; freed data is refused until the next `forward`. An extension.
+        Keep data and diff of every blob, as Caffe does (the default). False keeps, of what
+        `forward` computes, what `backward` needs, once: the signs behind a ReLU, the winners of
+        pooling windows; and the blobs that were asked for. Other data is refused until the next
+        `forward`, a freed diff reads as zero. Blobs whose array a script has asked for stay, and so
+        do inputs. Weights are laid out anew when `data` of their blob was asked for. An extension.
     compute_param_diffs : bool
         Whether `backward` adds to the diffs of the parameters: by default in phase TRAIN alone
         (Caffe does so in TEST too, and one half of its work is wasted on it). An extension.
@@ -93,8 +95,6 @@ class Net(Graph):
             raise CaffeError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
 
         retain_freed_memory()
-        self.keep_intermediates = True
-        self.compute_param_diffs = phase == caffe_pb2.TRAIN
         source = str(network_file)
         net_param = load_net(source, phase, level or 0, tuple(stages or ()), definition)
         compute = Compute(current_device(), getattr(torch, precision))
@@ -182,19 +182,6 @@ class Net(Graph):
 
     # -- running ----------------------------------------------------------------------------------
 
-    def reshape(self):
-        """Carry the inputs' shapes through all layers."""
-        for layer in self.layers:
-            self._reshape_layer(layer)
-
-    def _reshape_layer(self, layer):
-        param = layer.param
-        if not param.bottom:
-            return
-        shapes = layer.reshape([self.blobs[name].shape for name in param.bottom])
-        for name, shape in zip(param.top, shapes):
-            self.blobs[name].reshape(*shape)
-
     def layer_index(self, layer):
         """Return the position of a layer, as `forward_range` counts. An extension.
 
@@ -214,78 +201,6 @@ class Net(Graph):
         if layer not in self.layer_dict:
             raise CaffeError(f"there is no layer {layer!r}{nearest(layer, self.layer_dict)}")
         return self._layer_names.index(layer)
-
-    @torch.no_grad()
-    def forward_range(self, first, last, passing=False):
-        """Run layers by position and leave their results in the blobs. An extension.
-
-        Parameters
-        ----------
-        first, last : int
-            Both run.
-        passing : bool
-            Free each blob, but not an array that a script has asked for, once no layer reads it.
-        """
-        self._compute.device = current_device()
-        layers = self.layers[first : last + 1]
-        reads = [(name, layer) for layer in layers for name in layer.param.bottom]
-        reads += [(name, None) for name in layers[-1].param.top]
-        final = {id(self.blobs[name].data_memory): layer for name, layer in reads}  # who reads it
-        for layer in layers:
-            if layer.type == "Input":
-                continue
-            self._reshape_layer(layer)
-            bottoms = [self.blobs[name].data_tensor for name in layer.param.bottom]
-            for name, top in zip(layer.param.top, layer.forward(bottoms)):
-                self.blobs[name].data_tensor = top
-            del bottoms
-            for name in layer.param.bottom if passing else ():
-                memory = self.blobs[name].data_memory  # a Split's results have their bottom's
-                if final[id(memory)] is layer:
-                    memory.expend()
-
-    @torch.no_grad()
-    def backward_range(self, first, last):
-        """Run layers backward by position and leave the gradients in the blobs. An extension.
-
-        Parameters
-        ----------
-        first, last : int
-            Both run, from the upper `first` down to `last`.
-        """
-        self._compute.device = current_device()
-        for layer in reversed(self.layers[last : first + 1]):
-            if layer.type == "Input" or not self._runs_backward[layer.name]:
-                continue
-            bottoms = [self.blobs[name].data_tensor for name in layer.param.bottom]
-            tops = [self.blobs[name].data_tensor for name in layer.param.top]
-            diffs = [self.blobs[name].diff_tensor for name in layer.param.top]
-            if self.compute_param_diffs and layer.blobs:
-                self._add_param_diffs(layer, diffs, bottoms, tops)
-            wanted = self._wanted[layer.name]
-            if not any(wanted):
-                continue
-            gradients = layer.backward(diffs, bottoms, tops, wanted)
-            del bottoms, tops, diffs
-            if not self.keep_intermediates:
-                self._free_tops(layer)
-            for name, gradient, ask in zip(layer.param.bottom, gradients, wanted):
-                if ask:
-                    self.blobs[name].diff_tensor = gradient
-
-    def _add_param_diffs(self, layer, diffs, bottoms, tops):
-        gradients = layer.parameter_gradients(diffs, bottoms, tops)
-        for blob, gradient, learns in zip(layer.blobs, gradients, self._learns[layer.name]):
-            if learns:
-                blob.diff_tensor = blob.diff_tensor + gradient
-
-    def _free_tops(self, layer):
-        """Free the results of this layer: the layers below do not need them."""
-        for name in layer.param.top:
-            if name not in layer.param.bottom and name not in self._loss_weights:
-                if layer.type != "Split":  # its data is its bottom's
-                    self.blobs[name].data_memory.expend()
-                self.blobs[name].diff_memory.free()
 
     def forward(self, blobs=None, start=None, end=None, **kwargs):
         """Compute the blobs from layer `start` to layer `end`, by default all.
@@ -308,7 +223,7 @@ class Net(Graph):
         self._require_blobs(names)
         if kwargs:
             self._fill(kwargs, self.inputs, "input", "data")
-        self.forward_range(first, last)
+        self.forward_range(first, last, names)
         return {name: self.blobs[name].data for name in names}
 
     def backward(self, diffs=None, start=None, end=None, **kwargs):

@@ -309,8 +309,8 @@ class TensorNetwork:
 class Tensors(Arrays):
     """Passes through a net of our engine, on the tensors of its blobs."""
 
-    def forward(self, index):
-        self.net.forward_range(0, index)
+    def forward(self, index, read):
+        self.net.forward_range(0, index, read)
 
     def backward(self, start, end):
         self.net.backward_range(start, end)

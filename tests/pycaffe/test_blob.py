@@ -201,7 +201,7 @@ def test_freed_data_is_refused_until_the_next_forward(net):
     gradient(net)
     with pytest.raises(caffe.CaffeError, match="keep_intermediates = True"):
         _ = net.blobs["tanh"].data
-    net.forward()
+    net.forward(blobs=["tanh"])
     assert net.blobs["tanh"].data.any()
 
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import importlib
 import math
+import mmap
 
+import numpy as np
 import torch
 
 from dreamlib.errors import CaffeError
@@ -59,6 +61,9 @@ def layer_class(name):
         importlib.import_module(f"{__name__}.{_MODULE_OF[name]}")
     return LAYERS[name]
 
+
+#: Values below which a blob is left to PyTorch's own operators: a picture of 64 x 64 starts sooner.
+FEW = 1 << 17
 
 #: Values that a blob may have: Caffe counts them by an int.
 MOST_VALUES = (1 << 31) - 1
@@ -110,6 +115,8 @@ class Layer:
     tops = (1, 1)
     #: of the first top in the net's loss, unless the prototxt says otherwise
     loss_weight = 0.0
+    #: whether the gradient depends on the bottoms' shapes alone, not on their values
+    linear = False
     #: whether the second bottom is labels, for which ``force_backward`` forces no gradient
     has_labels = False
 
@@ -121,6 +128,7 @@ class Layer:
         self.in_place = bool(param.top) and bool(param.bottom) and param.top[0] == param.bottom[0]
         self._compute = compute
         self._random = random
+        self._room = None
         self._check_count("bottom", len(param.bottom), self.bottoms)
         self._check_count("top", len(param.top), self.tops)
 
@@ -172,6 +180,43 @@ class Layer:
         """
         raise NotImplementedError
 
+    def trace(self, bottoms):
+        """Run forward and keep, of what the gradient needs, as little as can be.
+
+        Parameters
+        ----------
+        bottoms : list of Tensor
+            As for `forward`.
+
+        Returns
+        -------
+        tops : list of Tensor
+        kept : object
+            For `retrace`, once.
+        """
+        tops = self.forward(bottoms)
+        return tops, [tuple(x.shape) for x in bottoms] if self.linear else (bottoms, tops)
+
+    def retrace(self, top_diffs, kept, wanted):
+        """Return the gradients with respect to the bottoms, as `backward` does.
+
+        Parameters
+        ----------
+        top_diffs : list of Tensor
+            May be written into, and handed down.
+        wanted : list of bool
+        kept : object
+            What `trace` kept.
+
+        Returns
+        -------
+        list of Tensor
+        """
+        if self.linear:
+            bottoms = [unwritten(shape, top_diffs[0]) for shape in kept]
+            return self.backward(top_diffs, bottoms, None, wanted)
+        return self.backward(top_diffs, *kept, wanted)
+
     def parameter_gradients(self, top_diffs, bottoms, tops):
         """Return the gradients with respect to the parameters, for the net to add to their diffs.
 
@@ -182,6 +227,25 @@ class Layer:
         list of Tensor
         """
         return []
+
+    def room(self, count):
+        """Return bytes for what `trace` keeps: the same ones each time.
+
+        They are no part of the heap, where what stays between passes would cut the holes that
+        blobs leave into pieces too small for the next ones.
+
+        Parameters
+        ----------
+        count : int
+
+        Returns
+        -------
+        (count,) ndarray of uint8
+        """
+        if self._room is None or len(self._room) < count:
+            self._room = None
+            self._room = mmap.mmap(-1, max(count, 1), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        return np.frombuffer(self._room, np.uint8, count)
 
     def add_blob(self, shape, filler=None):
         """Append a parameter blob, filled as the prototxt says (zero by default).
@@ -257,6 +321,40 @@ class Layer:
             raise self.fail(f"it has {given} {what} blobs and takes {least}{more}")
 
 
+def kernels_take(tensor):
+    """Tell whether `dreamlib.pycaffe.kernels` can work on a tensor, and are worth their import.
+
+    Parameters
+    ----------
+    tensor : Tensor
+
+    Returns
+    -------
+    bool
+    """
+    known = tensor.dtype in (torch.float32, torch.bfloat16)
+    dense = tensor.is_contiguous() or (
+        tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
+    )
+    return known and dense and tensor.device.type == "cpu" and tensor.numel() >= FEW
+
+
+def unwritten(shape, like):
+    """Return a tensor of a shape that nobody may read: of the type, and on the device, of another.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    like : Tensor
+
+    Returns
+    -------
+    Tensor
+    """
+    layout = torch.channels_last if len(shape) == 4 else torch.contiguous_format
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=layout)
+
+
 class Function(Layer):
     """A layer whose gradient is left to autograd: for what is rare or small.
 
@@ -276,6 +374,11 @@ class Function(Layer):
         if self.in_place:
             self._input = bottoms[0].clone()
         return [self.function(*bottoms, *self._parameters(bottoms[0]))]
+
+    def trace(self, bottoms):
+        self._input = None  # it keeps the bottoms themselves
+        tops = [self.function(*bottoms, *self._parameters(bottoms[0]))]
+        return tops, [tuple(x.shape) for x in bottoms] if self.linear else (bottoms, tops)
 
     def _gradients(self, top_diffs, bottoms, wanted):
         """Differentiate with respect to those bottoms and parameters that `wanted` marks."""

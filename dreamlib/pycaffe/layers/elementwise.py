@@ -8,10 +8,19 @@ import math
 import torch
 import torch.nn.functional as F
 
-from dreamlib.pycaffe.layers import Function, Layer, register
+from dreamlib.pycaffe.layers import Function, Layer, kernels_take, register
 from dreamlib.pycaffe.proto import caffe_pb2
 
 threshold_backward = torch.ops.aten.threshold_backward
+
+
+def _passed(diff, inside):
+    """Keep a gradient, which is written into, where `inside`, a mask or its bits, says so."""
+    if isinstance(inside, torch.Tensor):
+        return diff.mul_(inside)
+    from dreamlib.pycaffe import kernels
+
+    return kernels.pass_inside(diff, inside)
 
 
 @register("ReLU")
@@ -26,6 +35,21 @@ class ReLU(Layer):
         if self.slope:
             return [F.leaky_relu(x, self.slope, self.in_place)]
         return [F.relu(x, self.in_place)]
+
+    def trace(self, bottoms):
+        if self.slope:
+            return super().trace(bottoms)
+        top = bottoms[0] if self.in_place else bottoms[0].clone()
+        if not kernels_take(top):
+            return [F.relu_(top)], top > 0
+        from dreamlib.pycaffe import kernels
+
+        return [top], kernels.rectify(top, self.room)
+
+    def retrace(self, top_diffs, kept, wanted):
+        if self.slope:
+            return super().retrace(top_diffs, kept, wanted)
+        return [_passed(top_diffs[0], kept)]
 
     def backward(self, top_diffs, bottoms, tops, wanted):
         if self.slope:
@@ -150,6 +174,20 @@ class Clip(Layer):
         out = bottoms[0] if self.in_place else None
         return [torch.clamp(bottoms[0], self.low, self.high, out=out)]
 
+    def trace(self, bottoms):
+        if self.in_place:
+            return self.forward(bottoms), None  # everything passes: see `backward`
+        x = bottoms[0]
+        if not kernels_take(x):
+            return self.forward(bottoms), (x >= self.low) & (x <= self.high)
+        from dreamlib.pycaffe import kernels
+
+        top = x.clone()
+        return [top], kernels.limit(top, self.low, self.high, self.room)
+
+    def retrace(self, top_diffs, kept, wanted):
+        return [top_diffs[0] if kept is None else _passed(top_diffs[0], kept)]
+
     def backward(self, top_diffs, bottoms, tops, wanted):
         # The limits are inside, as in Caffe: so where it ran in place everything passes.
         inside = (bottoms[0] >= self.low) & (bottoms[0] <= self.high)
@@ -178,6 +216,8 @@ class Threshold(Layer):
 @register("Dropout")
 class Dropout(Layer):
     """Drop elements at random in training, scaling up the others; nothing in phase TEST."""
+
+    linear = True
 
     def forward(self, bottoms):
         x = bottoms[0]
@@ -213,6 +253,7 @@ class Eltwise(Layer):
     def setup(self, shapes):
         param, kind = self.param.eltwise_param, caffe_pb2.EltwiseParameter
         self.product, self.sum = param.operation == kind.PROD, param.operation == kind.SUM
+        self.linear = self.sum
         if param.coeff and not (self.sum and len(param.coeff) == len(shapes)):
             raise self.fail(f"{len(param.coeff)} coefficients for a {len(shapes)}-term operation")
         self.coefficients = list(param.coeff) or [1.0] * len(shapes)
@@ -263,6 +304,7 @@ class _Broadcast(Function):
 
     def _prepare(self, param, shapes, filler):
         shape = shapes[0]
+        self.linear = len(shapes) == 1  # what is learned is not asked for
         spans = shapes[1] if len(shapes) > 1 else param.num_axes  # a scalar has no axis
         self.start = self.axis(param.axis, len(shape)) if spans else 0
         if len(shapes) == 1:

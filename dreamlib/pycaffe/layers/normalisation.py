@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
-from dreamlib.pycaffe.layers import Function, Layer, register
+from dreamlib.pycaffe.layers import Function, Layer, kernels_take, register, unwritten
 from dreamlib.pycaffe.proto import caffe_pb2
 
 #: Elements handled at a time in LRN: few enough for the cache, many enough for two threads.
@@ -55,6 +56,33 @@ class LRN(Layer):
             out.copy_(power.mul_(diff).sub_(shared.mul_(x), alpha=factor))
         return [gradient]
 
+    def trace(self, bottoms):
+        x = bottoms[0]
+        if not (self.across and self.beta == 0.75 and kernels_take(x)):
+            return self.forward(bottoms), (bottoms, None)
+        from dreamlib.pycaffe import kernels
+
+        top = unwritten(x.shape, x)
+        self._by_pixels(kernels.normalise, x, top)
+        return [top], (bottoms, None)
+
+    def retrace(self, top_diffs, kept, wanted):
+        x = kept[0][0]
+        if not (self.across and self.beta == 0.75 and kernels_take(x)):
+            return super().retrace(top_diffs, kept, wanted)
+        from dreamlib.pycaffe import kernels
+
+        diff = top_diffs[0].contiguous(memory_format=torch.channels_last)
+        self._by_pixels(kernels.normalise_gradient, x, diff, diff)
+        return [diff]
+
+    def _by_pixels(self, kernel, *tensors):
+        from dreamlib.pycaffe import kernels
+
+        rows = [kernels.rows_of(tensor).reshape(-1, tensor.shape[1]) for tensor in tensors]
+        factors = np.float32(self.alpha / self.n), np.float32(self.k)
+        kernels.by_rows(kernel, len(rows[0]), rows[0].size, *rows, self.n, *factors)
+
     def _chunks(self, *tensors):
         """Corresponding (pixels, channels) views of the tensors, some pixels at a time."""
         channels = tensors[0].shape[1]
@@ -100,6 +128,7 @@ class BatchNorm(Function):
         self.use_stored = self.phase == caffe_pb2.TEST
         if param.HasField("use_global_stats"):
             self.use_stored = param.use_global_stats
+        self.linear = self.use_stored
         if len(shapes[0]) < 2:
             raise self.fail(f"takes a blob with a channel axis, got shape {shapes[0]}")
         channels = shapes[0][1]
@@ -111,6 +140,11 @@ class BatchNorm(Function):
         if not self.use_stored:
             self._store(bottoms[0] if self._input is None else self._input)
         return tops
+
+    def trace(self, bottoms):
+        if not self.use_stored:
+            self._store(bottoms[0])
+        return super().trace(bottoms)
 
     def function(self, x, mean, variance, factor):
         if self.use_stored:

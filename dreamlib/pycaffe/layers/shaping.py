@@ -28,6 +28,8 @@ class Input(Layer):
 class Split(Layer):
     """Give one blob to several layers; their gradients add up. The net inserts it by itself."""
 
+    linear = True
+
     tops = (1, None)
 
     def reshape(self, shapes):
@@ -37,7 +39,15 @@ class Split(Layer):
         return [bottoms[0]] * len(self.param.top)
 
     def backward(self, top_diffs, bottoms, tops, wanted):
-        total = top_diffs[0].clone()
+        if len(top_diffs) == 1:
+            return [top_diffs[0].clone()]
+        total = top_diffs[0] + top_diffs[1]
+        for diff in top_diffs[2:]:
+            total += diff
+        return [total]
+
+    def retrace(self, top_diffs, kept, wanted):
+        total = top_diffs[0]
         for diff in top_diffs[1:]:
             total += diff
         return [total]
@@ -48,6 +58,7 @@ class Concat(Layer):
     """Join blobs along an axis."""
 
     bottoms = (1, None)
+    linear = True
 
     def setup(self, shapes):
         param = self.param.concat_param
@@ -78,6 +89,7 @@ class Slice(Layer):
     """Cut a blob along an axis, at given points or evenly."""
 
     tops = (1, None)
+    linear = True
 
     def setup(self, shapes):
         param = self.param.slice_param
@@ -111,6 +123,8 @@ class Slice(Layer):
 
 class _View(Layer):
     """A layer that only renames the axes of its one bottom."""
+
+    linear = True
 
     def forward(self, bottoms):
         return [bottoms[0].reshape(self.reshape([tuple(bottoms[0].shape)])[0])]

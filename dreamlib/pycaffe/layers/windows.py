@@ -6,11 +6,13 @@ Four-axis tensors are kept channels-last, the layout in which PyTorch's convolut
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
-from dreamlib.pycaffe.layers import Layer, register
+from dreamlib.pycaffe.layers import Layer, kernels_take, register, unwritten
 from dreamlib.pycaffe.proto import caffe_pb2
 
 convolution_backward = torch.ops.aten.convolution_backward
@@ -31,6 +33,7 @@ class _Convolutional(Layer):
     tops = (1, None)
     bottoms = (1, None)
     transposed = False
+    linear = True
 
     def setup(self, shapes):
         param = self.param.convolution_param
@@ -111,6 +114,47 @@ class Convolution(_Convolutional):
             for diff, bottom in zip(top_diffs, bottoms)
         ]
 
+    def setup(self, shapes):
+        super().setup(shapes)
+        self._packed = {}
+
+    def _convolved(self, x, which, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+        """Convolve by weights that are laid out once for oneDNN, ``straight`` or ``turned``."""
+        bias = self.value(1, x) if which == "straight" and len(self.blobs) > 1 else None
+        where = padding, stride, dilation, self.groups
+        if x.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+            return F.conv2d(x, self._weight(which, x), bias, stride, padding, dilation, self.groups)
+        memory = self.blobs[0].data_memory
+        key = (which, x.dtype)
+        held = self._packed.get(key)
+        if held is None or held[0] is not memory or held[1] != memory.asked:
+            weight = self._weight(which, x)
+            packed = torch.ops.mkldnn._reorder_convolution_weight(weight, *where, list(x.shape))
+            held = self._packed[key] = memory, memory.asked, packed
+        return torch.ops.mkldnn._convolution_pointwise(x, held[2], bias, *where, "none", [], "")
+
+    def _weight(self, which, like):
+        weight = self.value(0, like)
+        return weight if which == "straight" else weight.flip(2, 3).transpose(0, 1).contiguous()
+
+    def retrace(self, top_diffs, kept, wanted):
+        few = self.channels <= FEW_CHANNELS
+        if few or self.groups > 1 or self.stride != (1, 1) or max(self.pad) >= min(self.kernel):
+            return super().retrace(top_diffs, kept, wanted)
+        # With stride 1 it is a convolution with the kernels turned round.
+        how = {"padding": [], "dilation": self.dilation}
+        for kernel, pad, dilation in zip(self.kernel, self.pad, self.dilation):
+            how["padding"].append(dilation * (kernel - 1) - pad)
+        return [
+            self._convolved(_channels_last(diff), "turned", **how) if ask else None
+            for diff, ask in zip(top_diffs, wanted)
+        ]
+
+    def trace(self, bottoms):
+        how = {"stride": self.stride, "padding": self.pad, "dilation": self.dilation}
+        tops = [self._convolved(_channels_last(x), "straight", **how) for x in bottoms]
+        return tops, [tuple(x.shape) for x in bottoms]
+
     def forward(self, bottoms):
         weight, bias = self._weight_and_bias(bottoms[0])
         how = (self.stride, self.pad, self.dilation, self.groups)
@@ -188,6 +232,8 @@ class Deconvolution(_Convolutional):
 class InnerProduct(Layer):
     """Multiply everything from `axis` on, flattened, by one matrix."""
 
+    linear = True
+
     def setup(self, shapes):
         param = self.param.inner_product_param
         self.start = self.axis(param.axis, len(shapes[0]))
@@ -245,6 +291,7 @@ class Pooling(Layer):
         if param.pool == caffe_pb2.PoolingParameter.STOCHASTIC:
             raise self.fail("stochastic pooling is not supported; MAX and AVE are")
         self.maximum = param.pool == caffe_pb2.PoolingParameter.MAX
+        self.linear = not self.maximum
         size = [param.kernel_size] if param.HasField("kernel_size") else []
         stride = [param.stride] if param.HasField("stride") else []
         pad = [param.pad] if param.HasField("pad") else []
@@ -306,6 +353,34 @@ class Pooling(Layer):
         tops = [self._pool(bottoms[0])]
         return tops if len(self.param.top) == 1 else [*tops, self._mask(bottoms[0])]
 
+    def trace(self, bottoms):
+        x = bottoms[0]
+        taps = math.prod(self.kernel)
+        if not self.maximum or len(self.param.top) > 1 or taps > 256 or not kernels_take(x):
+            return super().trace(bottoms)
+        from dreamlib.pycaffe import kernels
+
+        top = unwritten((*x.shape[:2], *self.size), x)
+        winner = self.room(top.numel()).reshape(len(x), *self.size, x.shape[1])
+        kernels.by_rows(
+            kernels.maxima, len(x) * self.size[0], top.numel() * taps,
+            kernels.rows_of(x), kernels.rows_of(top), winner, self.kernel, self.stride, self.pad,
+        )  # fmt: skip
+        return [top], _Winners(winner, tuple(x.shape))
+
+    def retrace(self, top_diffs, kept, wanted):
+        if not isinstance(kept, _Winners):
+            return super().retrace(top_diffs, kept, wanted)
+        from dreamlib.pycaffe import kernels
+
+        gradient = unwritten(kept.shape, top_diffs[0])
+        kernels.by_rows(
+            kernels.maxima_gradient, len(gradient) * gradient.shape[2], gradient.numel(),
+            kernels.rows_of(top_diffs[0]), kept.taps, kernels.rows_of(gradient),
+            self.kernel, self.stride, self.pad,
+        )  # fmt: skip
+        return [gradient]
+
     def _mask(self, x):
         """Flat position in its plane of each maximum, as the second top of MAX pooling gives it."""
         if not self.maximum:
@@ -326,6 +401,13 @@ class Pooling(Layer):
             x = bottoms[0].detach().requires_grad_()
             top = self._pool(x)
         return list(torch.autograd.grad(top, x, top_diffs[0]))
+
+
+class _Winners(NamedTuple):
+    """What max pooling keeps: the tap that won each window, and the bottom's shape."""
+
+    taps: np.ndarray
+    shape: tuple
 
 
 def _pooled(length, kernel, stride, pad, rounding=math.ceil, dropped=True):

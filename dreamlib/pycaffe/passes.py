@@ -1,0 +1,156 @@
+"""Passes through a net's layers, up and down, that keep all blobs or as little as can be."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from dreamlib.pycaffe.device import current_device, map_large_blocks
+from dreamlib.pycaffe.graph import Graph
+from dreamlib.pycaffe.proto import caffe_pb2
+
+#: Values of the inputs from which on a pass is large: a megapixel.
+LARGE = 3_000_000
+
+
+class Passes(Graph):
+    """Runs a graph's layers by position: see `Net`, which runs them by name.
+
+    Parameters
+    ----------
+    net_param, phase, source, compute
+        As for `Graph`.
+
+    Attributes
+    ----------
+    keep_intermediates, compute_param_diffs : bool
+        As for `Net`.
+    """
+
+    def __init__(self, net_param, phase, source, compute):
+        super().__init__(net_param, phase, source, compute)
+        self.keep_intermediates = True
+        self.compute_param_diffs = phase == caffe_pb2.TRAIN
+        self._kept = {}  # name of a layer -> what its `trace` kept
+        self._passed = set()  # passes that were made: first and last layer, shapes of the inputs
+
+    def reshape(self):
+        """Carry the inputs' shapes through all layers."""
+        for layer in self.layers:
+            self._reshape_layer(layer)
+
+    def _reshape_layer(self, layer):
+        param = layer.param
+        if not param.bottom:
+            return
+        shapes = layer.reshape([self.blobs[name].shape for name in param.bottom])
+        for name, shape in zip(param.top, shapes):
+            self.blobs[name].reshape(*shape)
+
+    @torch.no_grad()
+    def forward_range(self, first, last, read=(), way_back=True):
+        """Run layers by position and leave their results in the blobs. An extension.
+
+        Parameters
+        ----------
+        first, last : int
+            Both run.
+        read : collection of str
+            Blobs whose data is looked at afterwards, beside the tops of `last`: where
+            `keep_intermediates` is false others are given up once no layer reads them.
+        way_back : bool
+            False gives all others up in any case, and keeps nothing for `backward`.
+        """
+        self._compute.device = current_device()
+        layers = self.layers[first : last + 1]
+        frugal = not way_back or not (self.keep_intermediates or self.compute_param_diffs)
+        final = self._final_readers(layers, read) if frugal else {}
+        self._kept.clear()
+        if frugal:
+            shapes = tuple(self.blobs[name].shape for name in self.inputs)
+            map_large_blocks(_large(shapes) and (first, last, shapes) not in self._passed)
+            self._passed.add((first, last, shapes))
+        for layer in layers:
+            if layer.type == "Input":
+                continue
+            self._reshape_layer(layer)
+            bottoms = [self.blobs[name].data_tensor for name in layer.param.bottom]
+            if frugal and way_back:
+                tops, self._kept[layer.name] = layer.trace(bottoms)
+            else:
+                tops = layer.forward(bottoms)
+            for name, top in zip(layer.param.top, tops):
+                self.blobs[name].data_tensor = top
+            del bottoms, tops
+            for memory in final.get(layer.name, ()):
+                memory.expend()
+
+    def _final_readers(self, layers, read):
+        """Return for names of layers the memories that none of `layers` reads after them."""
+        reads = [(name, layer.name) for layer in layers for name in layer.param.bottom]
+        reads += [(name, None) for name in [*layers[-1].param.top, *read, *self.inputs]]
+        # A Split's results have their bottom's memory.
+        final = {id(self.blobs[name].data_memory): (name, layer) for name, layer in reads}
+        found = {}
+        for name, layer in final.values():
+            found.setdefault(layer, []).append(self.blobs[name].data_memory)
+        return found
+
+    @torch.no_grad()
+    def backward_range(self, first, last):
+        """Run layers backward by position and leave the gradients in the blobs. An extension.
+
+        Parameters
+        ----------
+        first, last : int
+            Both run, from the upper `first` down to `last`.
+        """
+        self._compute.device = current_device()
+        for layer in reversed(self.layers[last : first + 1]):
+            if layer.type == "Input" or not self._runs_backward[layer.name]:
+                continue
+            wanted = self._wanted[layer.name]
+            diffs = [self.blobs[name].diff_tensor for name in layer.param.top]
+            if layer.name in self._kept:
+                kept = self._kept.pop(layer.name)
+                if not any(wanted):
+                    continue
+                for index, name in enumerate(layer.param.top):
+                    if self.blobs[name].diff_memory.has_array:
+                        diffs[index] = diffs[index].clone()  # `retrace` may write into it
+                gradients = layer.retrace(diffs, kept, wanted)
+                del kept, diffs
+            else:
+                bottoms = [self.blobs[name].data_tensor for name in layer.param.bottom]
+                tops = [self.blobs[name].data_tensor for name in layer.param.top]
+                if self.compute_param_diffs and layer.blobs:
+                    self._add_param_diffs(layer, diffs, bottoms, tops)
+                if not any(wanted):
+                    continue
+                gradients = layer.backward(diffs, bottoms, tops, wanted)
+                del bottoms, tops, diffs
+            if not self.keep_intermediates:
+                self._free_tops(layer)
+            for name, gradient, ask in zip(layer.param.bottom, gradients, wanted):
+                if ask:
+                    self.blobs[name].diff_tensor = gradient
+
+    def _add_param_diffs(self, layer, diffs, bottoms, tops):
+        gradients = layer.parameter_gradients(diffs, bottoms, tops)
+        for blob, gradient, learns in zip(layer.blobs, gradients, self._learns[layer.name]):
+            if learns:
+                blob.diff_tensor = blob.diff_tensor + gradient
+
+    def _free_tops(self, layer):
+        """Free the results of this layer: the layers below do not need them."""
+        for name in layer.param.top:
+            if name not in layer.param.bottom and name not in self._loss_weights:
+                if layer.type != "Split":  # its data is its bottom's
+                    self.blobs[name].data_memory.expend()
+                self.blobs[name].diff_memory.free()
+
+
+def _large(shapes):
+    """Tell whether memory matters more for a pass on inputs of these shapes than its first time."""
+    return sum(map(math.prod, shapes)) > LARGE
