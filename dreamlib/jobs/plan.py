@@ -12,7 +12,7 @@ from dreamlib.imaging.picture import Window
 from dreamlib.jobs.resolve import workers_of
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import OWN_SCALE
-from dreamlib.tiling.memory_plan import DIRECT_BYTES, network_bytes
+from dreamlib.tiling.memory_plan import DIRECT_BYTES, step_bytes
 from dreamlib.tiling.octaves import Place
 from dreamlib.tiling.schedule import Tile
 from dreamlib.tiling.stepper import Stepper
@@ -93,9 +93,9 @@ def _memory(job, largest):
     settings, demand = job.settings, job.demand
     direct = any(octave.direct for octave in job.dream.octaves)
     seen = max(job.network.net.crop_dims) ** 2 if direct else largest
-    network = network_bytes(job.network.definition, settings.end, settings.engine, int(seen))
-    network += DIRECT_BYTES * largest if direct else 0
     on_gpu = settings.gpu is not None
+    network = step_bytes(job.network.definition, settings.end, settings.engine, on_gpu)(seen)
+    network += DIRECT_BYTES * largest if direct else 0
     on_disk = not demand.in_ram or settings.work_dir
     return [
         f"RAM          at most {demand.ram / 1e9:.2f} GB",

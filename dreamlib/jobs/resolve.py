@@ -128,16 +128,16 @@ def make_job(network, picture, settings, output, film=None):
     windows = octave_windows(sizes, region)
     _check_reach(definition, settings, plan, windows)
     machine, side = _machine(settings, picture, film), max(int(side) for side in net.crop_dims)
-    step_bytes = memory_plan.network_bytes(definition, settings.end, settings.engine, 10**6)
+    step = memory_plan.step_bytes(definition, settings.end, settings.engine, machine.on_gpu)
     if direct:  # the network sees a view at a time
-        views = int(step_bytes * side**2 / 10**6) * (1 + len(network.judges))
+        views = step(side**2) * (1 + len(network.judges))
         machine = machine._replace(resident=machine.resident + views)
-        step_bytes = memory_plan.DIRECT_BYTES * 10**6
+        step = memory_plan.StepBytes(memory_plan.DIRECT_BYTES, memory_plan.DIRECT_BYTES)
     written = region or windows[-1]
     check_size(output, written.width, written.height)
     specs = [one for _, _, one in plan]
     chosen, demand = memory_plan.choose(
-        _wanted(settings, side, direct), [window[2:] for window in windows], step_bytes,
+        _wanted(settings, side, direct), [window[2:] for window in windows], step,
         picture.dtype, machine,
         bool(settings.anchor or settings.keep_forms) or bool(settings.script and carry == "detail"),
         besides(

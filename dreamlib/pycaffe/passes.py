@@ -10,8 +10,8 @@ from dreamlib.pycaffe.device import current_device, map_large_blocks
 from dreamlib.pycaffe.graph import Graph
 from dreamlib.pycaffe.proto import caffe_pb2
 
-#: Values of the inputs from which on a pass is large: a megapixel.
-LARGE = 3_000_000
+#: Values of the inputs from which on a pass is large: two thirds of a megapixel.
+LARGE = 2_000_000
 
 
 class Passes(Graph):

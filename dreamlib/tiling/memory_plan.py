@@ -12,15 +12,24 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import WRAPS
-from dreamlib.models.input_size import activations_per_pixel
+from dreamlib.models.input_size import activations_per_pixel, passing_per_pixel
 from dreamlib.util.memory import available_memory, parse_bytes
 
 #: Share of the memory that is free now which a dream takes where nothing else is said.
 SHARE = 0.8
 
-#: Bytes that an engine takes at its peak for each byte of activations, windows of many sizes and
-#: the holes that they leave in its heap included; and for each pixel besides.
-ENGINE_FACTOR, ENGINE_EXTRA = {"torch": 2.0, "caffe": 4.5}, 150
+#: Bytes that an engine which keeps all takes at its peak for each byte of activations, windows of
+#: many sizes and the holes that they leave in its heap included; and for each pixel besides.
+KEEPING, KEEPING_EXTRA = {"cuda": 2.0, "caffe": 4.5}, 150
+
+#: What ours takes on the CPU, where it keeps little: for each byte of the blobs that are there at
+#: once, for each value that there is at any time, and for each pixel.
+PASSING, BEHIND, EXTRA = 2.2, 0.35, 90
+
+#: Up to so many pixels its heap has holes, and takes so many times as much (`LARGE` of
+#: `dreamlib.pycaffe.passes`); and what compiled kernels take, from so many values of blobs on
+#: (`FEW` of `dreamlib.pycaffe.layers`).
+SMALL, HOLES, KERNELS, FEW = 2_000_000 // 3, 2.0, 116 << 20, 1 << 17
 
 #: What strips, libraries and Python's own objects take besides.
 OVERHEAD = 96 << 20
@@ -79,8 +88,22 @@ class Besides(NamedTuple):
     resident: int | None = None  #: what this process holds before; None is what it holds now
 
 
-def network_bytes(definition, end, engine, pixels):
-    """Return the bytes that a step takes.
+class StepBytes(NamedTuple):
+    """The bytes that a step takes, which grow with the pixels that are seen at once."""
+
+    per_pixel: float
+    crowded: float  #: the same up to `SMALL` pixels
+    fixed: int = 0
+    fixed_from: float = 0  #: pixels from which on there is what is fixed
+
+    def __call__(self, pixels):
+        """Return the bytes for a number of pixels: an int."""
+        growing = max(self.crowded * min(pixels, SMALL), self.per_pixel * pixels)
+        return int(growing) + (self.fixed if pixels >= self.fixed_from else 0)
+
+
+def step_bytes(definition, end, engine, on_gpu=False):
+    """Reckon what a step takes from a prototxt.
 
     Parameters
     ----------
@@ -88,15 +111,20 @@ def network_bytes(definition, end, engine, pixels):
     end : str
         Layer up to which the network runs.
     engine : {'caffe', 'torch'}
-    pixels : int
-        Seen at once.
+    on_gpu : bool
 
     Returns
     -------
-    int
+    StepBytes
     """
-    activations = 4 * activations_per_pixel(definition, end)
-    return int(pixels * (ENGINE_FACTOR[engine] * activations + ENGINE_EXTRA))
+    activations = activations_per_pixel(definition, end)
+    if engine == "caffe" or on_gpu:
+        kind = "caffe" if engine == "caffe" else "cuda"
+        per_pixel = KEEPING[kind] * 4 * activations + KEEPING_EXTRA
+        return StepBytes(per_pixel, per_pixel)
+    passing = passing_per_pixel(definition, end)
+    per_pixel = PASSING * 4 * passing + BEHIND * activations + EXTRA
+    return StepBytes(per_pixel, HOLES * per_pixel, KERNELS, FEW / passing)
 
 
 def canvas_bytes(sizes, dtype, source_bytes, base=False):
@@ -165,7 +193,7 @@ class Machine(NamedTuple):
     elsewhere: bool = False  #: whether workers of other machines take the steps
 
 
-def choose(wanted, sizes, step_bytes, source_dtype, machine, base=False, besides=None):
+def choose(wanted, sizes, step, source_dtype, machine, base=False, besides=None):
     """Fill in what the user left open about tiles and storage, so that memory is kept.
 
     Parameters
@@ -173,8 +201,7 @@ def choose(wanted, sizes, step_bytes, source_dtype, machine, base=False, besides
     wanted : Wanted
     sizes : list of (height, width)
         Of the octaves' canvases.
-    step_bytes : int
-        That a step on a million pixels takes: see `network_bytes`.
+    step : StepBytes
     source_dtype : numpy dtype
         Of the picture's pixels.
     machine : Machine
@@ -201,7 +228,7 @@ def choose(wanted, sizes, step_bytes, source_dtype, machine, base=False, besides
     pixels = max(height * width for height, width in sizes)
     budget = memory_budget(wanted.memory, machine.resident)
     besides = besides or Besides()
-    room = _Room(budget, machine, step_bytes, besides)
+    room = _Room(budget, machine, step, besides)
     whole_picture = max(pixels, besides.source)
 
     schedule = wanted.schedule
@@ -278,12 +305,12 @@ def too_small(budget, taken, stage):
 class _Room:
     """What is free, in RAM and on a GPU, and what networks and other stages take of it."""
 
-    def __init__(self, budget, machine, step_bytes, besides):
+    def __init__(self, budget, machine, step, besides):
         self.base, self._budget = machine.resident + besides.standing, budget
         known = machine.on_gpu and machine.gpu_free is not None
         self._gpu = SHARE * machine.gpu_free if known else float("inf")
         self.on_gpu, self._processes = machine.on_gpu, machine.workers or 1
-        self._million, self._kept = step_bytes, besides.kept
+        self._step, self._kept = step, besides.kept
         self._others = machine.workers * machine.worker
         self._stages = [
             stage._replace(size=self._processes * stage.size + self._others)
@@ -294,8 +321,8 @@ class _Room:
 
     def network(self, pixels):
         """Return the bytes of RAM that the networks of all processes take for `pixels` each."""
-        million = TRAVELLING * 10**6 if self.on_gpu else self._million
-        return int(self._processes * million * pixels / 10**6)
+        one = TRAVELLING * pixels if self.on_gpu else self._step(pixels)
+        return self._processes * one
 
     def most(self, pixels):
         """Return the bytes of RAM over the base, with steps on `pixels`; canvases are not in it."""
@@ -303,7 +330,7 @@ class _Room:
 
     def fits(self, pixels, besides=0):
         """Tell whether `pixels` at once fit, and `besides` bytes of RAM."""
-        on_gpu = self._million * pixels / 10**6 + self._kept
+        on_gpu = self._step(pixels) + self._kept
         return (
             self.base + OVERHEAD + self.most(pixels) + besides <= self._budget
             and on_gpu <= self._gpu
@@ -317,7 +344,7 @@ class _Room:
         if taken + self.most(pixels) <= self._budget:
             return (
                 f"the GPU has room for {_gigabytes(self._gpu)}, and the network takes "
-                f"{_gigabytes(self._million * pixels / 10**6 + self._kept)} for {what}; take a "
+                f"{_gigabytes(self._step(pixels) + self._kept)} for {what}; take a "
                 f"smaller --tile-size{hint}"
             )
         workers = ""

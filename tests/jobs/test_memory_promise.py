@@ -76,11 +76,12 @@ def test_what_is_decoded_as_a_whole_is_reckoned_by_its_header(large, name, optio
 
 def test_a_picture_that_is_decoded_as_a_whole_is_refused_with_a_size_that_does(large, model):
     large("sky.webp", method=0)
-    few = settings(model, memory=just_too_little("sky.webp", "out.png", settings(model)))
+    tiles = settings(model, tile_size=64)
+    few = tiles.replace(memory=just_too_little("sky.webp", "out.png", tiles))
     with pytest.raises(DreamError, match=r"reading sky\.webp \(WEBP of 5000 x 4000 pix") as error:
         prepare("sky.webp", "out.png", few, planning=True)
     enough = re.search(r"allow --memory (\d+M), or save it as TIFF", str(error.value)).group(1)
-    job = prepare("sky.webp", "out.png", settings(model, memory=enough), planning=True)
+    job = prepare("sky.webp", "out.png", tiles.replace(memory=enough), planning=True)
     assert job.demand.ram <= parse_bytes(enough)
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.resample import octave_sizes
-from dreamlib.pycaffe import caffe_pb2
-from dreamlib.tiling.memory_plan import Machine, Wanted, choose, memory_budget, network_bytes
+from dreamlib.pycaffe import caffe_pb2, layers, passes
+from dreamlib.tiling import memory_plan
+from dreamlib.tiling.memory_plan import Machine, Wanted, choose, memory_budget, step_bytes
 from dreamlib.tiling.schedule import Schedule
 from dreamlib.util.memory import parse_bytes
 from tests.nets import INCEPTION
@@ -20,7 +21,7 @@ BASE = 300 << 20
 LARGE = (6000, 8000)
 
 
-STEP = network_bytes(DEFINITION, "mixed/output", "torch", 10**6)
+STEP = step_bytes(DEFINITION, "mixed/output", "torch")
 OPEN = Wanted(
     schedule=None, tile_size=None, overlap=None, wrap=None, storage="auto", jitter=32, clip=True,
     memory=None,
@@ -104,9 +105,18 @@ def test_no_window_takes_more_than_was_reckoned(memory, schedule, jitter, wrap, 
         for phase in Schedule(schedule, (height, width), *made_of).phases(0):
             for tile in phase:
                 pixels = tile.window.height * tile.window.width
-                assert network_bytes(DEFINITION, "mixed/output", "torch", pixels) <= (
-                    demand.network + 1
-                )
+                assert STEP(pixels) <= demand.network
+
+
+@given(st.integers(1, 10**7), st.integers(1, 10**7))
+def test_more_pixels_never_take_less(one, other):
+    less, more = sorted((one, other))
+    assert STEP(less) <= STEP(more)
+
+
+def test_the_plan_knows_from_where_on_the_engine_takes_memory_otherwise():
+    assert passes.LARGE // 3 == memory_plan.SMALL
+    assert memory_plan.FEW == layers.FEW
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])
@@ -162,4 +172,4 @@ def test_on_a_gpu_the_network_takes_no_ram_to_speak_of():
 def test_windows_are_the_default_where_a_script_draws_and_are_held_as_floats():
     settings, demand = chosen("2G", (600, 800), window=224)
     assert settings == ("windows", 224, 0, "both", "float32")
-    assert demand.network == pytest.approx(STEP * 224 * 224 / 10**6, rel=1e-6)
+    assert demand.network == STEP(224 * 224)
