@@ -215,6 +215,9 @@ def main(arguments=None):
         print(f"prepare_models.py: {error}", file=sys.stderr)
         return 2
     if made:
+        from dreamlib.pycaffe import kernels
+
+        kernels.compile_all()
         print(f"made {', '.join(made)} in {time.perf_counter() - start:.1f} s")
     elif not options.quiet:
         print("models: all there")

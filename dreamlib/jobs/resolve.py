@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,10 @@ MOST_TILES = {"random": 5000, "spiral": 20_000}
 
 #: What a drawing from noise begins with, in grey levels: mean of red, green and blue; deviation.
 GREY, DEVIATION = (124, 116, 104), 8
+
+#: Bytes that our engine's compiled kernels and their compiler take in a process; of these, what
+#: workers do not share.
+KERNELS, OWN_KERNELS = 76 << 20, 50 << 20
 
 #: Bytes that Dask takes in a process.
 DASK = 40 << 20
@@ -285,6 +290,8 @@ def _machine(settings, picture, film=None):
     devices, resident = workers_of(settings), film and film.resident
     if resident is None:
         resident = resident_memory()
+    compiling = settings.engine == "torch" and "numba" not in sys.modules
+    resident += KERNELS if compiling and not devices else 0
     if settings.cluster:  # of its machines no more is known than of what kind they are
         on_gpu = kind_of(devices[0]) == "cuda"
         return memory_plan.Machine(resident, on_gpu, elsewhere=True)
@@ -295,6 +302,7 @@ def _machine(settings, picture, film=None):
     if devices:  # a worker is as this process is now, but for the picture
         pixels = picture.pixels.nbytes if isinstance(picture, Picture) else 0
         worker, resident = own_memory() - pixels + DASK, resident + DASK
+        worker += OWN_KERNELS if compiling else 0
     return memory_plan.Machine(resident, bool(gpus), len(devices), worker, min(known, default=None))
 
 

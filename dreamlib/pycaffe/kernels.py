@@ -18,13 +18,22 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
+from dreamlib.util.memory import give_back_code
+
 #: Values below which a second thread costs more than it does.
 ALONE = 1 << 15
 
 #: Values whose signs lie in one block of bytes: see `limited`.
 BLOCK, BYTES = 512, 64
 
-compiled = numba.njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
+
+def compiled(function):
+    """Compile a function for the types that it is called with; keep that where there is room."""
+    how = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
+    try:
+        return numba.njit(cache=True, **how)(function)
+    except RuntimeError:  # no folder can be written to
+        return numba.njit(**how)(function)
 
 
 def rows_of(tensor):
@@ -138,17 +147,20 @@ def by_rows(kernel, rows, values, *arguments):
     *arguments
     """
     threads = min(torch.get_num_threads(), rows, 1 + values // ALONE)
+    known = len(kernel.overloads)
     if threads < 2:
         kernel(0, rows, *arguments)
-        return
-    edges = [rows * part // threads for part in range(threads + 1)]
-    others = [
-        _threads().submit(kernel, start, stop, *arguments)
-        for start, stop in zip(edges[1:], edges[2:])
-    ]
-    kernel(0, edges[1], *arguments)
-    for other in others:
-        other.result()
+    else:
+        edges = [rows * part // threads for part in range(threads + 1)]
+        others = [
+            _threads().submit(kernel, start, stop, *arguments)
+            for start, stop in zip(edges[1:], edges[2:])
+        ]
+        kernel(0, edges[1], *arguments)
+        for other in others:
+            other.result()
+    if len(kernel.overloads) > known:  # the compiler has done its work
+        give_back_code("libllvmlite")
 
 
 @functools.cache
@@ -370,3 +382,22 @@ def passed(start, stop, diff, inside):
             for lane in range(part.size):
                 value = part[lane]
                 part[lane] = value if own[lane] & (np.uint8(1) << np.uint8(bit)) else 0
+
+
+def compile_all():
+    """Compile every kernel for both types, at set-up, so that no dream has to wait for it."""
+    for dtype in (torch.float32, torch.bfloat16):
+        x = torch.ones(1, 8, 4, 4, dtype=dtype).contiguous(memory_format=torch.channels_last)
+        pass_inside(x, rectify(x, _fresh))
+        pass_inside(x, limit(x, 0, 6, _fresh))
+        values, pixels = rows_of(x), rows_of(x).reshape(-1, 8)
+        winner, how = _fresh(x.numel()).reshape(values.shape), ((1, 1), (1, 1), (0, 0))
+        maxima(0, 4, values, values, winner, *how)
+        maxima_gradient(0, 4, values, winner, values, *how)
+        factors = np.float32(1), np.float32(1)
+        normalise(0, 16, pixels, pixels, 5, *factors)
+        normalise_gradient(0, 16, pixels, pixels, pixels, 5, *factors)
+
+
+def _fresh(count):
+    return np.empty(count, np.uint8)

@@ -26,10 +26,9 @@ KEEPING, KEEPING_EXTRA = {"cuda": 2.0, "caffe": 4.5}, 150
 #: once, for each value that there is at any time, and for each pixel.
 PASSING, BEHIND, EXTRA = 2.2, 0.35, 90
 
-#: Up to so many pixels its heap has holes, and takes so many times as much (`LARGE` of
-#: `dreamlib.pycaffe.passes`); and what compiled kernels take, from so many values of blobs on
-#: (`FEW` of `dreamlib.pycaffe.layers`).
-SMALL, HOLES, KERNELS, FEW = 2_000_000 // 3, 2.0, 116 << 20, 1 << 17
+#: Up to so many pixels its heap has holes, and takes so many times as much: `LARGE` of
+#: `dreamlib.pycaffe.passes`.
+SMALL, HOLES = 2_000_000 // 3, 2.0
 
 #: What strips, libraries and Python's own objects take besides.
 OVERHEAD = 96 << 20
@@ -93,13 +92,10 @@ class StepBytes(NamedTuple):
 
     per_pixel: float
     crowded: float  #: the same up to `SMALL` pixels
-    fixed: int = 0
-    fixed_from: float = 0  #: pixels from which on there is what is fixed
 
     def __call__(self, pixels):
         """Return the bytes for a number of pixels: an int."""
-        growing = max(self.crowded * min(pixels, SMALL), self.per_pixel * pixels)
-        return int(growing) + (self.fixed if pixels >= self.fixed_from else 0)
+        return int(max(self.crowded * min(pixels, SMALL), self.per_pixel * pixels))
 
 
 def step_bytes(definition, end, engine, on_gpu=False):
@@ -124,7 +120,7 @@ def step_bytes(definition, end, engine, on_gpu=False):
         return StepBytes(per_pixel, per_pixel)
     passing = passing_per_pixel(definition, end)
     per_pixel = PASSING * 4 * passing + BEHIND * activations + EXTRA
-    return StepBytes(per_pixel, HOLES * per_pixel, KERNELS, FEW / passing)
+    return StepBytes(per_pixel, HOLES * per_pixel)
 
 
 def canvas_bytes(sizes, dtype, source_bytes, base=False):

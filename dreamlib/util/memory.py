@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import re
 import sys
@@ -54,6 +55,27 @@ def give_back_freed():
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:
         trim(0)
+
+
+def give_back_code(library):
+    """Let the system take back the pages of a library's code; what is called again is read again.
+
+    Parameters
+    ----------
+    library : str
+        A part of its file's path.
+    """
+    try:
+        with open("/proc/self/maps") as file:
+            lines = [line.split() for line in file if library in line]
+    except OSError:  # another system
+        return
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+    for span, rights, *_ in lines:
+        if rights == "r-xp":  # code alone: what is relocated would be lost
+            start, end = (int(address, 16) for address in span.split("-"))
+            madvise(start, end - start, mmap.MADV_DONTNEED)
 
 
 def own_memory():

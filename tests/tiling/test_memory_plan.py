@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.resample import octave_sizes
-from dreamlib.pycaffe import caffe_pb2, layers, passes
+from dreamlib.pycaffe import caffe_pb2, passes
 from dreamlib.tiling import memory_plan
 from dreamlib.tiling.memory_plan import Machine, Wanted, choose, memory_budget, step_bytes
 from dreamlib.tiling.schedule import Schedule
@@ -116,7 +116,6 @@ def test_more_pixels_never_take_less(one, other):
 
 def test_the_plan_knows_from_where_on_the_engine_takes_memory_otherwise():
     assert passes.LARGE // 3 == memory_plan.SMALL
-    assert memory_plan.FEW == layers.FEW
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])
