@@ -92,7 +92,11 @@ class LRN(Layer):
             .view(-1, channels)
             for tensor in tensors
         ]
-        return zip(*(tensor.split(max(1, CHUNK // channels)) for tensor in rows))
+        # A GPU has no such cache, and each chunk would be a dozen launches.
+        some = (
+            max(1, CHUNK // channels) if tensors[0].device.type == "cpu" else max(1, len(rows[0]))
+        )
+        return zip(*(tensor.split(some) for tensor in rows))
 
     def _window_sum(self, values, start=0.0):
         total = values + start

@@ -122,7 +122,7 @@ class Convolution(_Convolutional):
         """Convolve by weights that are laid out once for oneDNN, ``straight`` or ``turned``."""
         bias = self.value(1, x) if which == "straight" and len(self.blobs) > 1 else None
         where = padding, stride, dilation, self.groups
-        if x.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        if not _packs(x):
             return F.conv2d(x, self._weight(which, x), bias, stride, padding, dilation, self.groups)
         memory = self.blobs[0].data_memory
         key = (which, x.dtype)
@@ -159,6 +159,17 @@ class Convolution(_Convolutional):
         weight, bias = self._weight_and_bias(bottoms[0])
         how = (self.stride, self.pad, self.dilation, self.groups)
         return [F.conv2d(_channels_last(x), weight, bias, *how) for x in bottoms]
+
+
+def _packs(x):
+    """Tell whether oneDNN convolves a tensor of this type on this processor."""
+    if x.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    known = torch.ops.mkldnn
+    if x.dtype == torch.float32:
+        return True
+    half = x.dtype == torch.float16
+    return known._is_mkldnn_fp16_supported() if half else known._is_mkldnn_bf16_supported()
 
 
 #: Number of bottom channels up to which a convolution is the input layer of an image network.

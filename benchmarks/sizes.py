@@ -1,0 +1,93 @@
+"""A dream step at many sizes: millions of pixels a second, and calls of PyTorch's operators.
+
+    python benchmarks/sizes.py [--precision float32] [--sides 64 128 224 320 512 1024] [--views 8]
+
+GoogLeNet with random weights to inception_4c/output, squares; the last line is a batch of views at
+224, as class drawings by direct ascent take it. What is timed is the gradient of the notebook's
+objective, all but a percent of a step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+import random_googlenet
+import torch
+from random_googlenet import END
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from dreamlib import pycaffe
+from dreamlib.pycaffe import kernels
+
+#: Seconds that one size is measured for.
+LONG = 4
+
+
+class Calls(TorchDispatchMode):
+    """Counts PyTorch's operators."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, operator, types, arguments=(), keywords=None):
+        self.count += 1
+        return operator(*arguments, **(keywords or {}))
+
+
+def step(net, last):
+    """Take the gradient of the notebook's objective."""
+    net.forward_range(0, last)
+    blob = net.blobs[END]
+    blob.diff_tensor = blob.data_tensor.clone()
+    net.backward_range(last, 0)
+
+
+def measure(net, shape):
+    """Return seconds of a step (the median), operators, and our own kernels."""
+    last = net.layer_index(END)
+    net.blobs["data"].reshape(*shape)
+    values = np.random.RandomState(0).rand(*shape) * 255 - 120
+    net.blobs["data"].data_tensor = torch.from_numpy(np.float32(values))
+    for _ in range(3):
+        step(net, last)
+    seconds, begin = [], time.perf_counter()
+    while time.perf_counter() - begin < LONG:
+        start = time.perf_counter()
+        step(net, last)
+        seconds.append(time.perf_counter() - start)
+    own, by_rows = [], kernels.by_rows
+    kernels.by_rows = lambda *arguments: (own.append(1), by_rows(*arguments))
+    try:
+        with Calls() as calls:
+            step(net, last)
+    finally:
+        kernels.by_rows = by_rows
+    return statistics.median(seconds), calls.count, len(own)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--sides", type=int, nargs="+", default=[64, 128, 224, 320, 512, 1024])
+    parser.add_argument("--views", type=int, default=8)
+    options = parser.parse_args()
+    paths = random_googlenet.write(pycaffe)
+    net = pycaffe.Classifier(*paths, mean=np.float32([104, 116, 122]), precision=options.precision)
+    net.keep_intermediates = False
+    shapes = [(1, 3, side, side) for side in options.sides] + [(options.views, 3, 224, 224)]
+    print(f"| {options.precision} | ms | Mpx/s | operators | own kernels |\n"
+          "| --- | ---: | ---: | ---: | ---: |")  # fmt: skip
+    for shape in shapes:
+        seconds, operators, own = measure(net, shape)
+        count, _, height, width = shape
+        what = f"{count} x {height} x {width}" if count > 1 else f"{height} x {width}"
+        speed = count * height * width / seconds / 1e6
+        print(f"| {what} | {1000 * seconds:.1f} | {speed:.2f} | {operators} | {own} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
