@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from dreamlib.imaging.picture import Window
-from dreamlib.jobs.resolve import workers_of
+from dreamlib.jobs.machine import workers_of
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import OWN_SCALE
 from dreamlib.tiling.memory_plan import DIRECT_BYTES, step_bytes

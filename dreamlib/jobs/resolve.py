@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +12,10 @@ from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules, parse_sigmas
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import check_size
-from dreamlib.imaging.picture import WRAPS, Noise, Picture, Window
+from dreamlib.imaging.picture import WRAPS, Noise, Window
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.jobs.demands import besides
+from dreamlib.jobs.machine import machine_of
 from dreamlib.models import engines
 from dreamlib.models.input_size import check_octaves_fit, misfit, smallest_side
 from dreamlib.models.layers import check_layer
@@ -23,8 +23,6 @@ from dreamlib.models.zoo import absolute_name
 from dreamlib.settings import BY_NAME, SETTINGS, Settings
 from dreamlib.tiling import memory_plan
 from dreamlib.tiling.octaves import Dream, Finish, Octave, Ramp, Tiling, octave_windows
-from dreamlib.util.devices import gpu_of, kind_of, parse_devices
-from dreamlib.util.memory import own_memory, resident_memory
 
 #: Settings that ask for the notebook's octaves where a class is dreamt and no script is named.
 OF_OCTAVES = tuple(setting.name for setting in SETTINGS if setting.script_has_own)
@@ -34,13 +32,6 @@ MOST_TILES = {"random": 5000, "spiral": 20_000}
 
 #: What a drawing from noise begins with, in grey levels: mean of red, green and blue; deviation.
 GREY, DEVIATION = (124, 116, 104), 8
-
-#: Bytes that our engine's compiled kernels and their compiler take in a process; of these, what
-#: workers do not share.
-KERNELS, OWN_KERNELS = 76 << 20, 50 << 20
-
-#: Bytes that Dask takes in a process.
-DASK = 40 << 20
 
 
 class Network(NamedTuple):
@@ -132,7 +123,8 @@ def make_job(network, picture, settings, output, film=None):
     region = _region(settings.region, size)
     windows = octave_windows(sizes, region)
     _check_reach(definition, settings, plan, windows)
-    machine, side = _machine(settings, picture, film), max(int(side) for side in net.crop_dims)
+    machine = machine_of(net, settings, picture, film)
+    side = max(int(side) for side in net.crop_dims)
     step = memory_plan.step_bytes(definition, settings.end, settings.engine, machine.on_gpu)
     if direct:  # the network sees a view at a time
         views = step(side**2) * (1 + len(network.judges))
@@ -283,54 +275,6 @@ def _wanted(settings, side, direct):
 def _rolls(settings):
     """Return how far direct ascent rolls a picture: where it closes, views must see across."""
     return memory_plan.DIRECT_ROLL if settings.wrap in ("horizontal", "both") else 0
-
-
-def _machine(settings, picture, film=None):
-    """Return what there is to dream with."""
-    devices, resident = workers_of(settings), film and film.resident
-    if resident is None:
-        resident = resident_memory()
-    compiling = settings.engine == "torch" and "numba" not in sys.modules
-    resident += KERNELS if compiling and not devices else 0
-    if settings.cluster:  # of its machines no more is known than of what kind they are
-        on_gpu = kind_of(devices[0]) == "cuda"
-        return memory_plan.Machine(resident, on_gpu, elsewhere=True)
-    gpus = [gpu for gpu in [*map(gpu_of, devices), settings.gpu] if gpu is not None]
-    free = [engines.free_gpu_memory(settings.engine, gpu) for gpu in gpus]
-    known = [count for count in free if count is not None]
-    worker = 0
-    if devices:  # a worker is as this process is now, but for the picture
-        pixels = picture.pixels.nbytes if isinstance(picture, Picture) else 0
-        worker, resident = own_memory() - pixels + DASK, resident + DASK
-        worker += OWN_KERNELS if compiling else 0
-    return memory_plan.Machine(resident, bool(gpus), len(devices), worker, min(known, default=None))
-
-
-def workers_of(settings):
-    """List the devices of the workers that settings ask for; none where this process does all.
-
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    DreamError
-        They are unknown, or not there, or of two kinds.
-    """
-    if settings.cluster and settings.devices:
-        raise DreamError(
-            "--devices and --cluster both say who shares the picture; leave one of them out"
-        )
-    if settings.cluster:
-        from dreamlib.cluster.connection import survey
-
-        return survey(settings.cluster)
-    return parse_devices(settings.devices) if settings.devices else []
 
 
 def _region(text, size):

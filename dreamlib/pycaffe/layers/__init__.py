@@ -36,7 +36,8 @@ MODULES = {
         *("Slice", "Split", "Tile"),
     ),
     "training": ("Accuracy", "DummyData", "EuclideanLoss", "SoftmaxWithLoss"),
-    "windows": ("Convolution", "Deconvolution", "InnerProduct", "Pooling"),
+    "pooling": ("Pooling",),
+    "windows": ("Convolution", "Deconvolution", "InnerProduct"),
 }
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 

@@ -6,20 +6,31 @@ Four-axis tensors are kept channels-last, the layout in which PyTorch's convolut
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
-from dreamlib.pycaffe.layers import Layer, kernels_take, register, unwritten
-from dreamlib.pycaffe.proto import caffe_pb2
+from dreamlib.pycaffe.layers import Layer, register
 
 convolution_backward = torch.ops.aten.convolution_backward
 
 
-def _pair(repeated, height, width, default):
-    """Read a spatial parameter: ``kernel_h``/``kernel_w``, one number for both, or one each."""
+def pair(repeated, height, width, default):
+    """Read a spatial parameter: ``kernel_h``/``kernel_w``, one number for both, or one each.
+
+    Parameters
+    ----------
+    repeated : sequence of int
+        As the prototxt has it.
+    height, width : int
+        0 where they are not given.
+    default : int
+
+    Returns
+    -------
+    tuple of int
+        For rows and columns.
+    """
     if height or width:
         return int(height), int(width)
     if not repeated:
@@ -39,10 +50,10 @@ class _Convolutional(Layer):
         param = self.param.convolution_param
         if any(len(shape) != 4 for shape in shapes) or param.axis not in (1, -3):
             raise self.fail(f"takes (N, C, H, W) blobs and axis 1, got {shapes}, axis {param.axis}")
-        self.kernel = _pair(param.kernel_size, param.kernel_h, param.kernel_w, 0)
-        self.stride = _pair(param.stride, param.stride_h, param.stride_w, 1)
-        self.pad = _pair(param.pad, param.pad_h, param.pad_w, 0)
-        self.dilation = _pair(param.dilation, 0, 0, 1)
+        self.kernel = pair(param.kernel_size, param.kernel_h, param.kernel_w, 0)
+        self.stride = pair(param.stride, param.stride_h, param.stride_w, 1)
+        self.pad = pair(param.pad, param.pad_h, param.pad_w, 0)
+        self.dilation = pair(param.dilation, 0, 0, 1)
         if min(self.kernel) < 1 or min(self.stride) < 1:
             raise self.fail(f"kernel {self.kernel} and stride {self.stride} must be positive")
         channels, outputs, groups = shapes[0][1], int(param.num_output), int(param.group)
@@ -116,7 +127,7 @@ class Convolution(_Convolutional):
 
     def setup(self, shapes):
         super().setup(shapes)
-        self._packed = {}
+        self._packed, self._packed_of = {}, None
 
     def _convolved(self, x, which, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
         """Convolve by weights that are laid out once for oneDNN, ``straight`` or ``turned``."""
@@ -125,13 +136,22 @@ class Convolution(_Convolutional):
         if not _packs(x):
             return F.conv2d(x, self._weight(which, x), bias, stride, padding, dilation, self.groups)
         memory = self.blobs[0].data_memory
-        key = (which, x.dtype)
-        held = self._packed.get(key)
-        if held is None or held[0] is not memory or held[1] != memory.asked:
-            weight = self._weight(which, x)
-            packed = torch.ops.mkldnn._reorder_convolution_weight(weight, *where, list(x.shape))
-            held = self._packed[key] = memory, memory.asked, packed
-        return torch.ops.mkldnn._convolution_pointwise(x, held[2], bias, *where, "none", [], "")
+        if self._packed_of != (id(memory), memory.asked):
+            self._packed_of = id(memory), memory.asked
+            self._packed.clear()
+        shapes, layouts = self._packed.setdefault((which, x.dtype), ({}, {}))
+        if x.shape not in shapes:
+            # oneDNN lays out what is not as it likes it at every call; most shapes like the same.
+            packed = torch.ops.mkldnn._reorder_convolution_weight(
+                self._weight(which, x), *where, list(x.shape)
+            )
+            layout = torch.ops.mkldnn._get_mkldnn_serialized_md(packed)
+            layout[PADDING] = 0
+            if len(layouts) == MOST_LAYOUTS:
+                shapes.clear(), layouts.clear()
+            shapes[x.shape] = layouts.setdefault(layout.numpy().tobytes(), packed)
+        packed = shapes[x.shape]
+        return torch.ops.mkldnn._convolution_pointwise(x, packed, bias, *where, "none", [], "")
 
     def _weight(self, which, like):
         weight = self.value(0, like)
@@ -171,6 +191,12 @@ def _packs(x):
     half = x.dtype == torch.float16
     return known._is_mkldnn_fp16_supported() if half else known._is_mkldnn_bf16_supported()
 
+
+#: Bytes of a descriptor of oneDNN's that mean nothing, between its type and what follows.
+PADDING = slice(108, 112)
+
+#: Layouts that a layer's weights may have: small pictures like another one than large ones.
+MOST_LAYOUTS = 4
 
 #: Number of bottom channels up to which a convolution is the input layer of an image network.
 FEW_CHANNELS = 4
@@ -282,149 +308,3 @@ class InnerProduct(Layer):
         if self.param.inner_product_param.transpose:
             weight = weight.t()
         return [weight, diff.sum(0)][: len(self.blobs)]
-
-
-@register("Pooling")
-class Pooling(Layer):
-    """Take the maximum or the average of windows.
-
-    Sizes are rounded up, unless ``round_mode: FLOOR`` says down; a last window that would begin in
-    the padding is dropped, one that reaches beyond it is clipped. An average divides by the
-    window's part within the padded picture.
-    """
-
-    tops = (1, 2)
-
-    def setup(self, shapes):
-        param = self.param.pooling_param
-        if len(shapes[0]) != 4:
-            raise self.fail(f"takes an (N, C, H, W) blob, got {shapes[0]}")
-        if param.pool == caffe_pb2.PoolingParameter.STOCHASTIC:
-            raise self.fail("stochastic pooling is not supported; MAX and AVE are")
-        self.maximum = param.pool == caffe_pb2.PoolingParameter.MAX
-        self.linear = not self.maximum
-        size = [param.kernel_size] if param.HasField("kernel_size") else []
-        stride = [param.stride] if param.HasField("stride") else []
-        pad = [param.pad] if param.HasField("pad") else []
-        self.kernel = _pair(size, param.kernel_h, param.kernel_w, 0)
-        self.stride = _pair(stride, param.stride_h, param.stride_w, 1)
-        self.pad = _pair(pad, param.pad_h, param.pad_w, 0)
-        if not param.global_pooling and min(self.kernel) < 1:
-            raise self.fail("it has no kernel size")
-        if not param.global_pooling and any(p >= k for p, k in zip(self.pad, self.kernel)):
-            raise self.fail(f"padding {self.pad} must be smaller than the kernel {self.kernel}")
-
-    def reshape(self, shapes):
-        shape = shapes[0]
-        if self.param.pooling_param.global_pooling:
-            self.kernel = tuple(shape[2:])
-        down = self.param.pooling_param.round_mode == caffe_pb2.PoolingParameter.FLOOR
-        # Padding of either axis makes Caffe look for windows that begin in it along both.
-        rule = (math.floor if down else math.ceil, any(self.pad))
-        axes = zip(shape[2:], self.kernel, self.stride, self.pad)
-        self.size = tuple(_pooled(*axis, *rule) for axis in axes)
-        if min(self.size) < 1:
-            raise self.fail(f"a blob of shape {shape} is too small for kernel {self.kernel}")
-        return [tuple(shape[:2]) + self.size] * len(self.param.top)
-
-    def _axes(self, x):
-        """Of each axis: windows, length, kernel, stride and padding."""
-        return zip(self.size, x.shape[2:], self.kernel, self.stride, self.pad)
-
-    def _windows(self, x):
-        """Pad `x` where PyTorch would make other windows; return it and the padding left."""
-        if all(
-            _pooled(length, kernel, stride, pad) == size and 2 * pad <= kernel
-            for size, length, kernel, stride, pad in self._axes(x)
-        ):
-            return x, self.pad
-        margins = []
-        for size, length, kernel, stride, pad in self._axes(x):
-            margins = [pad, (size - 1) * stride + kernel - length - pad, *margins]
-        return F.pad(x, margins, value=float("-inf") if self.maximum else 0.0), (0, 0)
-
-    def _pool(self, x):
-        padded, pad = self._windows(x)
-        if self.maximum:
-            return F.max_pool2d(padded, self.kernel, self.stride, pad, ceil_mode=True)
-        if padded is x:
-            return F.avg_pool2d(x, self.kernel, self.stride, pad, ceil_mode=True)
-        total = F.avg_pool2d(padded, self.kernel, self.stride, divisor_override=1)
-        return total / self._areas(x)
-
-    def _areas(self, x):
-        """Elements of each window that lie within the padded picture, (H, W)."""
-        sides = []
-        for size, length, kernel, stride, pad in self._axes(x):
-            start = torch.arange(size, device=x.device) * stride - pad
-            sides.append((start + kernel).clamp(max=length + pad) - start)
-        return sides[0][:, None] * sides[1]
-
-    def forward(self, bottoms):
-        tops = [self._pool(bottoms[0])]
-        return tops if len(self.param.top) == 1 else [*tops, self._mask(bottoms[0])]
-
-    def trace(self, bottoms):
-        x = bottoms[0]
-        taps = math.prod(self.kernel)
-        if not self.maximum or len(self.param.top) > 1 or taps > 256 or not kernels_take(x):
-            return super().trace(bottoms)
-        from dreamlib.pycaffe import kernels
-
-        top = unwritten((*x.shape[:2], *self.size), x)
-        winner = self.room(top.numel()).reshape(len(x), *self.size, x.shape[1])
-        kernels.by_rows(
-            kernels.maxima, len(x) * self.size[0], top.numel() * taps,
-            kernels.rows_of(x), kernels.rows_of(top), winner, self.kernel, self.stride, self.pad,
-        )  # fmt: skip
-        return [top], _Winners(winner, tuple(x.shape))
-
-    def retrace(self, top_diffs, kept, wanted):
-        if not isinstance(kept, _Winners):
-            return super().retrace(top_diffs, kept, wanted)
-        from dreamlib.pycaffe import kernels
-
-        gradient = unwritten(kept.shape, top_diffs[0])
-        kernels.by_rows(
-            kernels.maxima_gradient, len(gradient) * gradient.shape[2], gradient.numel(),
-            kernels.rows_of(top_diffs[0]), kept.taps, kernels.rows_of(gradient),
-            self.kernel, self.stride, self.pad,
-        )  # fmt: skip
-        return [gradient]
-
-    def _mask(self, x):
-        """Flat position in its plane of each maximum, as the second top of MAX pooling gives it."""
-        if not self.maximum:
-            raise self.fail("only MAX pooling has a second top")
-        padded, pad = self._windows(x)
-        index = F.max_pool2d(
-            padded, self.kernel, self.stride, pad, ceil_mode=True, return_indices=True
-        )[1]
-        if padded is not x:
-            row, column = index // padded.shape[3], index % padded.shape[3]
-            index = (row - self.pad[0]) * x.shape[3] + column - self.pad[1]
-        return index.to(x.dtype)
-
-    def backward(self, top_diffs, bottoms, tops, wanted):
-        # The positions of the maxima are found again: kept, they would weigh as much as the
-        # activations that the pooling saves.
-        with torch.enable_grad():
-            x = bottoms[0].detach().requires_grad_()
-            top = self._pool(x)
-        return list(torch.autograd.grad(top, x, top_diffs[0]))
-
-
-class _Winners(NamedTuple):
-    """What max pooling keeps: the tap that won each window, and the bottom's shape."""
-
-    taps: np.ndarray
-    shape: tuple
-
-
-def _pooled(length, kernel, stride, pad, rounding=math.ceil, dropped=True):
-    """Count the windows along an axis, by PyTorch's rule unless told otherwise.
-
-    `dropped` are last windows that would begin in the padding.
-    """
-    pooled = rounding((length + 2 * pad - kernel) / stride) + 1
-    return pooled - 1 if dropped and (pooled - 1) * stride >= length + pad else pooled
