@@ -1,10 +1,18 @@
 """Sizes in words, and this machine's memory."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreamlib.util.memory import available_memory, parse_bytes, peak_memory, resident_memory
+from dreamlib.util.memory import (
+    available_memory,
+    give_back_code,
+    parse_bytes,
+    peak_memory,
+    resident_memory,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,3 +48,22 @@ def test_a_plain_number_of_bytes_is_itself(count):
 def test_the_memory_of_this_machine_is_a_plausible_number():
     assert 10 << 20 < resident_memory() <= peak_memory() < 1 << 40
     assert 0 < available_memory() < 1 << 50
+
+
+def test_a_librarys_code_is_given_back_and_comes_back():
+    numba = pytest.importorskip("numba")
+
+    def twice():
+        return numba.njit(lambda value: 2 * value)(21)
+
+    assert twice() == 42
+    before = of_files()
+    give_back_code("libllvmlite")
+    assert of_files() < before - (4 << 20)
+    assert twice() == 42
+
+
+def of_files():
+    """Return the bytes of files that this process holds in memory."""
+    with open("/proc/self/status") as file:
+        return 1024 * int(re.search(r"RssFile:\s+(\d+)", file.read()).group(1))
