@@ -215,9 +215,10 @@ def main(arguments=None):
         print(f"prepare_models.py: {error}", file=sys.stderr)
         return 2
     if made:
-        from dreamlib.pycaffe import kernels
+        from dreamlib.pycaffe import kernels, winograd
 
         kernels.compile_all()
+        winograd.compile_all()
         print(f"made {', '.join(made)} in {time.perf_counter() - start:.1f} s")
     elif not options.quiet:
         print("models: all there")

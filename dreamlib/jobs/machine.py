@@ -13,7 +13,7 @@ from dreamlib.util.memory import own_memory, resident_memory
 
 #: Bytes that our engine's compiled kernels and their compiler take in a process; of these, what
 #: workers do not share.
-KERNELS, OWN_KERNELS = 76 << 20, 50 << 20
+KERNELS, OWN_KERNELS = 84 << 20, 58 << 20
 
 #: Bytes that Dask takes in a process.
 DASK = 40 << 20
@@ -59,10 +59,8 @@ def machine_of(net, settings, picture, film=None):
 
 
 def _laid_out(net, end):
-    """Return the bytes of the kernels that our engine lays out anew, for both ways."""
-    layers = net.layers[: net.layer_index(end) + 1]
-    counts = [layer.blobs[0].count for layer in layers if layer.type == "Convolution"]
-    return 2 * 4 * sum(counts)
+    """Return the bytes that parameters up to a layer take besides."""
+    return sum(layer.laid_out for layer in net.layers[: net.layer_index(end) + 1])
 
 
 def workers_of(settings):

@@ -27,9 +27,22 @@ ALONE = 1 << 15
 BLOCK, BYTES = 512, 64
 
 
-def compiled(function):
-    """Compile a function for the types that it is called with; keep that where there is room."""
-    how = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
+def compiled(function=None, **options):
+    """Compile a function for the types that it is called with; keep that where there is room.
+
+    Parameters
+    ----------
+    function : callable
+    **options
+        Of ``numba.njit``; then it decorates.
+
+    Returns
+    -------
+    callable
+    """
+    if function is None:
+        return lambda function: compiled(function, **options)
+    how = {"nogil": True, "boundscheck": False, "error_model": "numpy", **options}
     try:
         return numba.njit(cache=True, **how)(function)
     except RuntimeError:  # no folder can be written to

@@ -118,6 +118,8 @@ class Layer:
     loss_weight = 0.0
     #: whether the gradient depends on the bottoms' shapes alone, not on their values
     linear = False
+    #: bytes that its parameters take besides, laid out for passes that keep little
+    laid_out = 0
     #: whether the second bottom is labels, for which ``force_backward`` forces no gradient
     has_labels = False
 

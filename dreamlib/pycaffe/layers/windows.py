@@ -10,9 +10,10 @@ import math
 import torch
 import torch.nn.functional as F
 
-from dreamlib.pycaffe.layers import Layer, register
+from dreamlib.pycaffe.layers import Layer, kernels_take, register
 
 convolution_backward = torch.ops.aten.convolution_backward
+convolution_pointwise = torch.ops.mkldnn._convolution_pointwise
 
 
 def pair(repeated, height, width, default):
@@ -128,6 +129,10 @@ class Convolution(_Convolutional):
     def setup(self, shapes):
         super().setup(shapes)
         self._packed, self._packed_of = {}, None
+        plain = (*self.kernel, *self.stride, *self.dilation, self.groups) == (3, 3, 1, 1, 1, 1, 1)
+        ends = self.channels, self.outputs
+        even = not any(count % 16 for count in ends) and min(ends) >= LEAST_CHANNELS
+        self._spreads = plain and even and math.prod(ends) <= MOST_KERNELS  # Winograd's way
 
     def _convolved(self, x, which, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
         """Convolve by weights that are laid out once for oneDNN, ``straight`` or ``turned``."""
@@ -135,13 +140,36 @@ class Convolution(_Convolutional):
         where = padding, stride, dilation, self.groups
         if not _packs(x):
             return F.conv2d(x, self._weight(which, x), bias, stride, padding, dilation, self.groups)
+        outputs = self.outputs if which == "straight" else self.channels
+        results = math.prod(side + 2 * margin - 2 for side, margin in zip(x.shape[2:], padding))
+        spreads = self._spreads and x.dtype == torch.float32 and kernels_take(x)
+        if spreads and results >= LEAST_RESULTS:
+            from dreamlib.pycaffe import winograd
+
+            def multiply(values):
+                alone = (0, 0), (1, 1), (1, 1), 36
+                packed = self._laid_out(f"spread {which}", values, *alone)
+                return convolution_pointwise(values, packed, None, *alone, "none", [], "")
+
+            return winograd.convolve(x, outputs, padding, bias, multiply)
+        packed = self._laid_out(which, x, *where)
+        return convolution_pointwise(x, packed, bias, *where, "none", [], "")
+
+    @property
+    def laid_out(self):
+        return 2 * 4 * self.blobs[0].count * (4 if self._spreads else 1)
+
+    def _laid_out(self, which, x, *where):
+        """Return weights as oneDNN likes them for `x`, as it else makes them at every call.
+
+        Most shapes like the same.
+        """
         memory = self.blobs[0].data_memory
         if self._packed_of != (id(memory), memory.asked):
             self._packed_of = id(memory), memory.asked
             self._packed.clear()
         shapes, layouts = self._packed.setdefault((which, x.dtype), ({}, {}))
         if x.shape not in shapes:
-            # oneDNN lays out what is not as it likes it at every call; most shapes like the same.
             packed = torch.ops.mkldnn._reorder_convolution_weight(
                 self._weight(which, x), *where, list(x.shape)
             )
@@ -150,21 +178,27 @@ class Convolution(_Convolutional):
             if len(layouts) == MOST_LAYOUTS:
                 shapes.clear(), layouts.clear()
             shapes[x.shape] = layouts.setdefault(layout.numpy().tobytes(), packed)
-        packed = shapes[x.shape]
-        return torch.ops.mkldnn._convolution_pointwise(x, packed, bias, *where, "none", [], "")
+        return shapes[x.shape]
 
     def _weight(self, which, like):
+        """Return the weights ``straight`` or ``turned``, and if ``spread`` for Winograd's way."""
         weight = self.value(0, like)
-        return weight if which == "straight" else weight.flip(2, 3).transpose(0, 1).contiguous()
+        if which.endswith("turned"):
+            weight = weight.flip(2, 3).transpose(0, 1).contiguous()
+        if which.startswith("spread"):
+            from dreamlib.pycaffe import winograd
+
+            weight = winograd.spread_kernels(weight)
+        return weight
 
     def retrace(self, top_diffs, kept, wanted):
         few = self.channels <= FEW_CHANNELS
         if few or self.groups > 1 or self.stride != (1, 1) or max(self.pad) >= min(self.kernel):
             return super().retrace(top_diffs, kept, wanted)
         # With stride 1 it is a convolution with the kernels turned round.
-        how = {"padding": [], "dilation": self.dilation}
-        for kernel, pad, dilation in zip(self.kernel, self.pad, self.dilation):
-            how["padding"].append(dilation * (kernel - 1) - pad)
+        axes = zip(self.kernel, self.pad, self.dilation)
+        padding = tuple(dilation * (kernel - 1) - pad for kernel, pad, dilation in axes)
+        how = {"padding": padding, "dilation": self.dilation}
         return [
             self._convolved(_channels_last(diff), "turned", **how) if ask else None
             for diff, ask in zip(top_diffs, wanted)
@@ -191,6 +225,10 @@ def _packs(x):
     half = x.dtype == torch.float16
     return known._is_mkldnn_fp16_supported() if half else known._is_mkldnn_bf16_supported()
 
+
+#: Channels from which on Winograd's way is faster; kernels above which what it makes of them takes
+#: too much memory; and results that are worth it.
+LEAST_CHANNELS, MOST_KERNELS, LEAST_RESULTS = 32, 1 << 16, 512
 
 #: Bytes of a descriptor of oneDNN's that mean nothing, between its type and what follows.
 PADDING = slice(108, 112)
