@@ -66,7 +66,8 @@ class Passes(Graph):
         layers = self.layers[first : last + 1]
         frugal = not way_back or not (self.keep_intermediates or self.compute_param_diffs)
         final = self._final_readers(layers, read) if frugal else {}
-        self._kept.clear()
+        for layer in self.layers[first:]:
+            self._kept.pop(layer.name, None)  # of an earlier pass
         if frugal:
             shapes = tuple(self.blobs[name].shape for name in self.inputs)
             map_large_blocks(_large(shapes) and (first, last, shapes) not in self._passed)

@@ -226,6 +226,18 @@ def test_weights_that_a_script_changes_are_used(chain):
     np.testing.assert_allclose(chain.forward()["d"], 2 * before, rtol=1e-4, atol=1e-6)
 
 
+def test_a_way_up_in_two_parts_has_the_gradient_of_one(chain):
+    def gradient():
+        chain.blobs["d"].diff[...] = 1
+        return chain.backward()["x"].copy()
+
+    chain.forward()
+    whole = gradient()
+    chain.forward(end="p")
+    chain.forward(start="n")
+    assert np.array_equal(gradient(), whole)
+
+
 def test_a_second_way_down_without_a_way_up_is_refused(chain):
     chain.forward()
     chain.backward()
