@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+
+import dreamlib  # noqa: E402, F401  which settles how threads wait before PyTorch loads OpenMP
+
 FOLDER = PROJECT / "out" / "random_googlenet"
 END = "inception_4c/output"
 #: Floating-point operations of a step to `END`, forward and backward, per pixel.
