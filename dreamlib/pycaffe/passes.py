@@ -88,14 +88,19 @@ class Passes(Graph):
                 memory.expend()
 
     def _final_readers(self, layers, read):
-        """Return for names of layers the memories that none of `layers` reads after them."""
+        """Return for names of layers the memories that none of `layers` reads after them.
+
+        What lay there before is not among them: layers that do not run now may read it, too.
+        """
         reads = [(name, layer.name) for layer in layers for name in layer.param.bottom]
         reads += [(name, None) for name in [*layers[-1].param.top, *read, *self.inputs]]
         # A Split's results have their bottom's memory.
         final = {id(self.blobs[name].data_memory): (name, layer) for name, layer in reads}
+        made = {id(self.blobs[name].data_memory) for layer in layers for name in layer.param.top}
         found = {}
-        for name, layer in final.values():
-            found.setdefault(layer, []).append(self.blobs[name].data_memory)
+        for memory, (name, layer) in final.items():
+            if memory in made:
+                found.setdefault(layer, []).append(self.blobs[name].data_memory)
         return found
 
     @torch.no_grad()
