@@ -42,12 +42,12 @@ class Memory:
         self._tensor = None
         self._array_is_stale = False
         self._is_gone = False
-        self.asked = 0  # times: what was made of the values may be out of date
+        self.version = 0  # rises where the values may have changed
 
     def array(self):
         """Return the float32 array a script reads and writes; it outdates any tensor."""
         self._require()
-        self.asked += 1
+        self.version += 1
         if self._array is None:
             self._array = np.zeros(self.shape, np.float32)
             self._array_is_stale = self._tensor is not None
@@ -89,7 +89,7 @@ class Memory:
         if tuple(tensor.shape) != self.shape:
             raise CaffeError(f"a layer gave shape {tuple(tensor.shape)} for a blob of {self.shape}")
         self._is_gone = False
-        self.asked += 1
+        self.version += 1
         if self._array is None or tensor.device.type != "cpu":
             self._tensor = tensor
             self._array_is_stale = self._array is not None

@@ -97,8 +97,7 @@ def map_large_blocks(first):
     first : bool
         Whether a pass is the first of its kind. Such a pass makes small blocks that stay (how to
         convolve such a shape, weights as that takes them). In the heap they would lie in the holes
-        that blobs leave and cut them into pieces: at 2 megapixels all later passes of GoogLeNet
-        took 480 bytes a pixel, of which 160 were in use.
+        that blobs leave, and cut them into pieces too small for the next.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:

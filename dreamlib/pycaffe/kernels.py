@@ -8,6 +8,7 @@ part, and results do not depend on the parts. They are no OpenMP's, whose thread
 from __future__ import annotations
 
 import functools
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -179,6 +180,9 @@ def by_rows(kernel, rows, values, *arguments):
 @functools.cache
 def _threads():
     return ThreadPoolExecutor(64, "kernels")
+
+
+os.register_at_fork(after_in_child=_threads.cache_clear)  # a child has none of these threads
 
 
 @intrinsic

@@ -2,8 +2,8 @@
 
 By default GNU's OpenMP lets a thread that waits spin for milliseconds. Where something else runs
 on the machine, threads then spin on the cores that those they wait for need: beside two busy
-processes a step of GoogLeNet took up to fifty times as long as alone. A short spin, and then sleep,
-costs nothing that can be measured where the machine is idle.
+processes a step of GoogLeNet took up to twenty times as long as alone, by `benchmarks/busy.py`. A
+short spin, and then sleep, costs two percent where the machine is idle.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 import gc
 import math
+import multiprocessing
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ GRADIENTS = [
     name for name, case in cases.CASES.items() if case.phase == cases.TEST and case.backward
 ]
 LAST = torch.channels_last
+LIMITS = np.float32(0), np.float32(6)
 
 
 @pytest.fixture(params=[0, layers.FEW], ids=["kernels", "PyTorch"])
@@ -167,6 +169,21 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch, text):
     for top, gradient in found[1:]:
         assert torch.equal(top, found[0][0])
         assert torch.equal(gradient, found[0][1])
+
+
+def test_a_forked_process_has_threads_of_its_own(monkeypatch):
+    monkeypatch.setattr(kernels, "ALONE", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    values = np.ones((2, 512), np.float32)
+
+    def work():
+        kernels.by_rows(kernels.limited, 2, 1024, values.ravel(), np.empty(128, np.uint8), *LIMITS)
+
+    work()
+    child = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+    child.start()
+    child.join(30)
+    assert child.exitcode == 0
 
 
 # -- the net --------------------------------------------------------------------------------------

@@ -197,7 +197,9 @@ class Layer:
         kept : object
             For `retrace`, once.
         """
-        tops = self.forward(bottoms)
+        return self._kept(bottoms, self.forward(bottoms))
+
+    def _kept(self, bottoms, tops):
         return tops, [tuple(x.shape) for x in bottoms] if self.linear else (bottoms, tops)
 
     def retrace(self, top_diffs, kept, wanted):
@@ -380,8 +382,7 @@ class Function(Layer):
 
     def trace(self, bottoms):
         self._input = None  # it keeps the bottoms themselves
-        tops = [self.function(*bottoms, *self._parameters(bottoms[0]))]
-        return tops, [tuple(x.shape) for x in bottoms] if self.linear else (bottoms, tops)
+        return self._kept(bottoms, [self.function(*bottoms, *self._parameters(bottoms[0]))])
 
     def _gradients(self, top_diffs, bottoms, wanted):
         """Differentiate with respect to those bottoms and parameters that `wanted` marks."""

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from dreamlib.pycaffe.layers import Layer, kernels_take, register
 
 convolution_backward = torch.ops.aten.convolution_backward
-convolution_pointwise = torch.ops.mkldnn._convolution_pointwise
 
 
 def pair(repeated, height, width, default):
@@ -149,11 +148,11 @@ class Convolution(_Convolutional):
             def multiply(values):
                 alone = (0, 0), (1, 1), (1, 1), 36
                 packed = self._laid_out(f"spread {which}", values, *alone)
-                return convolution_pointwise(values, packed, None, *alone, "none", [], "")
+                return _pointwise(values, packed, None, *alone)
 
             return winograd.convolve(x, outputs, padding, bias, multiply)
         packed = self._laid_out(which, x, *where)
-        return convolution_pointwise(x, packed, bias, *where, "none", [], "")
+        return _pointwise(x, packed, bias, *where)
 
     @property
     def laid_out(self):
@@ -165,8 +164,8 @@ class Convolution(_Convolutional):
         Most shapes like the same.
         """
         memory = self.blobs[0].data_memory
-        if self._packed_of != (id(memory), memory.asked):
-            self._packed_of = id(memory), memory.asked
+        if self._packed_of != (memory, memory.version):
+            self._packed_of = memory, memory.version
             self._packed.clear()
         shapes, layouts = self._packed.setdefault((which, x.dtype), ({}, {}))
         if x.shape not in shapes:
@@ -192,8 +191,9 @@ class Convolution(_Convolutional):
         return weight
 
     def retrace(self, top_diffs, kept, wanted):
-        few = self.channels <= FEW_CHANNELS
-        if few or self.groups > 1 or self.stride != (1, 1) or max(self.pad) >= min(self.kernel):
+        few, diff = self.channels <= FEW_CHANNELS, top_diffs[0]
+        plain = self.groups == 1 and self.stride == (1, 1) and max(self.pad) < min(self.kernel)
+        if few or not plain or not _packs(diff):
             return super().retrace(top_diffs, kept, wanted)
         # With stride 1 it is a convolution with the kernels turned round.
         axes = zip(self.kernel, self.pad, self.dilation)
@@ -213,6 +213,10 @@ class Convolution(_Convolutional):
         weight, bias = self._weight_and_bias(bottoms[0])
         how = (self.stride, self.pad, self.dilation, self.groups)
         return [F.conv2d(_channels_last(x), weight, bias, *how) for x in bottoms]
+
+
+def _pointwise(x, weight, bias, *where):
+    return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *where, "none", [], "")
 
 
 def _packs(x):
