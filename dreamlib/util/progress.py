@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import signal
 import sys
 import threading
@@ -68,6 +69,10 @@ def profile(function):
     return getattr(builtins, "profile", lambda same: same)(function)
 
 
+#: What the first Ctrl-C is told.
+STOPPING = "stopping after this step to save the picture; Ctrl-C again to leave at once"
+
+
 class Progress:
     """Show how far a dream is, and end it early on Ctrl-C.
 
@@ -118,6 +123,7 @@ class Progress:
         self._on_terminal = self._stream.isatty()
         self._bar = None
         self._old_handlers = []
+        self._writing, self._unsaid = False, None
         self._listener, self._last_report = listener, float("-inf")
 
     def __enter__(self):
@@ -197,8 +203,9 @@ class Progress:
     def _show(self, step):
         label = f"{self._part} {step.octave + 1}/{self._parts}"
         if self._bar is not None:
-            self._bar.set_description_str(label, refresh=False)
-            self._bar.update(step.pixels)
+            with self._alone():
+                self._bar.set_description_str(label, refresh=False)
+                self._bar.update(step.pixels)
             return
         now = time.monotonic()
         before = self._last_octave
@@ -218,7 +225,10 @@ class Progress:
         if self.interrupted:
             raise KeyboardInterrupt
         self.interrupted = True
-        self.say("stopping after this step to save the picture; Ctrl-C again to leave at once")
+        if self._writing:  # a stream that is being written to cannot be written to
+            self._unsaid = STOPPING
+        else:
+            self.say(STOPPING)
 
     def say(self, line):
         """Print a line that does not disturb the bar, unless nothing is to be shown.
@@ -229,7 +239,20 @@ class Progress:
         """
         if self._quiet:
             return
-        if self._bar is not None:
-            self._bar.write(line, file=self._stream)
-        else:
-            print(line, file=self._stream, flush=True)
+        with self._alone():
+            if self._bar is not None:
+                self._bar.write(line, file=self._stream)
+            else:
+                print(line, file=self._stream, flush=True)
+
+    @contextlib.contextmanager
+    def _alone(self):
+        """Keep what an interruption has to say until a write has ended."""
+        self._writing = True
+        try:
+            yield
+        finally:
+            self._writing = False
+        if self._unsaid:
+            line, self._unsaid = self._unsaid, None
+            self.say(line)

@@ -82,6 +82,37 @@ def test_the_first_interrupt_ends_the_dream_after_its_step(stream):
     assert "Ctrl-C again" in stream.getvalue()
 
 
+class InterruptedWrite(io.StringIO):
+    """A stream on which Ctrl-C is pressed while it is written to; as Python's, not reentrant."""
+
+    def __init__(self, terminal):
+        super().__init__()
+        self.isatty = lambda: terminal
+        self._writing = self.armed = False
+
+    def write(self, text):
+        if self._writing:
+            raise RuntimeError("reentrant call")
+        self._writing = True
+        if "%" in text and self.armed:
+            self.armed = False
+            os.kill(os.getpid(), signal.SIGINT)
+        self._writing = False
+        return super().write(text)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_an_interrupt_while_a_line_is_written_is_told_after_it(terminal):
+    stream = InterruptedWrite(terminal)
+    with Progress(SIZES, 2, stream=stream) as progress:
+        stream.armed = True
+        if terminal:
+            progress._bar.mininterval = 0  # so that it is drawn at once
+        assert progress(Step(0, 0, "end", (10, 20), 200))
+        assert progress.interrupted
+    assert "Ctrl-C again" in stream.getvalue()
+
+
 def test_the_second_interrupt_leaves_at_once():
     with Progress(SIZES, 2, quiet=True):
         os.kill(os.getpid(), signal.SIGINT)
