@@ -40,13 +40,13 @@ class Format(NamedTuple):
 #: By suffix. Viewers show a frame for a tenth of a second instead of less than 20 ms in a GIF, or
 #: less than 11 ms in a WebP: such a film would become slower.
 FORMATS = {
-    ".gif": Format(50, 40, 0, 0, "-loop {loop}", False),
-    ".webp": Format(90, 90, 1, 100, "-c:v libwebp_anim -pix_fmt bgra -quality {quality} "
+    ".gif": Format(50, 90, 0, 0, "-loop {loop}", False),
+    ".webp": Format(90, 110, 1, 100, "-c:v libwebp_anim -pix_fmt bgra -quality {quality} "
                     "-loop {loop}", False),
     # yuv420p is what every player shows; the index at the beginning lets a browser start at once.
     ".mp4": Format(240, 240, 40, 12, "-c:v libx264 -preset medium -crf {quality} -pix_fmt yuv420p "
                    "-movflags +faststart " + TAGS, True),
-    ".webm": Format(240, 170, 55, 18, "-c:v libvpx-vp9 -b:v 0 -crf {quality} -pix_fmt yuv420p "
+    ".webm": Format(240, 210, 55, 18, "-c:v libvpx-vp9 -b:v 0 -crf {quality} -pix_fmt yuv420p "
                     "-row-mt 1 -deadline good -cpu-used 4 " + TAGS, True),
 }  # fmt: skip
 
