@@ -34,6 +34,8 @@ class Passes(Graph):
         self.compute_param_diffs = phase == caffe_pb2.TRAIN
         self._kept = {}  # name of a layer -> what its `trace` kept
         self._passed = set()  # passes that were made: first and last layer, shapes of the inputs
+        self._final = {}  # what `_final_readers` found
+        self._fitted = None  # first and last layer of the last pass, and how often blobs changed
 
     def reshape(self):
         """Carry the inputs' shapes through all layers."""
@@ -65,17 +67,19 @@ class Passes(Graph):
         self._compute.device = current_device()
         layers = self.layers[first : last + 1]
         frugal = not way_back or not (self.keep_intermediates or self.compute_param_diffs)
-        final = self._final_readers(layers, read) if frugal else {}
+        final = self._final_readers(first, last, tuple(read)) if frugal else {}
         for layer in self.layers[first:]:
             self._kept.pop(layer.name, None)  # of an earlier pass
         if frugal:
             shapes = tuple(self.blobs[name].shape for name in self.inputs)
             map_large_blocks(_large(shapes) and (first, last, shapes) not in self._passed)
             self._passed.add((first, last, shapes))
+        fits = self._fitted == (first, last, self._compute.reshapes)
         for layer in layers:
             if layer.type == "Input":
                 continue
-            self._reshape_layer(layer)
+            if not fits:
+                self._reshape_layer(layer)
             bottoms = [self.blobs[name].data_tensor for name in layer.param.bottom]
             if frugal and way_back:
                 tops, self._kept[layer.name] = layer.trace(bottoms)
@@ -86,12 +90,16 @@ class Passes(Graph):
             del bottoms, tops
             for memory in final.get(layer.name, ()):
                 memory.expend()
+        self._fitted = first, last, self._compute.reshapes
 
-    def _final_readers(self, layers, read):
-        """Return for names of layers the memories that none of `layers` reads after them.
+    def _final_readers(self, first, last, read):
+        """Return for names of layers the memories that none up to `last` reads after them.
 
         What lay there before is not among them: layers that do not run now may read it, too.
         """
+        if (first, last, read) in self._final:
+            return self._final[first, last, read]
+        layers = self.layers[first : last + 1]
         reads = [(name, layer.name) for layer in layers for name in layer.param.bottom]
         reads += [(name, None) for name in [*layers[-1].param.top, *read, *self.inputs]]
         # A Split's results have their bottom's memory.
@@ -101,6 +109,7 @@ class Passes(Graph):
         for memory, (name, layer) in final.items():
             if memory in made:
                 found.setdefault(layer, []).append(self.blobs[name].data_memory)
+        self._final[first, last, read] = found
         return found
 
     @torch.no_grad()

@@ -101,8 +101,8 @@ class LRN(Layer):
     def _window_sum(self, values, start=0.0):
         total = values + start
         for shift in range(1, min(self.n // 2, values.shape[1] - 1) + 1):
-            total[:, shift:] += values[:, :-shift]
-            total[:, :-shift] += values[:, shift:]
+            total[:, shift:].add_(values[:, :-shift])
+            total[:, :-shift].add_(values[:, shift:])
         return total
 
     def _scale(self, x):
