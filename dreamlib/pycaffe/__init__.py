@@ -13,8 +13,10 @@ from dreamlib.errors import CaffeError
 from dreamlib.pycaffe import io, proto
 from dreamlib.pycaffe.classifier import Classifier
 from dreamlib.pycaffe.device import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
-from dreamlib.pycaffe.layers import Layer, layer_type_list
+from dreamlib.pycaffe.layers import layer_type_list
+from dreamlib.pycaffe.layers.python import UserLayer as Layer
 from dreamlib.pycaffe.net import Net
+from dreamlib.pycaffe.net_spec import NetSpec, layers, params, to_proto  # hides the package layers
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.pycaffe.proto.caffe_pb2 import TEST, TRAIN
 
@@ -28,26 +30,30 @@ __all__ = [
     "Detector",
     "Layer",
     "Net",
+    "NetSpec",
     "install",
     "io",
     "layer_type_list",
+    "layers",
+    "params",
     "proto",
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",
     "set_random_seed",
+    "to_proto",
 ]
 
 
 def __getattr__(name):
-    if name not in ("Detector", "detector"):  # which few import
+    if name not in ("Detector", "detector", "draw"):  # which few import
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module("dreamlib.pycaffe.detector")
-    return module if name == "detector" else module.Detector
+    module = importlib.import_module(f"dreamlib.pycaffe.{name.lower()}")
+    return module.Detector if name == "Detector" else module
 
 
 def __dir__():
-    return sorted({*globals(), *__all__, "detector"})
+    return sorted({*globals(), *__all__, "detector", "draw"})
 
 
 def install():

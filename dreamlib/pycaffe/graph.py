@@ -6,7 +6,6 @@ import itertools
 from collections import OrderedDict
 
 from dreamlib.errors import CaffeError, nearest
-from dreamlib.pycaffe.blob import Blob
 from dreamlib.pycaffe.device import random_stream
 from dreamlib.pycaffe.layers import layer_class, layer_type_list
 from dreamlib.pycaffe.proto import caffe_pb2
@@ -70,9 +69,10 @@ class Graph:
             raise CaffeError(f"{self._source}: two layers are called {param.name!r}")
         try:
             layer = layer_class(param.type)(param, phase, self._compute, random_stream())
-            shapes = [self.blobs[name].shape for name in param.bottom]
+            layer.bottom_blobs = [self.blobs[name] for name in param.bottom]
+            shapes = [blob.shape for blob in layer.bottom_blobs]
             layer.setup(shapes)
-            tops = layer.shapes if not param.bottom else layer.reshape(shapes)
+            tops = layer.shapes if layer.is_source else layer.reshape(shapes)
         except CaffeError as error:
             raise CaffeError(f"{self._source}: {error}") from None
         except (ArithmeticError, LookupError, MemoryError, RuntimeError, ValueError) as error:
@@ -82,7 +82,7 @@ class Graph:
             ) from error
         for index, (name, shape) in enumerate(zip(param.top, tops)):
             if name not in self.blobs:
-                self.blobs[name] = Blob(shape, self._compute)
+                self.blobs[name] = layer.new_top(index, shape)
                 if param.type == "Split":  # one memory: what is written into the one is in all
                     self.blobs[name].data_memory = self.blobs[param.bottom[0]].data_memory
             elif name in param.bottom:
@@ -145,7 +145,7 @@ class Graph:
             for layer in self.layers:
                 runs[layer.name] = True
                 self._wanted[layer.name] = [
-                    ask or not (layer.has_labels and index == 1)
+                    ask or index not in layer.labels
                     for index, ask in enumerate(self._wanted[layer.name])
                 ]
         self._runs_backward = runs

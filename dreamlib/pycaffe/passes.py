@@ -44,7 +44,7 @@ class Passes(Graph):
 
     def _reshape_layer(self, layer):
         param = layer.param
-        if not param.bottom:
+        if layer.is_source:
             return
         shapes = layer.reshape([self.blobs[name].shape for name in param.bottom])
         for name, shape in zip(param.top, shapes):

@@ -51,7 +51,8 @@ class Pooling(Layer):
         shape = shapes[0]
         if self.param.pooling_param.global_pooling:
             self.kernel = tuple(shape[2:])
-        down = self.param.pooling_param.round_mode == caffe_pb2.PoolingParameter.FLOOR
+        param = self.param.pooling_param
+        down = param.round_mode == caffe_pb2.PoolingParameter.FLOOR or not param.ceil_mode
         # Padding of either axis makes Caffe look for windows that begin in it along both.
         rule = (math.floor if down else math.ceil, any(self.pad))
         axes = zip(shape[2:], self.kernel, self.stride, self.pad)
