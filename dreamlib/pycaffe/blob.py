@@ -87,7 +87,7 @@ class Memory:
         CaffeError
             The tensor has another shape.
         """
-        if tuple(tensor.shape) != self.shape:
+        if tensor.shape != self.shape:
             raise CaffeError(f"a layer gave shape {tuple(tensor.shape)} for a blob of {self.shape}")
         self._is_gone = False
         self.version += 1

@@ -43,12 +43,11 @@ class Passes(Graph):
             self._reshape_layer(layer)
 
     def _reshape_layer(self, layer):
-        param = layer.param
         if layer.is_source:
             return
-        shapes = layer.reshape([self.blobs[name].shape for name in param.bottom])
-        for name, shape in zip(param.top, shapes):
-            self.blobs[name].reshape(*shape)
+        shapes = layer.reshape([blob.shape for blob in layer.bottom_blobs])
+        for blob, shape in zip(layer.top_blobs, shapes):
+            blob.reshape(*shape)
 
     @torch.no_grad()
     def forward_range(self, first, last, read=(), way_back=True):
@@ -78,15 +77,15 @@ class Passes(Graph):
         for layer in layers:
             if layer.type == "Input":
                 continue
-            if not fits:
+            if not fits or layer.shaped_by_values:
                 self._reshape_layer(layer)
-            bottoms = [self.blobs[name].data_tensor for name in layer.param.bottom]
+            bottoms = [blob.data_memory.tensor() for blob in layer.bottom_blobs]
             if frugal and way_back:
                 tops, self._kept[layer.name] = layer.trace(bottoms)
             else:
                 tops = layer.forward(bottoms)
-            for name, top in zip(layer.param.top, tops):
-                self.blobs[name].data_tensor = top
+            for blob, top in zip(layer.top_blobs, tops):
+                blob.data_memory.put(top)
             del bottoms, tops
             for memory in final.get(layer.name, ()):
                 memory.expend()
@@ -126,19 +125,19 @@ class Passes(Graph):
             if layer.type == "Input" or not self._runs_backward[layer.name]:
                 continue
             wanted = self._wanted[layer.name]
-            diffs = [self.blobs[name].diff_tensor for name in layer.param.top]
+            diffs = [blob.diff_memory.tensor() for blob in layer.top_blobs]
             if layer.name in self._kept:
                 kept = self._kept.pop(layer.name)
                 if not any(wanted):
                     continue
-                for index, name in enumerate(layer.param.top):
-                    if self.blobs[name].diff_memory.has_array:
+                for index, blob in enumerate(layer.top_blobs):
+                    if blob.diff_memory.has_array:
                         diffs[index] = diffs[index].clone()  # `retrace` may write into it
                 gradients = layer.retrace(diffs, kept, wanted)
                 del kept, diffs
             else:
-                bottoms = [self.blobs[name].data_tensor for name in layer.param.bottom]
-                tops = [self.blobs[name].data_tensor for name in layer.param.top]
+                bottoms = [blob.data_memory.tensor() for blob in layer.bottom_blobs]
+                tops = [blob.data_memory.tensor() for blob in layer.top_blobs]
                 if self.compute_param_diffs and layer.blobs:
                     self._add_param_diffs(layer, diffs, bottoms, tops)
                 if not any(wanted):
@@ -147,9 +146,9 @@ class Passes(Graph):
                 del bottoms, tops, diffs
             if not self.keep_intermediates:
                 self._free_tops(layer)
-            for name, gradient, ask in zip(layer.param.bottom, gradients, wanted):
+            for blob, gradient, ask in zip(layer.bottom_blobs, gradients, wanted):
                 if ask:
-                    self.blobs[name].diff_tensor = gradient
+                    blob.diff_memory.put(gradient)
 
     def _add_param_diffs(self, layer, diffs, bottoms, tops):
         gradients = layer.parameter_gradients(diffs, bottoms, tops)
@@ -159,11 +158,11 @@ class Passes(Graph):
 
     def _free_tops(self, layer):
         """Free the results of this layer: the layers below do not need them."""
-        for name in layer.param.top:
-            if name not in layer.param.bottom and name not in self._loss_weights:
+        for name, blob in zip(layer.param.top, layer.top_blobs):
+            if blob not in layer.bottom_blobs and name not in self._loss_weights:
                 if layer.type != "Split":  # its data is its bottom's
-                    self.blobs[name].data_memory.expend()
-                self.blobs[name].diff_memory.free()
+                    blob.data_memory.expend()
+                blob.diff_memory.free()
 
 
 def _large(shapes):
