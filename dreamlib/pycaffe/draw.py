@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dreamlib.errors import CaffeError
 from dreamlib.pycaffe.proto import caffe_pb2
-from dreamlib.pycaffe.prototxt import meets
+from dreamlib.pycaffe.prototxt import meets, upgrade_layer
 from dreamlib.util.atomic_write import replacing
 
 #: Endings that mean the graph's text itself.
@@ -50,7 +50,8 @@ def dot_source(caffe_net, rankdir="LR", label_edges=True, phase=None, display_lr
     blobs, arrows = {}, []
     for name in caffe_net.input:
         blobs[name] = True
-    for number, layer in enumerate(caffe_net.layer):
+    layers = caffe_net.layer or [upgrade_layer(layer) for layer in caffe_net.layers]
+    for number, layer in enumerate(layers):
         if phase is not None and not _belongs(layer, phase):
             continue
         node = f"layer {number} {layer.name}"
