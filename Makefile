@@ -48,6 +48,9 @@ test-faults: setup ## kills, power cuts, damaged folders, hostile input: hundred
 	$(BIN)/python -m tests.faults.damage
 	$(BIN)/python -m tests.faults.trials --kills 450 --cuts 90
 
+test-caffe: setup ## only the tests that real Caffe judges
+	$(BIN)/python -m pytest tests/real_caffe
+
 compat: setup ## ten programs as 2014-17 wrote them for pycaffe, on ours and on real Caffe
 	$(BIN)/python -m pytest tests/compat
 

@@ -31,6 +31,9 @@ PROGRAMS = {
     "converter": 1e-4,
 }
 
+#: programs that real Caffe alone can run on this machine
+ALONE = () if importlib.util.find_spec("h5py") else ("hdf5_round_trip",)
+
 START = "import runpy, sys, dreamlib.pycaffe as c; c.install(); sys.argv = sys.argv[1:]; "
 START += "runpy.run_path(sys.argv[0], run_name='__main__')"
 
@@ -64,8 +67,8 @@ def ours(tmp_path_factory):
 
     def get(name):
         if name not in done:
-            if name == "hdf5_round_trip" and not importlib.util.find_spec("h5py"):
-                pytest.skip("h5py is not there: ours cannot, and says so (test_hdf5.py)")
+            if name in ALONE:
+                pytest.skip("h5py is not there: ours says so (test_hdf5.py), real Caffe needs none")
             folder = tmp_path_factory.mktemp(name)
             prepare(folder)
             done[name] = folder, run_ours(name, folder)
@@ -90,9 +93,11 @@ def test_real_caffe_finds_the_same(ours, tmp_path, name):
         root.find()
     except root.Unavailable as reason:
         pytest.skip(str(reason))
-    folder, said = ours(name)
     prepare(tmp_path)
     theirs = root.ask([f"{{project}}/tests/compat/{name}.py"], tmp_path)
+    if name in ALONE:
+        return
+    folder, said = ours(name)
     with np.load(folder / "out.npz") as a, np.load(tmp_path / "out.npz") as b:
         assert sorted(a.files) == sorted(b.files)
         for what in a.files:
