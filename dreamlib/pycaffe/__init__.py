@@ -58,7 +58,11 @@ def __dir__():
 
 def install():
     """Make ``import caffe`` find this package, with ``caffe.io`` and ``caffe.proto.caffe_pb2``."""
+    from dreamlib.pycaffe import draw, net_spec
+
     sys.modules["caffe"] = sys.modules[__name__]
     sys.modules["caffe.io"] = io
+    sys.modules["caffe.draw"] = draw
+    sys.modules["caffe.net_spec"] = net_spec
     sys.modules["caffe.proto"] = proto
     sys.modules["caffe.proto.caffe_pb2"] = caffe_pb2

@@ -164,26 +164,26 @@ class Net(Hooks):
             blob.diff[...] = 0
 
     def save_hdf5(self, path):
-        """Write the parameters, and in phase TRAIN their diffs, as HDF5. Needs h5py.
+        """Write the parameters as HDF5. Needs the package h5py.
 
         Parameters
         ----------
         path : str
         """
-        from dreamlib.pycaffe import hdf5
+        from dreamlib.pycaffe.hdf5 import write_hdf5
 
-        hdf5.write_hdf5(path, self.params, self.phase == caffe_pb2.TRAIN)
+        write_hdf5(path, {name: [b.data for b in blobs] for name, blobs in self.params.items()})
 
     def load_hdf5(self, path):
-        """Load the parameters of equally named layers from an HDF5 file. Needs h5py.
+        """Load the parameters of equally named layers from HDF5. Needs the package h5py.
 
         Parameters
         ----------
         path : str
         """
-        from dreamlib.pycaffe import hdf5
+        from dreamlib.pycaffe.hdf5 import read_hdf5
 
-        copy_weights(self.params, hdf5.read_hdf5(path), str(path))
+        copy_weights(self.params, read_hdf5(path), str(path))
 
     def set_input_arrays(self, data, labels):
         """Give pictures and labels to the MemoryData layer that the net begins with.

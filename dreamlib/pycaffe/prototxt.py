@@ -146,29 +146,30 @@ def _replace_layers(net_param, layers):
     net_param.layer.extend(layers)
 
 
+def meets(rule, phase, level, stages):
+    """Tell whether a phase, level and stages are what a `caffe_pb2.NetStateRule` asks for."""
+    return (
+        (not rule.HasField("phase") or rule.phase == phase)
+        and (not rule.HasField("min_level") or level >= rule.min_level)
+        and (not rule.HasField("max_level") or level <= rule.max_level)
+        and all(stage in stages for stage in rule.stage)
+        and not any(stage in stages for stage in rule.not_stage)
+    )
+
+
 def _choose_layers(net_param, phase, level, stages):
     """Drop the layers whose rules exclude them in this phase, level and stage, in place.
 
     Stages that the definition itself names in ``state`` hold beside the given ones; its phase and
     level do not.
     """
-    stages = {*net_param.state.stage, *stages}
-
-    def meets(rule):
-        return (
-            (not rule.HasField("phase") or rule.phase == phase)
-            and (not rule.HasField("min_level") or level >= rule.min_level)
-            and (not rule.HasField("max_level") or level <= rule.max_level)
-            and all(stage in stages for stage in rule.stage)
-            and not any(stage in stages for stage in rule.not_stage)
-        )
-
+    state = phase, level, {*net_param.state.stage, *stages}
     kept = []
     for layer in net_param.layer:
         if layer.include and layer.exclude:
             raise CaffeError(f"layer {layer.name!r} has both include and exclude rules")
-        included = not layer.include or any(meets(rule) for rule in layer.include)
-        if included and not any(meets(rule) for rule in layer.exclude):
+        included = not layer.include or any(meets(rule, *state) for rule in layer.include)
+        if included and not any(meets(rule, *state) for rule in layer.exclude):
             kept.append(layer)
     _replace_layers(net_param, kept)
 

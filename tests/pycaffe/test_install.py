@@ -66,7 +66,8 @@ def test_its_picture_equals_the_same_steps_taken_here(finished):
 
 
 def test_install_registers_every_module_a_script_imports_and_nobody_does_before():
-    names = ["caffe", "caffe.io", "caffe.proto", "caffe.proto.caffe_pb2"]
+    names = ["caffe", "caffe.draw", "caffe.io", "caffe.net_spec", "caffe.proto"]
+    names.append("caffe.proto.caffe_pb2")
     code = f"""
 import dreamlib.pycaffe, importlib, sys
 assert not any(name.startswith("caffe") for name in sys.modules)
@@ -74,6 +75,10 @@ dreamlib.pycaffe.install()
 import caffe
 assert caffe is dreamlib.pycaffe
 from caffe import Net, Classifier, Detector, TRAIN, TEST
+from caffe import layers as L, params as P
+assert L.Pooling(L.Input(), pool=P.Pooling.MAX).fn.type_name == "Pooling"
+import caffe.draw
+assert caffe.draw.draw_net_to_file
 from caffe.io import Transformer, load_image
 from caffe.proto.caffe_pb2 import NetParameter
 assert caffe.proto.caffe_pb2.NetParameter is NetParameter

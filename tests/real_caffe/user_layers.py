@@ -2,12 +2,8 @@
 
 import json
 
+import caffe
 import numpy as np
-
-try:
-    import caffe
-except ImportError:
-    import dreamlib.pycaffe as caffe
 
 
 class Ramp(caffe.Layer):
