@@ -10,12 +10,13 @@ import copy
 import importlib
 import importlib.util
 import os
+import warnings
 
 import numpy as np
 
-from dreamlib.errors import DreamError
+from dreamlib.errors import CaffeWarning, DreamError
 from dreamlib.models.definition import checked_prototxt, definition_of
-from dreamlib.models.weights import check_layers, layer_shapes, read_caffemodel
+from dreamlib.models.weights import check_weights, layer_shapes, read_caffemodel
 from dreamlib.util.memory import give_back_freed
 
 ENGINES = ("auto", "caffe", "torch")
@@ -175,17 +176,19 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
             options["precision"] = precision
         else:
             # Weights that do not fit end the process there.
-            check_layers(layers, layer_shapes(caffe.Net(prototxt, caffe.TEST)), model.weights)
-        net = caffe.Classifier(
-            prototxt,
-            str(model.weights),
-            mean=np.float32(model.mean),
-            channel_swap=(2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2),
-            input_scale=None if model.input_scale == 1 else model.input_scale,
-            **options,
-        )
+            check_weights(layers, layer_shapes(caffe.Net(prototxt, caffe.TEST)), model.weights)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CaffeWarning)  # `check_weights` says it
+            net = caffe.Classifier(
+                prototxt,
+                str(model.weights),
+                mean=np.float32(model.mean),
+                channel_swap=(2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2),
+                input_scale=None if model.input_scale == 1 else model.input_scale,
+                **options,
+            )
     if ours:
-        check_layers(layers, layer_shapes(net), model.weights)
+        check_weights(layers, layer_shapes(net), model.weights)
     net.keep_intermediates = False  # ours; real Caffe does not look at it
     del layers
     give_back_freed()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from dreamlib.errors import CaffeError
+from dreamlib.errors import CaffeError, CaffeWarning
 from dreamlib.pycaffe import io, proto
 from dreamlib.pycaffe.classifier import Classifier
 from dreamlib.pycaffe.device import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
@@ -24,6 +24,7 @@ __all__ = [
     "TEST",
     "TRAIN",
     "CaffeError",
+    "CaffeWarning",
     "Classifier",
     "Detector",
     "Layer",
