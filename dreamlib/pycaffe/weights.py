@@ -52,14 +52,12 @@ def read_weights(path):
         raise CaffeError(
             f"{path}: truncated, or not a caffemodel ({len(content)} bytes: {error}); {hint}"
         ) from error
-    layers = list(net_param.layer) + list(net_param.layers)
+    layers = [
+        *net_param.layer,
+        *(one.layer if one.HasField("layer") else one for one in net_param.layers),
+    ]
     if not layers:
         raise CaffeError(f"{path}: holds no layers ({len(content)} bytes); {hint}")
-    if any(not (layer.HasField("name") or layer.HasField("type")) for layer in net_param.layers):
-        raise CaffeError(
-            f"{path}: its layers are of the form before 2014 (V0), which is not supported; convert "
-            "it with Caffe's upgrade_net_proto_binary"
-        )
     del content
     weights, twice = {}, []
     for layer in layers:

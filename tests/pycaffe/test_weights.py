@@ -205,13 +205,17 @@ def test_a_missing_file_is_refused_by_name(tmp_path):
         make_net(tmp_path, weights=str(tmp_path / "nowhere.caffemodel"))
 
 
-def test_weights_of_2013_are_refused_rather_than_overlooked(tmp_path):
-    path = tmp_path / "v0.caffemodel"
-    inner = b"\x0a\x02ip"  # V0LayerParameter: name
-    layer = bytes([0x0A, len(inner)]) + inner + b"\x12\x04data\x1a\x02ip"  # layer, bottom, top
-    path.write_bytes(bytes([0x12, len(layer)]) + layer)
-    with pytest.raises(caffe.CaffeError, match=r"v0\.caffemodel: .*\(V0\), which is not supported"):
-        make_net(tmp_path, weights=str(path))
+def test_weights_of_2013_arrive(tmp_path):
+    net_param, arrays = caffe_pb2.NetParameter(), ip_arrays()
+    layer = net_param.layers.add(bottom=["sum"], top=["ip"])
+    layer.layer.name, layer.layer.type = "ip", "innerproduct"
+    for array in arrays:
+        layer.layer.blobs.add(num=1, channels=1, height=len(array) if array.ndim == 2 else 1,
+                              width=array.shape[-1], data=array.ravel())  # fmt: skip
+    net = zeroed(tmp_path)
+    net.copy_from(write(tmp_path, net_param))
+    for blob, array in zip(net.params["ip"], arrays):
+        np.testing.assert_array_equal(blob.data, array)
 
 
 def test_a_parameter_with_too_few_values_is_refused(tmp_path):
