@@ -16,6 +16,7 @@ from dreamlib.pycaffe.device import set_device, set_mode_cpu, set_mode_gpu, set_
 from dreamlib.pycaffe.installed import install
 from dreamlib.pycaffe.layers import Layer, layer_type_list
 from dreamlib.pycaffe.net import Net
+from dreamlib.pycaffe.proto import caffe_pb2  # noqa: F401 (a name of this package, too)
 from dreamlib.pycaffe.proto.caffe_pb2 import TEST, TRAIN
 
 __version__ = "1.0.0"  # of the Caffe whose behaviour this is

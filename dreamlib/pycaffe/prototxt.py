@@ -15,22 +15,8 @@ from dreamlib.errors import CaffeError, DreamError, nearest
 from dreamlib.pycaffe.layers import layer_type_list
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.util.input_file import read_text
+from dreamlib.util.net_layers import chooser, type_of
 from dreamlib.util.prototxt_unknown import not_supported, unknown_fields, without
-
-#: V1 layer types whose present name is not the enum's with capitals: CONVOLUTION -> Convolution.
-_IRREGULAR = {
-    "ABSVAL": "AbsVal",
-    "ARGMAX": "ArgMax",
-    "BNLL": "BNLL",
-    "HDF5_DATA": "HDF5Data",
-    "HDF5_OUTPUT": "HDF5Output",
-    "IM2COL": "Im2col",
-    "LRN": "LRN",
-    "MVN": "MVN",
-    "RELU": "ReLU",
-    "SOFTMAX_LOSS": "SoftmaxWithLoss",
-    "TANH": "TanH",
-}
 
 
 def load_net(path, phase, level=0, stages=(), definition=None):
@@ -59,7 +45,7 @@ def load_net(path, phase, level=0, stages=(), definition=None):
     else:
         net_param, unknown = caffe_pb2.NetParameter(), []
         net_param.CopyFrom(definition)
-    chosen = _chooser(net_param, phase, level, stages)
+    chosen = chooser(net_param, phase, level, stages)
     try:
         unknown = _of_chosen(unknown, net_param, chosen)
         _upgrade(net_param)
@@ -195,9 +181,7 @@ def upgrade_layer(old):
     -------
     caffe_pb2.LayerParameter
     """
-    kind = caffe_pb2.V1LayerParameter.LayerType.Name(old.type)
-    regular = "".join(word.capitalize() for word in kind.split("_"))
-    new = caffe_pb2.LayerParameter(name=old.name, type=_IRREGULAR.get(kind, regular))
+    new = caffe_pb2.LayerParameter(name=old.name, type=type_of(old))
     for field, value in old.ListFields():
         if field.name in ("bottom", "top", "include", "exclude", "blobs", "loss_weight"):
             getattr(new, field.name).extend(value)
@@ -219,32 +203,6 @@ def _replace_layers(net_param, layers):
     layers = list(layers)
     del net_param.layer[:]
     net_param.layer.extend(layers)
-
-
-def _chooser(net_param, phase, level, stages):
-    """Return what tells whether a layer's rules choose it in this phase, level and stage.
-
-    Stages that the definition itself names in ``state`` hold beside the given ones; its phase and
-    level do not.
-    """
-    stages = {*net_param.state.stage, *stages}
-
-    def meets(rule):
-        return (
-            (not rule.HasField("phase") or rule.phase == phase)
-            and (not rule.HasField("min_level") or level >= rule.min_level)
-            and (not rule.HasField("max_level") or level <= rule.max_level)
-            and all(stage in stages for stage in rule.stage)
-            and not any(stage in stages for stage in rule.not_stage)
-        )
-
-    def chosen(layer):
-        if layer.include and layer.exclude:
-            raise CaffeError(f"layer {layer.name!r} has both include and exclude rules")
-        included = not layer.include or any(meets(rule) for rule in layer.include)
-        return included and not any(meets(rule) for rule in layer.exclude)
-
-    return chosen
 
 
 def _insert_splits(net_param):

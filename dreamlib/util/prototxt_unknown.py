@@ -185,6 +185,24 @@ class _Scan:
                 return
 
 
+def for_training(name, kind):
+    """Say that a file is for training.
+
+    Parameters
+    ----------
+    name, kind : str
+        Of the layer that tells: one of `DATA_FILES`.
+
+    Returns
+    -------
+    str
+    """
+    return (
+        f"layer {name!r} ({kind}) reads files of training data: this is a file for training; use "
+        "the deploy file of the network (deploy.prototxt), which begins with an Input"
+    )
+
+
 def not_supported(unknown, types, known):
     """Say in one message all that a Caffe does not know of a network.
 
@@ -201,13 +219,9 @@ def not_supported(unknown, types, known):
     -------
     str
     """
-    reading = [(name, kind) for name, kind in types if kind in DATA_FILES]
-    if reading:
-        name, kind = reading[0]
-        return (
-            f"layer {name!r} ({kind}) reads files of training data: this is a file for training; "
-            "use the deploy file of the network (deploy.prototxt), which begins with an Input"
-        )
+    for name, kind in types:
+        if kind in DATA_FILES:
+            return for_training(name, kind)
     found = {}  # what is unknown -> (layer, line) that have it
     for name, kind in types:
         what = f"has type {kind!r}", nearest(kind, known, MISSPELT)

@@ -1,6 +1,6 @@
 """Nets and calls that Caffe takes although nobody would write them so today.
 
-What real Caffe can be asked is in tests/real_caffe/oddities.py; here it ends the process, or has no say.
+What real Caffe can be asked is in tests/real_caffe/oddities.py; here it ends, or has no say.
 """
 
 import os
