@@ -141,6 +141,14 @@ def test_a_file_for_training_is_dreamt_by_its_test_part(tmp_path, kind, size, si
     assert "loss" not in net.blobs
 
 
+def test_a_folder_with_a_file_for_training_alone_is_a_model(tmp_path):
+    (tmp_path / "solver.prototxt").write_text('net: "train_val.prototxt"')
+    (tmp_path / "train_val.prototxt").write_text(INCEPTION)
+    assert find_model(str(tmp_path)).prototxt.name == "train_val.prototxt"
+    (tmp_path / "test.prototxt").write_text(INCEPTION)
+    assert find_model(str(tmp_path)).prototxt.name == "test.prototxt"
+
+
 def test_a_file_for_training_of_unknown_size_is_called_one(tmp_path):
     text = 'layer { name: "d" type: "HDF5Data" top: "data" top: "label" }' + TAIL + LOSS
     with pytest.raises(DreamError, match=r"'d' \(HDF5Data\) .*a file for training; use the deploy"):
