@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from dreamlib import __version__
-from dreamlib.errors import LONGEST_NAME, DreamError, paragraph
+from dreamlib.errors import LONGEST_NAME, DreamError, paragraph, warnings_in_words
 from dreamlib.jobs import kind_of, run_source, with_preset
 from dreamlib.settings import BY_NAME, SETTINGS, Settings
 
@@ -183,7 +183,8 @@ def main(argv=None):
     """
     try:
         try:
-            return _main(argv)
+            with warnings_in_words():
+                return _main(argv)
         finally:
             if sys.stdout:
                 sys.stdout.flush()  # a full disk shows here, where it can still be told

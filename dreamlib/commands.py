@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from dreamlib.config import describe_preset, preset_names
-from dreamlib.errors import DreamError
+from dreamlib.errors import DreamError, listed
 from dreamlib.models.labels import find_class
 from dreamlib.models.zoo import find_model, list_models
 
@@ -74,16 +74,19 @@ def show_layers(settings):
     from dreamlib.models.engines import (
         load_layers,  # numpy, without which models are listed at once
     )
-    from dreamlib.models.layers import dreamable_layers
+    from dreamlib.models.layers import dreamable_layers, layer_named
 
     model = find_model(settings.model)
     net = load_layers(model, settings.engine)
-    height, width = net.blobs["data"].shape[2:]
+    height, width = net.blobs[net.inputs[0]].shape[2:]
     print(f"{model.name}: layers to dream, with their size (C x H x W) at {width} x {height}")
     for name, kind, shape in dreamable_layers(net):
-        mark = "*" if name == model.end else " "
+        mark = "*" if name == layer_named(net, model.end) else " "
         size, hint = " x ".join(map(str, shape[1:])), model.hints.get(name, "")
         print(f"{mark} {name:32} {kind:16} {size:18} {hint}".rstrip())
+    if net.left_out:
+        strange = listed(dict.fromkeys(net.left_out.values()))
+        print(f"{len(net.left_out)} more stand above {strange}, which this Caffe does not have")
     print("* is dreamt without --end" if model.end else "choose one with --end")
 
 

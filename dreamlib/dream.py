@@ -6,8 +6,8 @@ dream of a picture of P pixels holds, beside the caller's picture and the networ
 buffer of 12 P bytes for the octave's base and one, smaller, for the detail between octaves; both
 live as long as the call, and the result is returned in the first.
 
-`net` is a ``caffe.Classifier`` (or any ``caffe.Net`` with a ``transformer``) whose input blob is
-``data``: real pycaffe's or `dreamlib.pycaffe`'s.
+`net` is a ``caffe.Classifier`` (or any ``caffe.Net`` with a ``transformer``), real pycaffe's or
+`dreamlib.pycaffe`'s. Its first input is the picture, called ``data`` below whatever its name is.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def make_step(
         Given the ``end`` blob, writes the gradient of what is maximised into its ``diff``; or a
         `dreamlib.ascent.objectives.Objective`, which knows its own layers.
     """
-    src = net.blobs["data"]
+    src = net.blobs[net.inputs[0]]
     ox, oy = np.random.randint(-jitter, jitter + 1, 2)
     inplace.roll(src.data[0], ox, oy)
 
@@ -141,7 +141,7 @@ def deepdream(
     base_buffer = np.empty(3 * height * width, np.float32)
     detail_buffer = np.empty(3 * max([0] + [h * w for h, w in sizes[:-1]]), np.float32)
     detail = None
-    src = net.blobs["data"]
+    src = net.blobs[net.inputs[0]]
     stopped = False
 
     for octave, (h, w) in enumerate(sizes):

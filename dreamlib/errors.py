@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import sys
+import warnings
 
 #: Letters of an error that are shown.
 LONGEST = 1200
@@ -24,6 +26,18 @@ class CaffeError(DreamError, RuntimeError):
 
     A ``RuntimeError`` too, because that is what pycaffe raises where it raises at all.
     """
+
+
+class CaffeValueError(CaffeError, ValueError):
+    """A `CaffeError` where pycaffe raises a ``ValueError``: scripts catch either."""
+
+
+class DreamWarning(UserWarning):
+    """What is probably not as the user wants it, in words; the command prints it in one line."""
+
+
+class CaffeWarning(DreamWarning):
+    """What Caffe only writes to its log: weights and net that do not know each other's layers."""
 
 
 class ClusterAway(DreamError):
@@ -92,13 +106,36 @@ def paragraph(text):
     return shown
 
 
-def nearest(name, known):
+@contextlib.contextmanager
+def warnings_in_words():
+    """Print each `DreamWarning` as the command's line on stderr, not as Python's; a context."""
+
+    def show(message, category, *place):
+        if issubclass(category, DreamWarning):
+            print(f"dream.py: warning: {paragraph(str(message))}", file=sys.stderr)
+        else:
+            usual(message, category, *place)
+
+    with warnings.catch_warnings():
+        usual, warnings.showwarning = warnings.showwarning, show
+        warnings.simplefilter("always", DreamWarning)
+        yield
+
+
+#: Similarity from which on a name may be meant by another; of short names with a meaning each,
+#: such as types of layers, more is asked for.
+SIMILAR, MISSPELT = 0.5, 0.75
+
+
+def nearest(name, known, similarity=SIMILAR):
     """Say which known names are nearest to a wrong one: a clause to end an error with, or ''.
 
     Parameters
     ----------
     name : str
     known : iterable of str
+    similarity : float
+        From which on names are near: 0 to 1, the same letters.
 
     Returns
     -------
@@ -106,5 +143,23 @@ def nearest(name, known):
     """
     if len(name) > LONGEST_NAME:  # difflib's time grows with the square
         return ""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=similarity)
     return f"; did you mean {', '.join(repr(match) for match in close)}?" if close else ""
+
+
+def listed(names, most=5):
+    """Name some of many in words: ``'a', 'b' and 3 more``.
+
+    Parameters
+    ----------
+    names : sequence of str
+    most : int
+        That are named.
+
+    Returns
+    -------
+    str
+    """
+    names = list(names)
+    shown = ", ".join(map(repr, names[:most]))
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,6 +1,7 @@
 """The command, as a user runs it: real processes where signals and start-up matter."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from PIL import Image
 
 from dreamlib import cli
 from dreamlib.config import load_config
+from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.settings import SETTINGS, Settings
 from tests.command import pixels, run
 from tests.nets import picture
@@ -65,6 +67,19 @@ def test_a_dreamt_picture_repeats_its_dream(workplace, model, name):
     assert np.array_equal(pixels("again.png"), pixels("third.png"))
     if name.endswith(("png", "tif")):
         assert np.array_equal(pixels(name), pixels("again.png"))
+
+
+def test_a_warning_is_a_line_of_the_command(workplace, model, capsys):
+    path = Path(shutil.copytree(model, "own")) / "random.caffemodel"
+    weights = caffe_pb2.NetParameter.FromString(path.read_bytes())
+    kept = [layer for layer in weights.layer if layer.name != "classifier"]
+    path.write_bytes(caffe_pb2.NetParameter(layer=kept).SerializeToString())
+    assert run("sky.png", "out.png", *small("./own")) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert [line for line in said if "warning" in line] == [
+        f"dream.py: warning: {path} lacks the weights of 1 of the network's 4 layers, which are "
+        "left as the prototxt fills them: 'classifier'"
+    ]
 
 
 def test_a_models_relative_folder_is_recorded_for_every_folder(workplace, model, monkeypatch):

@@ -227,7 +227,7 @@ def features(net, layer, pixels):
     -------
     (C, h, w) ndarray of float32
     """
-    blob = net.blobs["data"]
+    blob = net.blobs[net.inputs[0]]
     blob.reshape(1, 3, *pixels.shape[:2])
     preprocess(net, pixels, out=blob.data[0])
     if engine_name(net) == "caffe":

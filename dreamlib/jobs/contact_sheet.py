@@ -185,7 +185,7 @@ def _dreamt(net, pixels, planned, index, progress, seed, dream):
         nonlocal alive, steps
         steps += 1
         # After a first step with a gradient the picture is one that the layer answers to.
-        alive = alive or inplace.mean_abs(net.blobs["data"].diff[0]) > 0
+        alive = alive or inplace.mean_abs(net.blobs[net.inputs[0]].diff[0]) > 0
         return progress(step._replace(octave=index))
 
     np.random.seed(seed)  # every cell is the same whatever is dreamt beside it

@@ -18,7 +18,7 @@ from dreamlib.jobs.demands import besides
 from dreamlib.jobs.machine import machine_of
 from dreamlib.models import engines
 from dreamlib.models.input_size import check_octaves_fit, misfit, smallest_side
-from dreamlib.models.layers import check_layer
+from dreamlib.models.layers import check_layer, layer_named
 from dreamlib.models.zoo import absolute_name
 from dreamlib.settings import BY_NAME, SETTINGS, Settings
 from dreamlib.tiling import memory_plan
@@ -83,7 +83,7 @@ def make_job(network, picture, settings, output, film=None):
     settings = settings.replace(
         model=absolute_name(settings.model or network.published.name),
         engine=engines.engine_name(net),
-        end=settings.end or model.end or None,
+        end=layer_named(net, settings.end or model.end or None),
         mask=settings.mask and os.path.abspath(settings.mask),
     )
     if settings.judges:

@@ -87,7 +87,7 @@ def class_probabilities(net, pixels):
         0 to 1.
     """
     size = tuple(int(side) for side in net.crop_dims)
-    source = net.blobs["data"]
+    source = net.blobs[net.inputs[0]]
     source.reshape(1, 3, *size)
     source.data[0] = preprocess(net, centre_crop(pixels, size))
     net.forward()

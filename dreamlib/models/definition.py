@@ -11,8 +11,15 @@ import functools
 import importlib
 import tempfile
 
-from dreamlib.errors import DreamError, nearest, reading
+from dreamlib.errors import DreamError, reading
+from dreamlib.models.buildable import (
+    input_of_training,
+    leave_out,
+    name_blobs_by_layers,
+    training_layer,
+)
 from dreamlib.util.input_file import WEIGHTS_BYTES, read_bytes, read_text
+from dreamlib.util.prototxt_unknown import for_training, not_supported, unknown_fields, without
 
 
 def definition_of(model, caffe):
@@ -27,13 +34,34 @@ def definition_of(model, caffe):
     Returns
     -------
     caffe_pb2.NetParameter
-        With ``force_backward``, as the notebook has it. Shared: a caller that changes it copies it.
+        With ``force_backward``, as the notebook has it, without what the engine cannot build, and
+        with blobs that are called as their layers are: see `left_out`. Shared: a caller that
+        changes it copies it.
 
     Raises
     ------
     DreamError
-        Malformed text, or a file that cannot be read.
+        Malformed text, a file that cannot be read, or one of which nothing can be built.
     """
+    return _parsed(model, caffe)[0]
+
+
+def left_out(model, caffe):
+    """Return what `definition_of` changes of a model's network.
+
+    Parameters
+    ----------
+    model, caffe
+        As for `definition_of`.
+
+    Returns
+    -------
+    dreamlib.models.buildable.LeftOut
+    """
+    return _parsed(model, caffe)[1]
+
+
+def _parsed(model, caffe):
     with reading():
         found = model.prototxt.stat()
     return _parse(model, caffe, (found.st_mtime_ns, found.st_size))
@@ -41,21 +69,69 @@ def definition_of(model, caffe):
 
 @functools.lru_cache(maxsize=4)
 def _parse(model, caffe, version):
+    text = read_text(model.prototxt, "a prototxt")
+    definition, unknown = _merged(model, caffe, text)
+    if any(layer.HasField("layer") for layer in definition.layers):
+        _upgrade_v0(model, caffe, definition)
+        unknown = []  # layers have other numbers now; none of that year's has unknown fields
+    definition.force_backward = True
+    known = caffe.layer_type_list()
+    try:
+        replaced = input_of_training(definition)
+        _check_input(definition)
+        out = leave_out(definition, unknown, known, replaced)
+    except DreamError as error:
+        raise DreamError(f"{model.prototxt}: {error}") from error
+    fields = [one for one in out.fields if one[0] is None]
+    if fields or (out.layers and not _has_layers(definition)):
+        problem = not_supported(out.fields, out.types, known)
+        raise DreamError(f"{model.prototxt}: {problem}")
+    return definition, out._replace(former=name_blobs_by_layers(definition))
+
+
+def _has_layers(definition):
+    return any(layer.bottom for layer in [*definition.layer, *definition.layers])
+
+
+def _merged(model, caffe, text):
+    """Parse a text without the fields that are unknown, and return them beside it."""
     from google.protobuf import text_format
 
-    definition = _net_parameter(caffe)
+    definition, problem = _net_parameter(caffe), None
     try:
-        text_format.Merge(read_text(model.prototxt, "a prototxt"), definition)
+        text_format.Merge(text, definition)
+        return definition, []
     except RecursionError as error:
         raise DreamError(
             f"{model.prototxt} is not a prototxt: its brackets are nested too deeply"
         ) from error
     except (text_format.ParseError, ValueError) as error:
+        problem = error
+    definition = _net_parameter(caffe)
+    unknown = unknown_fields(text, definition.DESCRIPTOR)
+    try:
+        text_format.Merge(without(text, unknown), definition)
+    except (text_format.ParseError, ValueError):
+        unknown = []
+    if not unknown:
         raise DreamError(
-            f"{model.prototxt} is not a prototxt that Caffe reads, at {error}"
-        ) from error
-    definition.force_backward = True
-    return definition
+            f"{model.prototxt} is not a prototxt that Caffe reads, at {problem}"
+        ) from problem
+    return definition, unknown
+
+
+def _upgrade_v0(model, caffe, definition):
+    if caffe.__name__ == "caffe":
+        raise DreamError(
+            f"{model.prototxt} is of the form of 2013 (V0); convert it with Caffe's "
+            "upgrade_net_proto_text, or use --engine torch"
+        )
+    prototxt = importlib.import_module(f"{caffe.__name__}.prototxt")
+    try:
+        definition.layer.extend(prototxt.upgrade_layers(definition.layers))
+    except DreamError as error:
+        raise DreamError(f"{model.prototxt}: {error}") from error
+    del definition.layers[:]
 
 
 def weights_of(model, caffe):
@@ -121,11 +197,9 @@ def checked_prototxt(model, caffe):
     from google.protobuf import text_format
 
     definition = definition_of(model, caffe)
-    _check_input(model, definition)
     if caffe.__name__ != "caffe":
         yield str(model.prototxt), {"definition": definition}
         return
-    _check_types(model, definition, caffe)
     with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as copy:
         copy.write(text_format.MessageToString(definition))
         copy.flush()
@@ -135,31 +209,19 @@ def checked_prototxt(model, caffe):
             raise DreamError(str(error).replace(copy.name, str(model.prototxt))) from error
 
 
-def _check_input(model, definition):
-    """Refuse a network whose first input is not the picture."""
-    expected = "; expected an input 'data' of 1 x 3 x HEIGHT x WIDTH before all layers"
+def _check_input(definition):
+    """Refuse a network whose first input is not a picture."""
+    expected = "; expected an input of 1 x 3 x HEIGHT x WIDTH before all layers"
     if not definition.layer and not definition.layers:
-        raise DreamError(f"{model.prototxt} has no layers{expected}")
+        raise DreamError(f"it has no layers{expected}")
     layers = [layer for layer in definition.layer if layer.type == "Input"]
     inputs = list(definition.input) + [top for layer in layers for top in layer.top]
     if not inputs:
-        raise DreamError(f"{model.prototxt} has no input{expected}")
-    if inputs[0] != "data":
-        raise DreamError(f"{model.prototxt}: the input is called {inputs[0]!r}{expected}")
+        training = training_layer(definition)
+        raise DreamError(for_training(*training) if training else f"it has no input{expected}")
     shapes = [shape.dim for shape in definition.input_shape] + [definition.input_dim[:4]]
     shapes += [shape.dim for layer in layers for shape in layer.input_param.shape]
     shape = next((list(shape) for shape in shapes if shape), None)
     if shape and (len(shape) != 4 or shape[1] != 3):
         given = " x ".join(map(str, shape))
-        raise DreamError(f"{model.prototxt}: the input 'data' is {given}{expected}")
-
-
-def _check_types(model, definition, caffe):
-    """Refuse layer types that an engine does not have."""
-    known = set(caffe.layer_type_list())
-    for layer in definition.layer:
-        if layer.type not in known:
-            raise DreamError(
-                f"{model.prototxt}: layer {layer.name!r} has type {layer.type!r}, which this Caffe "
-                f"does not have{nearest(layer.type, known)}"
-            )
+        raise DreamError(f"the input {inputs[0]!r} is {given}{expected}")

@@ -10,12 +10,13 @@ import copy
 import importlib
 import importlib.util
 import os
+import warnings
 
 import numpy as np
 
-from dreamlib.errors import DreamError
-from dreamlib.models.definition import checked_prototxt, definition_of
-from dreamlib.models.weights import check_layers, layer_shapes, read_caffemodel
+from dreamlib.errors import CaffeWarning, DreamError
+from dreamlib.models.definition import checked_prototxt, definition_of, left_out
+from dreamlib.models.weights import check_weights, layer_shapes, read_caffemodel
 from dreamlib.util.memory import give_back_freed
 
 ENGINES = ("auto", "caffe", "torch")
@@ -154,7 +155,10 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
     Returns
     -------
     caffe.Classifier
-        In phase TEST, with gradients reaching ``data``.
+        In phase TEST, with gradients reaching its first input. Layers that the engine cannot build,
+        and those above them, are not there; the attribute ``left_out`` (dict of str -> str) has
+        their names, each with that of the layer which is unknown. Blobs are called as their layers
+        are; ``former_names`` (the same) has those of the prototxt, each with its layer's.
 
     Raises
     ------
@@ -175,20 +179,29 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
             options["precision"] = precision
         else:
             # Weights that do not fit end the process there.
-            check_layers(layers, layer_shapes(caffe.Net(prototxt, caffe.TEST)), model.weights)
-        net = caffe.Classifier(
-            prototxt,
-            str(model.weights),
-            mean=np.float32(model.mean),
-            channel_swap=(2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2),
-            input_scale=None if model.input_scale == 1 else model.input_scale,
-            **options,
-        )
+            check_weights(layers, layer_shapes(caffe.Net(prototxt, caffe.TEST)), model.weights)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CaffeWarning)  # `check_weights` says it
+            net = caffe.Classifier(
+                prototxt,
+                str(model.weights),
+                mean=np.float32(model.mean),
+                channel_swap=(2, 1, 0) if model.channel_order == "BGR" else (0, 1, 2),
+                input_scale=None if model.input_scale == 1 else model.input_scale,
+                **options,
+            )
     if ours:
-        check_layers(layers, layer_shapes(net), model.weights)
+        check_weights(layers, layer_shapes(net), model.weights)
     net.keep_intermediates = False  # ours; real Caffe does not look at it
+    _with_names(net, model, caffe)
     del layers
     give_back_freed()
+    return net
+
+
+def _with_names(net, model, caffe):
+    out = left_out(model, caffe)
+    net.left_out, net.former_names = out.layers, out.former
     return net
 
 
@@ -203,7 +216,7 @@ def load_layers(model, engine="auto"):
     Returns
     -------
     caffe.Net
-        In phase TEST, on the CPU.
+        In phase TEST, on the CPU, with ``left_out`` and ``former_names`` as `load_net` has them.
 
     Raises
     ------
@@ -213,7 +226,8 @@ def load_layers(model, engine="auto"):
     model.require_prototxt()
     caffe = load_caffe(engine)
     with checked_prototxt(model, caffe) as (prototxt, options):
-        return caffe.Net(prototxt, caffe.TEST, **options)
+        net = caffe.Net(prototxt, caffe.TEST, **options)
+    return _with_names(net, model, caffe)
 
 
 def read_definition(model, engine):

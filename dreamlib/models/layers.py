@@ -52,6 +52,21 @@ def layer_shapes(net):
     return {name: shape for name, _, shape in dreamable_layers(net)}
 
 
+def layer_named(net, name):
+    """Return the layer that is meant by its name, or by that of its blob in the prototxt.
+
+    Parameters
+    ----------
+    net : caffe.Net
+    name : str or None
+
+    Returns
+    -------
+    str or None
+    """
+    return getattr(net, "former_names", {}).get(name, name)
+
+
 def check_layer(net, end, model):
     """Refuse a layer that cannot be dreamt.
 
@@ -88,6 +103,10 @@ def check_layer(net, end, model):
 
 def _why_not(net, end, model):
     """Return why a layer cannot be dreamt, and a layer to take instead, if known."""
+    lacking = getattr(net, "left_out", {}).get(end)
+    if lacking:
+        needs = f"stands above layer {lacking!r}, which is" if lacking != end else "is"
+        return f"layer {end!r} {needs} of a kind that this Caffe does not have", None
     if end not in net._layer_names:
         return f"model {model.name} has no layer {end!r} to dream", None
     made = list(net.top_names[end])

@@ -294,13 +294,16 @@ def _from_anywhere(command):
 
 
 def _prototxt_of(folder):
-    """Return deploy.prototxt, else the only network, else the place where it should be."""
+    """Return deploy.prototxt, else the only network, else the only one for training.
+
+    Without any it is the place where deploy.prototxt should be.
+    """
     usual = folder / "deploy.prototxt"
     if usual.is_file():
         return usual
-    nets = _files(folder, ".prototxt")
-    nets = [path for path in nets if not re.search("train|solver", path.name)]  # for training
-    return _the_only(nets, "prototxt") or usual
+    nets = [path for path in _files(folder, ".prototxt") if "solver" not in path.name]
+    deployed = [path for path in nets if "train" not in path.name]
+    return _the_only(deployed or nets, "prototxt") or usual
 
 
 def _weights_of(folder, name):

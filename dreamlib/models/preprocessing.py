@@ -49,12 +49,12 @@ class Preprocessing(NamedTuple):
         -------
         Preprocessing
         """
-        transformer = net.transformer
-        mean = np.float32(transformer.mean["data"])
+        transformer, name = net.transformer, net.inputs[0]
+        mean = np.float32(transformer.mean[name])
         if mean.ndim == 3:  # a mean image, or a mean per channel shaped (3, 1, 1)
             mean = mean.mean(axis=(1, 2), dtype=np.float32)
-        order = tuple(transformer.channel_swap.get("data", (2, 1, 0)))
-        return cls(order, mean, np.float32(transformer.input_scale.get("data", 1.0)))
+        order = tuple(transformer.channel_swap.get(name, (2, 1, 0)))
+        return cls(order, mean, np.float32(transformer.input_scale.get(name, 1.0)))
 
     def limits(self):
         """Return the lowest and the highest value of each network channel: two (3,) ndarrays."""

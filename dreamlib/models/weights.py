@@ -7,15 +7,17 @@ of plain arrays. All become ``{layer: [array, ...]}``, float32, in the layers' o
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 
 import numpy as np
 
-from dreamlib.errors import DreamError, reading
+from dreamlib.errors import DreamError, DreamWarning, listed, reading
 from dreamlib.models.definition import weights_of
 from dreamlib.util.atomic_write import written_whole
 
-#: Layers of a network's training alone, which its published caffemodel also holds.
+#: Layers of a network's training alone, its auxiliary classifiers: a published caffemodel may hold
+#: them where the network does not, and the network where the caffemodel does not.
 TRAINING = ("loss1/", "loss2/")
 
 #: What crowsonkb/pytorch-caffe-models calls GoogLeNet's first layers.
@@ -53,7 +55,8 @@ def read_caffemodel(model, caffe):
     Returns
     -------
     dict of str -> list of ndarray
-        float32, in the shapes that the file says.
+        float32, in the shapes that the file says. Of layers of one name the last that has any, with
+        a warning where several do.
 
     Raises
     ------
@@ -61,11 +64,21 @@ def read_caffemodel(model, caffe):
         Truncated, foreign or missing file; a layer whose values are not as many as its shape says.
     """
     message = weights_of(model, caffe)
-    layers = {}
+    layers, twice = {}, {}
     for layer in [*message.layer, *message.layers]:
         arrays = [_array(blob, model.weights, layer.name) for blob in layer.blobs]
-        if arrays:
-            layers[layer.name] = arrays
+        if not arrays:
+            continue
+        if layer.name in layers:
+            twice[layer.name] = True
+        layers[layer.name] = arrays
+    if twice:
+        warnings.warn(
+            f"{model.weights} holds weights for {listed(twice)} more than once; the last are "
+            "taken, as Caffe does",
+            DreamWarning,
+            stacklevel=2,
+        )
     return layers
 
 
@@ -182,6 +195,46 @@ def read_arrays(folder, shapes):
                 values = values.reshape(out, height, width, channels).transpose(0, 3, 1, 2)
             layers[layer].append(values.reshape(shape))
     return layers
+
+
+#: Share of a network's layers of which the weights must be there: with less it is another's.
+LEAST_FOUND = 0.5
+
+
+def check_weights(layers, shapes, path):
+    """Refuse weights of another network; warn of layers without any, which keep their fillers.
+
+    Auxiliary classifiers (`TRAINING`) may lack theirs.
+
+    Parameters
+    ----------
+    layers, shapes, path
+        As for `check_layers`.
+
+    Raises
+    ------
+    DreamError
+        Fewer than half of the network's layers are found, or one of those that are is not as
+        `check_layers` wants it.
+    """
+    found = {name: shape for name, shape in shapes.items() if name in layers}
+    missing = [name for name in shapes if name not in layers and not name.startswith(TRAINING)]
+    if missing and len(found) < LEAST_FOUND * len(shapes):
+        others = [name for name in layers if name not in shapes]
+        theirs = f"; the file's are {listed(others, 3)}" if others else ""
+        raise DreamError(
+            f"{path} holds weights for {len(found)} of the network's {len(shapes)} layers: it "
+            f"lacks {listed(missing, 3)}{theirs}. These are another network's weights; take those "
+            "that belong to this prototxt"
+        )
+    check_layers(layers, found, path)
+    if missing:
+        warnings.warn(
+            f"{path} lacks the weights of {len(missing)} of the network's {len(shapes)} layers, "
+            f"which are left as the prototxt fills them: {listed(missing)}",
+            DreamWarning,
+            stacklevel=2,
+        )
 
 
 def check_layers(layers, shapes, path, extra=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dreamlib.errors import CaffeError
+from dreamlib.errors import CaffeError, CaffeValueError
 from dreamlib.pycaffe import io
 from dreamlib.pycaffe.net import Net
 from dreamlib.pycaffe.proto import caffe_pb2
@@ -44,12 +44,32 @@ def make_transformer(net, mean=None, input_scale=None, raw_scale=None, channel_s
     return transformer
 
 
+def refuse_gpu(options):
+    """Refuse the keyword ``gpu`` of 2014, when a net ran on the device it was made for.
+
+    Parameters
+    ----------
+    options : dict
+        Keywords of a net.
+
+    Raises
+    ------
+    CaffeError
+        It is there; says what to do.
+    """
+    if "gpu" in options:
+        raise CaffeError(
+            f"gpu={options['gpu']!r} is of the Caffe of 2014; leave it out, and call "
+            "caffe.set_mode_gpu() or caffe.set_mode_cpu() before"
+        )
+
+
 class Classifier(Net):
     """A net in phase TEST that takes pictures.
 
     Parameters
     ----------
-    model_file, pretrained_file : str
+    model_file, pretrained_file : str, bytes or PathLike
         Prototxt and caffemodel.
     image_dims : (height, width), optional
         Size of pictures before they are cropped; the input's by default.
@@ -77,6 +97,7 @@ class Classifier(Net):
         channel_swap=None,
         **net_options,
     ):
+        refuse_gpu(net_options)
         super().__init__(model_file, caffe_pb2.TEST, weights=pretrained_file, **net_options)
         self.transformer = make_transformer(self, mean, input_scale, raw_scale, channel_swap)
         self.crop_dims = np.array(self.blobs[self.inputs[0]].shape[2:])
@@ -96,6 +117,13 @@ class Classifier(Net):
         (N, C) ndarray
             Class probabilities.
         """
+        smaller = any(image < crop for image, crop in zip(self.image_dims, self.crop_dims))
+        if smaller:
+            raise CaffeValueError(
+                f"image_dims {tuple(map(int, self.image_dims))} is smaller than the net's input, "
+                f"{tuple(map(int, self.crop_dims))}, which is cut out of it; leave it out, or take "
+                "a larger one"
+            )
         images = np.array([io.resize_image(image, self.image_dims) for image in inputs])
         if oversample:
             crops = io.oversample(images, self.crop_dims)

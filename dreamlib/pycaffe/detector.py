@@ -6,7 +6,7 @@ import numpy as np
 
 from dreamlib.errors import CaffeError
 from dreamlib.pycaffe import io
-from dreamlib.pycaffe.classifier import make_transformer
+from dreamlib.pycaffe.classifier import make_transformer, refuse_gpu
 from dreamlib.pycaffe.net import Net
 from dreamlib.pycaffe.proto import caffe_pb2
 
@@ -42,6 +42,7 @@ class Detector(Net):
         context_pad=None,
         **net_options,
     ):
+        refuse_gpu(net_options)
         super().__init__(model_file, caffe_pb2.TEST, weights=pretrained_file, **net_options)
         self.transformer = make_transformer(self, mean, input_scale, raw_scale, channel_swap)
         self.configure_crop(context_pad)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from dreamlib.errors import CaffeError
 from dreamlib.pycaffe.proto import caffe_pb2
-from dreamlib.pycaffe.prototxt import meets, upgrade_layer
+from dreamlib.pycaffe.prototxt import upgrade_layer
 from dreamlib.util.atomic_write import replacing
+from dreamlib.util.net_layers import chooser
 
 #: Endings that mean the graph's text itself.
 TEXT = ("dot", "gv", "raw")
@@ -51,8 +52,9 @@ def dot_source(caffe_net, rankdir="LR", label_edges=True, phase=None, display_lr
     for name in caffe_net.input:
         blobs[name] = True
     layers = caffe_net.layer or [upgrade_layer(layer) for layer in caffe_net.layers]
+    belongs = chooser(caffe_net, phase)
     for number, layer in enumerate(layers):
-        if phase is not None and not _belongs(layer, phase):
+        if phase is not None and not belongs(layer):
             continue
         node = f"layer {number} {layer.name}"
         separator = " " if rankdir in ("TB", "BT") else "\n"
@@ -73,13 +75,6 @@ def dot_source(caffe_net, rankdir="LR", label_edges=True, phase=None, display_lr
         mark = f" [label={_quoted(label)}]" if label else ""
         lines.append(f"  {_quoted(start)} -> {_quoted(end)}{mark};")
     return "\n".join([*lines, "}\n"])
-
-
-def _belongs(layer, phase):
-    """Tell whether rules leave a layer in a phase, at level 0 and without stages."""
-    if layer.include:
-        return any(meets(rule, phase, 0, ()) for rule in layer.include)
-    return not any(meets(rule, phase, 0, ()) for rule in layer.exclude)
 
 
 def _quoted(text):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 
-from dreamlib.errors import CaffeError, nearest
+from dreamlib.errors import CaffeError
 from dreamlib.pycaffe.device import random_stream
-from dreamlib.pycaffe.layers import layer_class, layer_type_list
+from dreamlib.pycaffe.layers import layer_class
 from dreamlib.pycaffe.proto import caffe_pb2
+
+#: The blob of a loss that names none, as in Caffe; of a second one "(automatic) 2".
+AUTOMATIC = "(automatic)"
 
 
 class Graph:
@@ -32,8 +35,9 @@ class Graph:
     def __init__(self, net_param, phase, source, compute):
         self.name = net_param.name
         self._source, self._compute = source, compute
+        self.layers = []
         self.blobs = OrderedDict()
-        self.params = OrderedDict()
+        self.params = OrderedDict()  # of layers of one name the last is found, as in pycaffe
         self.layer_dict = OrderedDict()
         self.top_names = OrderedDict()
         self.bottom_names = OrderedDict()
@@ -45,14 +49,15 @@ class Graph:
             for name in param.bottom:
                 unread.pop(name, None)
             for name in param.top:
-                unread[name] = True
+                if not name.startswith(AUTOMATIC):
+                    unread[name] = True
+            self.layers.append(layer)
             self.layer_dict[param.name] = layer
             self.bottom_names[param.name] = list(param.bottom)
             self.top_names[param.name] = list(param.top)
             if layer.blobs:
                 self._share_named(layer, shared)
                 self.params[param.name] = layer.blobs
-        self.layers = list(self.layer_dict.values())
         self.inputs = [
             top for layer in self.layers if layer.type == "Input" for top in layer.param.top
         ]
@@ -60,15 +65,15 @@ class Graph:
         self._mark_needs(net_param.force_backward)
 
     def _make_layer(self, param, phase):
-        if param.type not in layer_type_list():
-            raise CaffeError(
-                f"{self._source}: layer {param.name!r} has type {param.type!r}, which is not "
-                f"supported{nearest(param.type, layer_type_list())}"
-            )
-        if param.name in self.layer_dict:
-            raise CaffeError(f"{self._source}: two layers are called {param.name!r}")
+        kind = layer_class(param.type)
+        if kind.loss_weight and not param.top:
+            others = sum(name.startswith(AUTOMATIC) for name in self.blobs)
+            param.top.append(f"{AUTOMATIC} {others + 1}" if others else AUTOMATIC)
         try:
-            layer = layer_class(param.type)(param, phase, self._compute, random_stream())
+            layer = kind(param, phase, self._compute, random_stream())
+            same = sum(other.param.name == param.name for other in self.layers)
+            if same:
+                layer.name = f"{param.name} ({same + 1})"  # by which passes tell layers apart
             layer.bottom_blobs = [self.blobs[name] for name in param.bottom]
             shapes = [blob.shape for blob in layer.bottom_blobs]
             layer.setup(shapes)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections import OrderedDict
 
 import numpy as np
 import torch
 
-from dreamlib.errors import CaffeError, nearest
+from dreamlib.errors import CaffeError, CaffeValueError, nearest
 from dreamlib.pycaffe.blob import Compute
 from dreamlib.pycaffe.device import current_device, retain_freed_memory
 from dreamlib.pycaffe.hooks import Hooks
+from dreamlib.pycaffe.private import Underscored
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.pycaffe.prototxt import load_net
 from dreamlib.pycaffe.weights import copy_weights, read_weights, write_weights
@@ -19,7 +21,7 @@ from dreamlib.pycaffe.weights import copy_weights, read_weights, write_weights
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
-class Net(Hooks):
+class Net(Underscored, Hooks):
     """A Caffe network.
 
     ``Net(prototxt, phase)``, ``Net(prototxt, weights, phase)`` and ``Net(prototxt, phase, level,
@@ -27,10 +29,10 @@ class Net(Hooks):
 
     Parameters
     ----------
-    network_file : str
+    network_file : str, bytes or PathLike
         A prototxt of any age.
     phase : {TRAIN, TEST}
-    weights : str, optional
+    weights : str, bytes or PathLike, optional
         A caffemodel of any age.
     level, stages : int, list of str
         Choose layers by the prototxt's include and exclude rules.
@@ -76,7 +78,7 @@ class Net(Hooks):
         definition=None,
     ):
         for value in args:
-            if isinstance(value, str) and weights is None:
+            if isinstance(value, (str, bytes, os.PathLike)) and weights is None:
                 weights = value
             elif isinstance(value, int) and phase is None:
                 phase = value
@@ -95,20 +97,12 @@ class Net(Hooks):
             raise CaffeError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
 
         retain_freed_memory()
-        source = str(network_file)
+        source = os.fsdecode(network_file)
         net_param = load_net(source, phase, level or 0, tuple(stages or ()), definition)
         compute = Compute(current_device(), getattr(torch, precision))
         super().__init__(net_param, phase, source, compute)
         if weights is not None:
             self.copy_from(weights)
-
-    @property
-    def _layer_names(self):
-        return list(self.layer_dict)
-
-    @property
-    def _blob_names(self):
-        return list(self.blobs)
 
     @property
     def blob_loss_weights(self):
@@ -120,12 +114,22 @@ class Net(Hooks):
     def copy_from(self, weights):
         """Load the parameters of equally named layers from a caffemodel; others are ignored.
 
+        Of layers of one name the first that has parameters takes them.
+
         Parameters
         ----------
-        weights : str
+        weights : str, bytes or PathLike
             Path of the caffemodel.
         """
-        copy_weights(self.params, read_weights(weights), str(weights))
+        path = os.fsdecode(weights)
+        copy_weights(self._first_params(), read_weights(path), path)
+
+    def _first_params(self):
+        first = {}
+        for layer in self.layers:
+            if layer.blobs:
+                first.setdefault(layer.param.name, layer.blobs)
+        return first
 
     def share_with(self, other):
         """Use the parameters of another net's equally named layers, not copies of them.
@@ -139,8 +143,9 @@ class Net(Hooks):
         CaffeError
             A parameter has another shape there.
         """
-        for name, blobs in self.params.items():
-            for own, theirs in zip(blobs, other.params.get(name, ())):
+        others = other._first_params()
+        for name, blobs in self._first_params().items():
+            for own, theirs in zip(blobs, others.get(name, ())):
                 if own.shape != theirs.shape:
                     raise CaffeError(
                         f"layer {name!r} cannot share parameters: {own.shape} here, "
@@ -153,14 +158,15 @@ class Net(Hooks):
 
         Parameters
         ----------
-        path : str
+        path : str, bytes or PathLike
         """
+        path = os.fsdecode(path)
         stored = [(layer.param, [blob.data for blob in layer.blobs]) for layer in self.layers]
         write_weights(path, self.name, stored)
 
     def clear_param_diffs(self):
         """Set the diffs of all parameters to zero."""
-        for blob in itertools.chain.from_iterable(self.params.values()):
+        for blob in itertools.chain.from_iterable(layer.blobs for layer in self.layers):
             blob.diff[...] = 0
 
     def save_hdf5(self, path):
@@ -228,7 +234,7 @@ class Net(Hooks):
             There is no such layer; names the nearest.
         """
         if layer not in self.layer_dict:
-            raise CaffeError(f"there is no layer {layer!r}{nearest(layer, self.layer_dict)}")
+            raise CaffeValueError(f"there is no layer {layer!r}{nearest(layer, self.layer_dict)}")
         return self._layer_names.index(layer)
 
     def forward(self, blobs=None, start=None, end=None, **kwargs):
@@ -297,8 +303,10 @@ class Net(Hooks):
                 fits = np.broadcast_shapes(shape, blob.shape) == blob.shape
             except ValueError:
                 fits = False
-            if not fits or shape[:1] != blob.shape[:1]:
-                raise CaffeError(f"{kind} {name!r} has shape {blob.shape}, got {shape}")
+            # One picture is no batch of three, one for each of its channels.
+            whole = len(shape) == len(blob.shape) or np.size(value) == blob.count
+            if not fits or not whole or shape[:1] != blob.shape[:1]:
+                raise CaffeValueError(f"{kind} {name!r} has shape {blob.shape}, got {shape}")
             getattr(blob, half)[...] = value
 
     def forward_all(self, blobs=None, **kwargs):
@@ -314,9 +322,10 @@ class Net(Hooks):
         Returns
         -------
         dict of str -> (M, ...) ndarray
+            Of a blob without axes, such as a loss, (B,): one number for each batch.
         """
         found = {name: [] for name in [*self.outputs, *(blobs or [])]}
-        for batch in self._batches(kwargs):
+        for batch in self._batch(kwargs):
             _append(found, self.forward(blobs, **batch))
         return _joined(found, kwargs)
 
@@ -336,16 +345,24 @@ class Net(Hooks):
         """
         inputs = {name: value for name, value in kwargs.items() if name in self.inputs}
         seeds = {name: value for name, value in kwargs.items() if name not in self.inputs}
-        seed_batches = self._batches(seeds) if seeds else itertools.repeat({})
+        seed_batches = self._batch(seeds) if seeds else itertools.repeat({})
         data = {name: [] for name in [*self.outputs, *(blobs or [])]}
         diff = {name: [] for name in [*self.inputs, *(diffs or [])]}
-        for batch, seed in zip(self._batches(inputs), seed_batches):
+        for batch, seed in zip(self._batch(inputs), seed_batches):
             _append(data, self.forward(blobs, **batch))
             _append(diff, self.backward(diffs, **seed))
         return _joined(data, kwargs), _joined(diff, kwargs)
 
-    def _batches(self, arrays):
+    def _batch(self, arrays):
         """Cut arrays into batches; the last is filled up with zeros."""
+        self._require_blobs(arrays)
+        for name, values in arrays.items():
+            shape = self.blobs[name].shape
+            if not shape or np.ndim(values) != len(shape):
+                raise CaffeValueError(
+                    f"{name!r} takes any number of arrays of shape {shape[1:]} in one; got shape "
+                    f"{np.shape(values)}"
+                )
         count = _length(arrays)
         size = self.blobs[next(iter(arrays))].shape[0]
         for start in range(0, count, size):
@@ -359,12 +376,15 @@ class Net(Hooks):
 
 def _append(collected, found):
     for name, values in found.items():
-        collected[name].extend(values.copy())
+        collected[name].append(values.copy())
 
 
 def _joined(collected, arrays):
     """Join what was found for each array of a batch, without what filled the last batch up."""
-    return {name: np.asarray(values)[: _length(arrays)] for name, values in collected.items()}
+    return {
+        name: np.concatenate(values)[: _length(arrays)] if values[0].ndim else np.array(values)
+        for name, values in collected.items()
+    }
 
 
 def _length(arrays):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from dreamlib.errors import CaffeError, DreamError
+from dreamlib.errors import CaffeError, CaffeWarning, DreamError, listed
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.util.atomic_write import replacing
 from dreamlib.util.input_file import WEIGHTS_BYTES, read_bytes
@@ -28,7 +30,8 @@ def read_weights(path):
     -------
     dict of str -> list of ndarray
         Layer name to its parameters, float32, shaped as the file says: four axes in files of
-        2014-15.
+        2014-15. Of layers of one name the last that has parameters, with a warning where several
+        do.
 
     Raises
     ------
@@ -51,19 +54,26 @@ def read_weights(path):
         raise CaffeError(
             f"{path}: truncated, or not a caffemodel ({len(content)} bytes: {error}); {hint}"
         ) from error
-    layers = list(net_param.layer) + list(net_param.layers)
+    layers = [
+        *net_param.layer,
+        *(one.layer if one.HasField("layer") else one for one in net_param.layers),
+    ]
     if not layers:
         raise CaffeError(f"{path}: holds no layers ({len(content)} bytes); {hint}")
-    if any(not (layer.HasField("name") or layer.HasField("type")) for layer in net_param.layers):
-        raise CaffeError(
-            f"{path}: its layers are of the form before 2014 (V0), which is not supported; convert "
-            "it with Caffe's upgrade_net_proto_binary"
-        )
     del content
-    weights = {}
+    weights, twice = {}, []
     for layer in layers:
-        weights[layer.name] = [_array(blob, path, layer.name) for blob in layer.blobs]
+        arrays = [_array(blob, path, layer.name) for blob in layer.blobs]
         layer.ClearField("blobs")  # so that file and arrays are not held twice
+        if arrays and weights.get(layer.name):
+            twice.append(layer.name)
+        if arrays or layer.name not in weights:
+            weights[layer.name] = arrays
+    if twice:
+        _warn(
+            f"{path}: holds parameters for {listed(dict.fromkeys(twice))} more than once; the last "
+            "are taken, as Caffe does"
+        )
     return weights
 
 
@@ -84,7 +94,8 @@ def _array(blob, path, layer):
 def copy_weights(params, weights, source):
     """Copy parameters into the equally named layers of a net.
 
-    Layers that only one side has are left alone, as Caffe does.
+    Layers that only one side has are left alone, as Caffe does; where the net's are left so, a
+    warning names those of both sides.
 
     Parameters
     ----------
@@ -92,7 +103,7 @@ def copy_weights(params, weights, source):
         Their data is overwritten.
     weights : dict of str -> list of ndarray
     source : str
-        Where the weights come from, for errors.
+        Where the weights come from, for errors and warnings.
 
     Raises
     ------
@@ -117,6 +128,27 @@ def copy_weights(params, weights, source):
             pairs.append((blob, array))
     for blob, array in pairs:
         blob.data[...] = array.reshape(blob.shape)
+    _warn_of_missing(params, weights, source)
+
+
+def _warn_of_missing(params, weights, source):
+    missing = [name for name in params if name not in weights]
+    if not missing:
+        return
+    unused = [name for name, arrays in weights.items() if arrays and name not in params]
+    others = f"; the file's layers {listed(unused)} are not the net's" if unused else ""
+    _warn(
+        f"{source}: has parameters for {len(params) - len(missing)} of the net's {len(params)} "
+        f"layers; what was there stays in {listed(missing)}{others}"
+    )
+
+
+def _warn(text):
+    """Warn at the line of the script that made the net or copied into it."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals["__name__"].startswith("dreamlib.pycaffe"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, CaffeWarning, stacklevel=level)
 
 
 def _same_shape(shape, stored):

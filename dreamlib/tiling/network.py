@@ -93,7 +93,7 @@ class ArrayNetwork:
         -------
         (3, height, width) ndarray or tensor of float32
         """
-        blob = self._net.blobs["data"]
+        blob = self._net.blobs[self._net.inputs[0]]
         blob.reshape(1, 3, height, width)
         return blob.data[0]
 
@@ -113,7 +113,7 @@ class ArrayNetwork:
             The caller may change it.
         """
         climb(self._net, end, objective)
-        return self._net.blobs["data"].diff[0]
+        return self._net.blobs[self._net.inputs[0]].diff[0]
 
     def sums(self, gradient, squares):
         """Return the sum of a gradient's absolute values, then `squares`: a vector of float64.
@@ -254,7 +254,7 @@ class TensorNetwork:
 
     @profile
     def gradient(self, image, end, objective):
-        source = self._net.blobs["data"]
+        source = self._net.blobs[self._net.inputs[0]]
         source.reshape(1, *image.shape)
         source.data_tensor = image[None]
         if isinstance(objective, Objective):

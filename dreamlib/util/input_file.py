@@ -115,7 +115,7 @@ def read_bytes(path, most=TEXT_BYTES):
 
 
 def read_text(path, what):
-    """Read a whole text in UTF-8.
+    """Read a whole text in UTF-8; a byte-order mark before it is left out.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def read_text(path, what):
         As for `read_bytes`, or it holds binary data.
     """
     try:
-        return read_bytes(path).decode("utf-8")
+        return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DreamError(
             f"{path} is not {what}: it holds binary data; expected a text in UTF-8"

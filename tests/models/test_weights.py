@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from dreamlib import pycaffe
-from dreamlib.errors import DreamError
+from dreamlib.errors import DreamError, DreamWarning
 from dreamlib.models.definition import definition_of
 from dreamlib.models.engines import load_layers, load_net
 from dreamlib.models.model import load_model
 from dreamlib.models.weights import (
     check_layers,
+    check_weights,
     layer_shapes,
     read_arrays,
     read_caffemodel,
@@ -23,6 +24,7 @@ from dreamlib.models.weights import (
     values_sha256,
     write_caffemodel,
 )
+from dreamlib.pycaffe.proto import caffe_pb2
 from tests.nets import write_random_net
 
 
@@ -176,10 +178,48 @@ def test_the_hash_is_of_the_values_in_the_order_of_the_layers(layers, shapes):
 # When a dream loads them
 
 
-def test_a_network_with_a_layer_missing_is_not_dreamt(small, layers, tmp_path):
-    del layers["mixed/1x1"]
-    with pytest.raises(DreamError, match=r"w\.caffemodel: 1 of the network's 4 layers are missing"):
-        load_net(rewritten(small, layers, tmp_path / "w.caffemodel"), "torch")
+def test_weights_of_another_network_are_refused_with_what_was_found(small, layers, tmp_path):
+    other = {"conv1": layers["conv1"], "fire2": layers["mixed/1x1"]}
+    path = tmp_path / "w.caffemodel"
+    definition = caffe_pb2.NetParameter()
+    for name in other:
+        definition.layer.add(name=name, type="Convolution")
+    write_caffemodel(path, other, definition)
+    with pytest.raises(DreamError) as refusal:
+        load_net(dataclasses.replace(small, weights=path), "torch")
+    assert str(refusal.value) == (
+        f"{path} holds weights for 1 of the network's 4 layers: it lacks 'mixed/1x1', 'mixed/3x3', "
+        "'classifier'; the file's are 'fire2'. These are another network's weights; take those "
+        "that belong to this prototxt"
+    )
+
+
+def test_layers_without_weights_are_named_and_dreamt_as_they_are_filled(small, layers, tmp_path):
+    del layers["classifier"]
+    path = tmp_path / "w.caffemodel"
+    with pytest.warns(DreamWarning) as warned:
+        load_net(rewritten(small, layers, path), "torch")
+    assert [str(one.message) for one in warned] == [
+        f"{path} lacks the weights of 1 of the network's 4 layers, which are left as the prototxt "
+        "fills them: 'classifier'"
+    ]
+
+
+@pytest.mark.filterwarnings("error")
+def test_auxiliary_classifiers_may_lack_their_weights(layers, shapes):
+    check_weights(layers, {**shapes, "loss1/classifier": [(10, 8)]}, "w")
+
+
+def test_weights_that_come_twice_are_named(small, tmp_path):
+    message = caffe_pb2.NetParameter.FromString(small.weights.read_bytes())
+    again = message.layer.add()
+    again.CopyFrom(next(layer for layer in message.layer if layer.name == "conv1"))
+    again.blobs[1].data[0] = 77
+    path = tmp_path / "w.caffemodel"
+    path.write_bytes(message.SerializeToString())
+    with pytest.warns(DreamWarning, match="'conv1' more than once; the last are taken"):
+        net = load_net(dataclasses.replace(small, weights=path), "torch")
+    assert net.params["conv1"][1].data[0] == 77
 
 
 def test_a_network_with_nan_is_not_dreamt(small, layers, tmp_path):

@@ -29,13 +29,7 @@ def finished(tmp_path_factory):
     """Folder and output of the script, run on a net whose prototxt does not force gradients."""
     folder = tmp_path_factory.mktemp("model")
     write_random_net(folder, INCEPTION.replace("force_backward: true", ""))
-    start = (
-        "import runpy, sys, dreamlib.pycaffe; dreamlib.pycaffe.install(); "
-        "runpy.run_path(sys.argv[1], run_name='__main__')"
-    )
-    # the script's own argument comes first in its sys.argv[1:]
-    start = start.replace("sys.argv[1]", repr(str(SCRIPT)))
-    return folder, python("-c", start, str(folder))
+    return folder, python("-m", "dreamlib.pycaffe", str(SCRIPT), str(folder))
 
 
 def test_the_script_runs_to_its_end(finished):
@@ -65,10 +59,8 @@ def test_its_picture_equals_the_same_steps_taken_here(finished):
     np.testing.assert_allclose(np.load(folder / "dreamed.npy")[0], expected, atol=1e-3)
 
 
-def test_install_registers_every_module_a_script_imports_and_nobody_does_before():
-    names = ["caffe", "caffe.draw", "caffe.io", "caffe.net_spec", "caffe.proto"]
-    names.append("caffe.proto.caffe_pb2")
-    code = f"""
+def test_install_makes_every_module_of_caffe_the_same_object_and_nothing_does_before():
+    code = """
 import dreamlib.pycaffe, importlib, sys
 assert not any(name.startswith("caffe") for name in sys.modules)
 dreamlib.pycaffe.install()
@@ -82,11 +74,69 @@ assert caffe.draw.draw_net_to_file
 from caffe.io import Transformer, load_image
 from caffe.proto.caffe_pb2 import NetParameter
 assert caffe.proto.caffe_pb2.NetParameter is NetParameter
-for name in {names}:
-    assert importlib.import_module(name).__name__.startswith("dreamlib.pycaffe")
+import caffe.classifier, caffe.detector, caffe.pycaffe, caffe._caffe
+from caffe.classifier import Classifier as C
+from caffe.detector import Detector as D
+assert C is caffe.Classifier and D is caffe.Detector and issubclass(C, Net)
+assert caffe.pycaffe.Net is caffe._caffe.Net is Net
+assert caffe._caffe.Layer is caffe.Layer
+assert sys.modules["caffe.io"] is caffe.io is dreamlib.pycaffe.io
+assert caffe.io.__spec__.name == "dreamlib.pycaffe.io"
+try:
+    import caffe.nowhere
+except ModuleNotFoundError as error:
+    assert error.name == "caffe.nowhere"
 """
     process = python("-c", code)
     assert process.returncode == 0, process.stderr
+
+
+#: A program that has children find Caffe, in every way that there is.
+SPAWNING = """
+import multiprocessing, subprocess, sys
+import caffe
+
+def axes(path):
+    net = caffe.Net(path, caffe.TEST)
+    return caffe.__name__, list(net.blobs["x"].shape)
+
+if __name__ == "__main__":
+    print(sys.argv[1:])
+    for method in ("spawn", "fork"):
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            print(pool.map(axes, [sys.argv[1]]))
+    sys.stdout.flush()
+    subprocess.run([sys.executable, "-c", "import caffe.io, caffe; print(caffe.io.__name__)"], check=True)
+"""  # noqa: E501
+
+
+def test_a_script_runs_unmodified_and_so_do_the_processes_that_it_starts(tmp_path):
+    (tmp_path / "program.py").write_text(SPAWNING)
+    (tmp_path / "x.prototxt").write_text('input: "x" input_shape { dim: 2 dim: 3 }')
+    words = [str(tmp_path / "x.prototxt"), "--gpu", "0"]
+    process = python("-m", "dreamlib.pycaffe", str(tmp_path / "program.py"), *words)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.splitlines() == [
+        str(words),
+        *["[('dreamlib.pycaffe', [2, 3])]"] * 2,
+        "dreamlib.pycaffe.io",
+    ]
+
+
+def test_a_script_finds_its_own_folder_first_and_its_name(tmp_path):
+    (tmp_path / "helper_of_mine.py").write_text("import caffe; name = caffe.__name__")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, helper_of_mine; print(sys.path[0]); print(__name__, __file__, sys.argv)"
+    )
+    said = python("-m", "dreamlib.pycaffe", str(script), "-v").stdout.splitlines()
+    assert said == [str(tmp_path), f"__main__ {script} {[str(script), '-v']}"]
+
+
+def test_a_script_that_is_not_there_is_refused_in_a_line(tmp_path):
+    process = python("-m", "dreamlib.pycaffe", str(tmp_path / "nowhere.py"))
+    assert process.returncode == 2
+    assert "there is no script" in process.stderr.splitlines()[-1]
 
 
 def test_the_layer_types_are_listed_as_in_pycaffe():

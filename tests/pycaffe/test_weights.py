@@ -13,6 +13,9 @@ from dreamlib.pycaffe.weights import FILLERS, fill, read_weights, write_weights
 from tests.pycaffe.nets import make_net
 from tests.pycaffe.recorded import recorded
 
+#: Files here hold one layer of two, mostly; the warning has its own tests.
+pytestmark = pytest.mark.filterwarnings("ignore::dreamlib.errors.CaffeWarning")
+
 
 def zeroed(folder):
     """Return the tiny net with all parameters zero, so that what is copied shows."""
@@ -112,6 +115,40 @@ def test_a_blob_without_shape_is_a_scalar(tmp_path):
     assert array == 9
 
 
+def test_layers_without_parameters_in_the_file_are_warned_of_with_those_of_both_sides(tmp_path):
+    net_param = caffe_pb2.NetParameter()
+    stored_layer(net_param, "fc8", np.ones((3, 4)))
+    stored_layer(net_param, "ip", *ip_arrays())
+    path = write(tmp_path, net_param)
+    with pytest.warns(caffe.CaffeWarning) as warned:
+        make_net(tmp_path, weights=path)
+    assert [str(one.message) for one in warned] == [
+        f"{path}: has parameters for 1 of the net's 2 layers; what was there stays in 'conv'; the "
+        "file's layers 'fc8' are not the net's"
+    ]
+    assert warned[0].filename.endswith("nets.py")  # who made the net
+
+
+@pytest.mark.filterwarnings("error")
+def test_layers_of_the_file_alone_are_no_reason_to_warn(tmp_path):
+    net = make_net(tmp_path)
+    path = str(tmp_path / "more.caffemodel")
+    net.save(path)
+    net_param = caffe_pb2.NetParameter.FromString((tmp_path / "more.caffemodel").read_bytes())
+    stored_layer(net_param, "loss1/classifier", np.ones((3, 4)))
+    net.copy_from(write(tmp_path, net_param))
+
+
+def test_of_parameters_that_come_twice_the_last_are_taken_as_in_caffe(tmp_path):
+    net_param, net = caffe_pb2.NetParameter(), zeroed(tmp_path)
+    for seed in (0, 1):
+        stored_layer(net_param, "ip", *ip_arrays(seed))
+    stored_layer(net_param, "conv", *(blob.data for blob in net.params["conv"]))
+    with pytest.warns(caffe.CaffeWarning, match="'ip' more than once"):
+        net.copy_from(write(tmp_path, net_param))
+    np.testing.assert_array_equal(net.params["ip"][0].data, ip_arrays(1)[0])
+
+
 # -- damaged and foreign files --------------------------------------------------------------------
 
 
@@ -168,13 +205,17 @@ def test_a_missing_file_is_refused_by_name(tmp_path):
         make_net(tmp_path, weights=str(tmp_path / "nowhere.caffemodel"))
 
 
-def test_weights_of_2013_are_refused_rather_than_overlooked(tmp_path):
-    path = tmp_path / "v0.caffemodel"
-    inner = b"\x0a\x02ip"  # V0LayerParameter: name
-    layer = bytes([0x0A, len(inner)]) + inner + b"\x12\x04data\x1a\x02ip"  # layer, bottom, top
-    path.write_bytes(bytes([0x12, len(layer)]) + layer)
-    with pytest.raises(caffe.CaffeError, match=r"v0\.caffemodel: .*\(V0\), which is not supported"):
-        make_net(tmp_path, weights=str(path))
+def test_weights_of_2013_arrive(tmp_path):
+    net_param, arrays = caffe_pb2.NetParameter(), ip_arrays()
+    layer = net_param.layers.add(bottom=["sum"], top=["ip"])
+    layer.layer.name, layer.layer.type = "ip", "innerproduct"
+    for array in arrays:
+        layer.layer.blobs.add(num=1, channels=1, height=len(array) if array.ndim == 2 else 1,
+                              width=array.shape[-1], data=array.ravel())  # fmt: skip
+    net = zeroed(tmp_path)
+    net.copy_from(write(tmp_path, net_param))
+    for blob, array in zip(net.params["ip"], arrays):
+        np.testing.assert_array_equal(blob.data, array)
 
 
 def test_a_parameter_with_too_few_values_is_refused(tmp_path):

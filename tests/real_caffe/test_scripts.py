@@ -23,9 +23,8 @@ def test_a_script_of_2015_draws_the_same_picture_on_both(real_caffe, tmp_path):
     script = str(PYCAFFE / "script_of_2015.py")
     said = root.ask(["{project}/tests/pycaffe/script_of_2015.py", "."], tmp_path)
     picture = np.load(tmp_path / "dreamed.npy")
-    code = f"import runpy, dreamlib.pycaffe as c; c.install(); runpy.run_path({script!r})"
     ours = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
+        [sys.executable, "-m", "dreamlib.pycaffe", script, str(tmp_path)],
         capture_output=True,
         text=True,
         check=True,

@@ -1,0 +1,1 @@
+"""The folder that `dreamlib.pycaffe.install` puts on the path: ``caffe.py`` lies in it."""
