@@ -93,6 +93,7 @@ class Graph:
                     "which another layer reads too"
                 )
             self._set_loss_weight(layer, index, name)
+        layer.top_blobs = [self.blobs[name] for name in param.top]
         return layer
 
     def _set_loss_weight(self, layer, index, name):

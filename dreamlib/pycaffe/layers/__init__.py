@@ -66,6 +66,8 @@ class Layer:
     laid_out = 0
     #: bottoms that hold labels or positions, for which ``force_backward`` forces no gradient
     labels = ()
+    #: whether the tops' shapes depend on the bottoms' values, too
+    shaped_by_values = False
     #: whether the tops have the shapes that `setup` leaves in `shapes`, or that a script gives them
     is_source = False
 
@@ -74,7 +76,7 @@ class Layer:
         self.name = param.name
         self.phase = phase
         self.blobs = []
-        self.bottom_blobs = []  # the net's, for a layer whose `reshape` depends on their values
+        self.bottom_blobs, self.top_blobs = [], []  # the net's
         self.in_place = bool(param.top) and bool(param.bottom) and param.top[0] == param.bottom[0]
         self._compute = compute
         self._random = random

@@ -64,6 +64,7 @@ class Filter(Layer):
 
     bottoms = (2, None)
     tops = (1, None)
+    shaped_by_values = True
 
     def setup(self, shapes):
         tops, last = len(self.param.top), len(shapes) - 1

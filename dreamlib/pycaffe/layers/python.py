@@ -91,6 +91,7 @@ class Python(Layer):
 
     bottoms = (0, None)
     tops = (0, None)
+    shaped_by_values = True  # for all that is known
     _own = frozenset(
         "param name phase blobs bottom_blobs in_place user top_blobs _compute _random _room".split()
     )
