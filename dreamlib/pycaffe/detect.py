@@ -80,22 +80,21 @@ def _read(path):
     if not path.lower().endswith("csv"):
         raise DreamError(f"{path}: expected .txt, a list of pictures, or .csv, a table of windows")
     lines = read_text(path, "a table of windows").splitlines()
-    table = csv.DictReader(lines, skipinitialspace=True)
-    missing = {"filename", *EDGES} - set(table.fieldnames or ())
-    if missing:
-        raise DreamError(
-            f"{path} has no column {', '.join(sorted(missing))}; its first line names filename, "
-            + ", ".join(EDGES)
-        )
-    windows = {}
-    for row in table:
-        try:
-            edges = tuple(int(float(row[edge])) for edge in EDGES)
-        except (TypeError, ValueError, OverflowError) as error:
+    table, windows = csv.DictReader(lines, skipinitialspace=True), {}
+    try:
+        missing = {"filename", *EDGES} - set(table.fieldnames or ())
+        if missing:
             raise DreamError(
-                f"{path}, line {table.line_num}: expected four numbers, {', '.join(EDGES)}"
-            ) from error
-        windows.setdefault(row["filename"], []).append(edges)
+                f"{path} has no column {', '.join(sorted(missing))}; its first line names "
+                f"filename, {', '.join(EDGES)}"
+            )
+        for row in table:
+            edges = tuple(int(float(row[edge])) for edge in EDGES)
+            windows.setdefault(str(row["filename"]), []).append(edges)
+    except (csv.Error, TypeError, ValueError, OverflowError) as error:
+        raise DreamError(
+            f"{path}, line {table.line_num}: expected a name and four numbers, {', '.join(EDGES)}"
+        ) from error
     return list(windows.items())
 
 

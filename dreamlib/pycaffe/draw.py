@@ -88,9 +88,9 @@ def _style(values):
 
 
 def _outputs(layer):
-    if layer.type in ("Convolution", "Deconvolution"):
+    if layer.HasField("convolution_param"):
         return str(layer.convolution_param.num_output)
-    if layer.type == "InnerProduct":
+    if layer.HasField("inner_product_param"):
         return str(layer.inner_product_param.num_output)
     return f"Batch {layer.data_param.batch_size}" if layer.type == "Data" else ""
 
@@ -103,7 +103,7 @@ def _label(layer, separator, display_lrm):
     if layer.type == "Pooling":
         param = layer.pooling_param
         parts += _windows([param.kernel_size or param.kernel_h], [param.stride], [param.pad])
-    elif layer.type in ("Convolution", "Deconvolution"):
+    elif layer.HasField("convolution_param"):
         param = layer.convolution_param
         parts += _windows(param.kernel_size or [param.kernel_h], param.stride, param.pad)
     if display_lrm and layer.type in LEARNING:

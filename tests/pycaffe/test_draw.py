@@ -59,6 +59,11 @@ def test_a_phase_leaves_the_others_layers_out(phase, there, away):
     assert f"{away}\\n(" not in source
 
 
+def test_a_forks_convolution_is_labelled_as_one():
+    fork = parsed(NET.replace('"Convolution"', '"ConvolutionDepthwise"'))
+    assert r"(ConvolutionDepthwise)\nkernel size: 3\nstride: 1" in draw.dot_source(fork)
+
+
 def test_layers_of_2014_are_drawn_too():
     old = 'layers { name: "r" type: RELU bottom: "x" top: "y" }'
     assert '"layer 0 r" -> "blob y";' in draw.dot_source(parsed(old))

@@ -94,6 +94,19 @@ def test_the_gradient_is_what_differences_say(tmp_path, name, frugal):
         assert np.abs(slopes[name]).max() > 0
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_half_precision_gives_the_same_but_for_rounding(tmp_path, name):
+    shapes, parameters = CASES[name]
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        net = net_of(tmp_path, name.split()[0], shapes, parameters, precision=precision)
+        top = net.forward()["y"].copy()
+        net.blobs["y"].diff[...] = np.random.RandomState(2).randn(*top.shape)
+        found[precision] = [top, net.backward()["a"].copy()]
+    for half, whole in zip(found["bfloat16"], found["float32"]):
+        assert np.linalg.norm(half - whole) <= 0.02 * np.linalg.norm(whole)
+
+
 def test_axpy_scales_channels_and_adds(tmp_path):
     net = net_of(tmp_path, "Axpy", *CASES["Axpy"])
     a, x, y = (net.blobs[name].data for name in "abc")

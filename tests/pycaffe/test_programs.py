@@ -114,7 +114,11 @@ def test_selective_search_says_what_to_do_instead(folder):
     ("name", "content", "words"),
     [
         ("w.csv", "filename,xmin,ymin,xmax\n", "has no column ymax"),
-        ("w.csv", "filename,xmin,ymin,xmax,ymax\na.png,1,2,x,4\n", "w.csv, line 2: expected four"),
+        (
+            "w.csv",
+            "filename,xmin,ymin,xmax,ymax\na.png,1,2,x,4\n",
+            "w.csv, line 2: expected a name and four numbers",
+        ),
         ("w.lst", "a.png\n", "expected .txt"),
     ],
     ids=["column", "number", "ending"],

@@ -179,8 +179,9 @@ class Normalize(Function):
     def function(self, x, scale):
         param = self.param.norm_param
         axes = list(range(1, x.dim())) if param.across_spatial else [1]
-        norm = (x.square().sum(axes, keepdim=True) + param.eps).sqrt()
-        return x / norm * scale.reshape((1, -1) + (1,) * (x.dim() - 2))
+        values = x.float()  # squares of half floats overflow
+        norm = (values.square().sum(axes, keepdim=True) + param.eps).sqrt()
+        return (values / norm * scale.reshape((1, -1) + (1,) * (x.dim() - 2))).to(x.dtype)
 
 
 @register("Permute")
