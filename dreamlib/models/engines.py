@@ -10,7 +10,9 @@ import copy
 import importlib
 import importlib.util
 import os
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from dreamlib.models.definition import checked_prototxt, definition_of, left_out
 from dreamlib.models.weights import check_weights, layer_shapes, read_caffemodel
 from dreamlib.util.memory import give_back_freed
 
+PACKAGE = Path(__file__).resolve().parent.parent
 ENGINES = ("auto", "caffe", "torch")
 
 _MODULES = {  # with the error where it is missing
@@ -87,14 +90,29 @@ def import_engine(engine):
     if engine not in ENGINES:
         raise DreamError(f"engine {engine!r} is unknown; choose one of {', '.join(ENGINES)}")
     if engine == "auto":
-        engine = "caffe" if importlib.util.find_spec("caffe") else "torch"
-    if engine == "caffe":
-        os.environ.setdefault("GLOG_minloglevel", "2")  # else it reports every layer it builds
+        engine = "caffe" if _caffe_is_there() else "torch"
     module, missing = _MODULES[engine]
+    if engine == "caffe":
+        if _caffe_is_ours():
+            raise DreamError(missing.format("in this process it is dreamlib.pycaffe"))
+        os.environ.setdefault("GLOG_minloglevel", "2")  # else it reports every layer it builds
     try:
         return importlib.import_module(module)
     except ImportError as error:
         raise DreamError(missing.format(error)) from error
+
+
+def _caffe_is_there():
+    """Tell whether ``import caffe`` finds real Caffe."""
+    return importlib.util.find_spec("caffe") is not None and not _caffe_is_ours()
+
+
+def _caffe_is_ours():
+    """Tell whether ``import caffe`` finds `dreamlib.pycaffe`, by its `install`."""
+    if "caffe" in sys.modules:
+        return sys.modules["caffe"] is sys.modules.get("dreamlib.pycaffe")
+    origin = getattr(importlib.util.find_spec("caffe"), "origin", None)
+    return origin is not None and PACKAGE in Path(origin).resolve().parents
 
 
 def free_gpu_memory(engine, gpu):

@@ -50,7 +50,18 @@ def test_the_gpu_stays_chosen_while_a_model_is_loaded_and_read(model, monkeypatc
     assert calls == ["set_mode_gpu"]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("caffe") is not None, reason="Caffe is installed")
+def test_our_own_caffe_is_not_taken_for_the_real_one(monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.delitem(sys.modules, "caffe", raising=False)
+    pycaffe.install()
+    assert engines.load_caffe("auto") is pycaffe
+    with pytest.raises(DreamError, match="--engine torch"):
+        engines.load_caffe("caffe")
+
+
+@pytest.mark.skipif(engines._caffe_is_there(), reason="Caffe is installed")
 def test_caffe_that_is_not_installed_is_refused_with_the_way_out():
     with pytest.raises(DreamError, match="--engine torch"):
         engines.load_caffe("caffe")

@@ -56,10 +56,9 @@ def body(module, layer="Square", param_str=""):
     return f'name: "user" type: "Python" bottom: "conv" top: "user" python_param {{ {param} }}'
 
 
-def test_a_users_module_imports_caffe_and_gets_ours_for_that_long(tmp_path, module):
+def test_a_users_module_imports_caffe_and_gets_ours(tmp_path, module):
     net = make_net(tmp_path, NET % body(module))
     assert sys.modules[module].caffe is caffe
-    assert "caffe" not in sys.modules
     assert isinstance(net.layer_dict["user"], caffe.Layer)
 
 

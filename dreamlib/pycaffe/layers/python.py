@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import sys
 
@@ -68,20 +67,6 @@ class UserLayer:
         """Write the diff of each bottom for which `propagate_down`, a list of bool, is true."""
 
 
-@contextlib.contextmanager
-def _caffe_is_ours():
-    """Let ``import caffe`` find this package, unless somebody has decided what it finds."""
-    if "caffe" in sys.modules:
-        yield
-        return
-    sys.modules["dreamlib.pycaffe"].install()
-    try:
-        yield
-    finally:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "caffe"]:
-            del sys.modules[name]
-
-
 @register("Python")
 class Python(Layer):
     """Runs the class ``python_param { module layer }`` on the net's own blobs.
@@ -109,8 +94,9 @@ class Python(Layer):
     def _class(self):
         module, name = self.param.python_param.module, self.param.python_param.layer
         try:
-            with _caffe_is_ours():
-                found = getattr(importlib.import_module(module), name)
+            if "caffe" not in sys.modules:  # which the class derives from
+                sys.modules["dreamlib.pycaffe"].install()
+            found = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
             raise self.fail(
                 f"python_param names class {name!r} of module {module!r}, which Python does not "
