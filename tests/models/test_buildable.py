@@ -165,6 +165,18 @@ def test_a_file_for_training_of_2014_is_dreamt_too(tmp_path):
     assert layers_of(model_of(tmp_path, text)) == ["c"]
 
 
+def test_a_network_of_2013_is_dreamt(tmp_path):
+    text = (
+        "\ufeff" + INCEPTION[INCEPTION.index("name") : INCEPTION.index("force")] + 'input: "data" '
+        "input_dim: 1 input_dim: 3 input_dim: 20 input_dim: 20 "
+        "layers { layer { name: 'p' type: 'padding' pad: 1 } bottom: 'data' top: 'p' } "
+        "layers { layer { name: 'c' type: 'conv' num_output: 2 kernelsize: 3 } "
+        "bottom: 'p' top: 'c' }"
+    )
+    net = engines.load_layers(model_of(tmp_path, text), "torch")
+    assert [(name, shape) for name, _, shape in dreamable_layers(net)] == [("c", (1, 2, 20, 20))]
+
+
 # -- names ----------------------------------------------------------------------------------------
 
 #: As INCEPTION, fine-tuned: a layer was exchanged and its blob kept.

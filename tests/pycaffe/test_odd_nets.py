@@ -90,6 +90,27 @@ def test_forward_all_gives_a_loss_for_each_batch(tmp_path):
     np.testing.assert_allclose(found, each)
 
 
+# -- in place -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_relu_in_place_with_a_negative_slope_has_the_true_gradient(tmp_path, keep):
+    """Caffe's takes the sign of the top, which is above zero on both sides."""
+    text = """
+    force_backward: true
+    input: "x" input_shape { dim: 2 dim: 3 }
+    layer { name: "double" type: "Power" bottom: "x" top: "y" power_param { scale: 2 } }
+    layer { name: "relu" type: "ReLU" bottom: "y" top: "y" relu_param { negative_slope: -0.3 } }
+    """
+    net = make_net(tmp_path, text)
+    net.keep_intermediates = keep
+    values = np.float32([[-2, -1, 0], [1, 2, -3]])
+    net.forward(x=values)
+    net.blobs["y"].diff[...] = 1
+    found = net.backward()["x"]
+    np.testing.assert_allclose(found, np.where(values > 0, 2, -0.6), rtol=1e-6)
+
+
 # -- arrays and names -----------------------------------------------------------------------------
 
 
