@@ -12,7 +12,7 @@ SERVICES := $(VENV)/.services
 # A process of tests for each core; a file's tests stay together, what they share is made once.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo serve test test-faults test-caffe golden lint format bench bench-films bench-studio bench-giant \
+.PHONY: help setup demo serve test test-faults test-caffe compat golden lint format bench bench-films bench-studio bench-giant \
 	judged profile gpu-test gpu-bench reproduce fetch-model update-pins clean
 
 help: ## list the targets
@@ -47,6 +47,12 @@ test-faults: setup ## kills, power cuts, damaged folders, hostile input: hundred
 	$(BIN)/python -m tests.faults.hostile --show
 	$(BIN)/python -m tests.faults.damage
 	$(BIN)/python -m tests.faults.trials --kills 450 --cuts 90
+
+test-caffe: setup ## only the tests that real Caffe judges
+	$(BIN)/python -m pytest tests/real_caffe
+
+compat: setup ## ten programs as 2014-17 wrote them for pycaffe, on ours and on real Caffe
+	$(BIN)/python -m pytest tests/compat
 
 golden: setup ## record tests/golden anew from real Caffe
 	scripts/record_golden.sh

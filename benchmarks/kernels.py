@@ -1,4 +1,4 @@
-"""Our own kernels beside the machine's copy, and Winograd's way beside oneDNN's direct one.
+"""Our own kernels beside the machine's copy; other ways to convolve beside oneDNN's direct one.
 
     python benchmarks/kernels.py
 
@@ -30,6 +30,12 @@ LAYERS = (
 CONVOLUTIONS = (
     *((64, 192, 144, 256), (96, 128, 72, 128), (128, 192, 72, 128)),
     *((96, 208, 36, 64), (112, 224, 36, 64), (128, 256, 36, 64)),
+)
+
+#: 1 x 1 convolutions that read one blob: channels, outputs, height and width.
+TRIPLES = (
+    *((192, (64, 96, 16), 72, 128), (512, (128, 128, 24), 36, 64)),
+    *((192, (64, 96, 16), 28, 28), (512, (160, 112, 24), 14, 14), (512, (160, 112, 24), 2, 2)),
 )
 
 
@@ -95,6 +101,35 @@ def convolutions():
               f"{times[0] / times[1]:.2f} | {errors[0]:.0e} | {errors[1]:.0e} |")  # fmt: skip
 
 
+def triples():
+    """Print a line for each of `TRIPLES`: milliseconds with their ReLUs, three ways."""
+    for channels, outputs, *size in TRIPLES:
+        x = of((1, channels, *size), torch.float32)
+        weights = [torch.randn(count, channels, 1, 1) for count in outputs]
+        how = (0, 0), (1, 1), (1, 1), 1
+        packed = [
+            torch.ops.mkldnn._reorder_convolution_weight(weight, *how, list(x.shape))
+            for weight in [*weights, torch.cat(weights)]
+        ]
+
+        def convolve(weight, after, x=x, how=how):
+            return torch.ops.mkldnn._convolution_pointwise(x, weight, None, *how, after, [], "")
+
+        def three(convolve=convolve, packed=packed):
+            return [torch.relu_(convolve(weight, "none")) for weight in packed[:3]]
+
+        def within(convolve=convolve, packed=packed):
+            return [convolve(weight, "relu") for weight in packed[:3]]
+
+        def cut(convolve=convolve, packed=packed, outputs=outputs):
+            whole = torch.relu_(convolve(packed[3], "none"))
+            layout = torch.channels_last
+            return [part.contiguous(memory_format=layout) for part in whole.split(outputs, 1)]
+
+        times = " | ".join(f"{1000 * seconds(way):.3f}" for way in (three, within, cut))
+        print(f"| {channels} to {outputs}, {size[0]} x {size[1]} | {times} |")
+
+
 @torch.no_grad()
 def main():
     retain_freed_memory()
@@ -107,6 +142,10 @@ def main():
     print("\n| 3 x 3 | direct, ms | Winograd, ms | ratio | error | Winograd's |\n"
           "| --- | ---: | ---: | ---: | ---: | ---: |")  # fmt: skip
     convolutions()
+    print(
+        "\n| three 1 x 1, ms | and ReLU | ReLU within | as one, cut |\n| --- | ---: | ---: | ---: |"
+    )
+    triples()
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """A dream step at many sizes: millions of pixels a second, and calls of PyTorch's operators.
 
     python benchmarks/sizes.py [--precision float32] [--sides 64 128 224 320 512 1024] [--views 8]
+    python benchmarks/sizes.py --launches
 
 GoogLeNet with random weights to inception_4c/output, squares; the last line is a batch of views at
 224, as class drawings by direct ascent take it. What is timed is the gradient of the notebook's
-objective, all but a percent of a step.
+objective, all but a percent of a step. With --launches nothing is computed: it counts the operators
+that a GPU is asked for, on PyTorch's device "meta".
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import statistics
 import time
 
@@ -35,10 +38,11 @@ class Calls(TorchDispatchMode):
 
     def __init__(self):
         super().__init__()
-        self.count = 0
+        self.count, self.names = 0, collections.Counter()
 
     def __torch_dispatch__(self, operator, types, arguments=(), keywords=None):
         self.count += 1
+        self.names[operator.overloadpacket.__name__] += 1
         return operator(*arguments, **(keywords or {}))
 
 
@@ -74,16 +78,40 @@ def measure(net, shape):
     return statistics.median(seconds), calls.count, len(own)
 
 
+#: Operators that only name memory, or find some.
+FREE = ("alias", "detach", "empty", "empty_like", "permute", "slice", "split", "split_with_sizes",
+        "unsqueeze", "_unsafe_view", "view")  # fmt: skip
+
+
+def launches(net, shape):
+    """Return how many operators a step takes that a GPU would have to run."""
+    last = net.layer_index(END)
+    net.blobs["data"].reshape(*shape)
+    net.blobs["data"].data_tensor = torch.empty(shape, device="meta")
+    step(net, last)
+    with Calls() as calls:
+        step(net, last)
+    return sum(count for name, count in calls.names.items() if name not in FREE)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--sides", type=int, nargs="+", default=[64, 128, 224, 320, 512, 1024])
     parser.add_argument("--views", type=int, default=8)
+    parser.add_argument("--launches", action="store_true")
     options = parser.parse_args()
     paths = random_googlenet.write(pycaffe)
     net = pycaffe.Classifier(*paths, mean=np.float32([104, 116, 122]), precision=options.precision)
     net.keep_intermediates = False
     shapes = [(1, 3, side, side) for side in options.sides] + [(options.views, 3, 224, 224)]
+    if options.launches:
+        from dreamlib.pycaffe import device
+
+        device._device = torch.device("meta")
+        for shape in shapes:
+            print(f"{' x '.join(map(str, shape))}: {launches(net, shape)} launches", flush=True)
+        return
     print(f"| {options.precision} | ms | Mpx/s | operators | own kernels |\n"
           "| --- | ---: | ---: | ---: | ---: |")  # fmt: skip
     for shape in shapes:

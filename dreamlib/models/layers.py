@@ -8,7 +8,7 @@ from dreamlib.errors import DreamError, nearest
 NOT_DREAMT = ("Data", "DummyData", "HDF5Data", "HDF5Output", "ImageData", "Input", "MemoryData",
               "Parameter", "Silence", "Split", "WindowData")  # fmt: skip
 #: Types through which Caffe passes no gradient down: from the first of them on no layer is dreamt.
-NO_GRADIENT = ("Accuracy", "ArgMax", "Threshold")
+NO_GRADIENT = ("Accuracy", "ArgMax", "Embed", "Threshold")
 TYPICAL = ("Convolution", "Concat", "Eltwise")  # worth suggesting
 
 

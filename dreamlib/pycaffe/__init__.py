@@ -14,8 +14,10 @@ from dreamlib.pycaffe import io, proto
 from dreamlib.pycaffe.classifier import Classifier
 from dreamlib.pycaffe.device import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
 from dreamlib.pycaffe.installed import install
-from dreamlib.pycaffe.layers import Layer, layer_type_list
+from dreamlib.pycaffe.layers import layer_type_list
+from dreamlib.pycaffe.layers.python import UserLayer as Layer
 from dreamlib.pycaffe.net import Net
+from dreamlib.pycaffe.net_spec import NetSpec, layers, params, to_proto  # hides the package layers
 from dreamlib.pycaffe.proto import caffe_pb2  # noqa: F401 (a name of this package, too)
 from dreamlib.pycaffe.proto.caffe_pb2 import TEST, TRAIN
 
@@ -30,19 +32,26 @@ __all__ = [
     "Detector",
     "Layer",
     "Net",
+    "NetSpec",
     "install",
     "io",
     "layer_type_list",
+    "layers",
+    "params",
     "proto",
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",
     "set_random_seed",
+    "to_proto",
 ]
 
 
 #: Modules that few import, by what is asked for.
-_LATER = {"Detector": "detector", "detector": "detector", "pycaffe": "pycaffe", "_caffe": "_caffe"}
+_LATER = {
+    "Detector": "detector",
+    **{name: name for name in ("detector", "draw", "pycaffe", "_caffe")},
+}
 
 
 def __getattr__(name):

@@ -24,6 +24,7 @@ class Compute:
 
     device: torch.device
     dtype: torch.dtype
+    reshapes: int = 0  #: rises where a blob changes its shape
 
 
 class Memory:
@@ -86,7 +87,7 @@ class Memory:
         CaffeError
             The tensor has another shape.
         """
-        if tuple(tensor.shape) != self.shape:
+        if tensor.shape != self.shape:
             raise CaffeError(f"a layer gave shape {tuple(tensor.shape)} for a blob of {self.shape}")
         self._is_gone = False
         self.version += 1
@@ -134,6 +135,7 @@ class Memory:
             return
         same_count = math.prod(shape) == math.prod(self.shape)
         self.shape = shape
+        self._compute.reshapes += 1
         self._is_gone = False
         if not same_count:
             self._array = self._tensor = None

@@ -6,7 +6,6 @@ import itertools
 from collections import OrderedDict
 
 from dreamlib.errors import CaffeError
-from dreamlib.pycaffe.blob import Blob
 from dreamlib.pycaffe.device import random_stream
 from dreamlib.pycaffe.layers import layer_class
 from dreamlib.pycaffe.proto import caffe_pb2
@@ -76,8 +75,9 @@ class Graph:
             same = sum(other.param.name == param.name for other in self.layers)
             if same:
                 layer.name = f"{param.name} ({same + 1})"  # by which passes tell layers apart
+            layer.bottom_blobs = [self.blobs[name] for name in param.bottom]
             layer.setup(shapes)
-            tops = layer.shapes if not param.bottom else layer.reshape(shapes)
+            tops = layer.shapes if layer.is_source else layer.reshape(shapes)
         except CaffeError as error:
             raise CaffeError(f"{self._source}: {error}") from None
         except (ArithmeticError, LookupError, MemoryError, RuntimeError, ValueError) as error:
@@ -87,7 +87,7 @@ class Graph:
             ) from error
         for index, (name, shape) in enumerate(zip(param.top, tops)):
             if name not in self.blobs:
-                self.blobs[name] = Blob(shape, self._compute)
+                self.blobs[name] = layer.new_top(index, shape)
                 if param.type == "Split":  # one memory: what is written into the one is in all
                     self.blobs[name].data_memory = self.blobs[param.bottom[0]].data_memory
             elif name in param.bottom:
@@ -98,6 +98,7 @@ class Graph:
                     "which another layer reads too"
                 )
             self._set_loss_weight(layer, index, name)
+        layer.top_blobs = [self.blobs[name] for name in param.top]
         return layer
 
     def _set_loss_weight(self, layer, index, name):
@@ -150,7 +151,7 @@ class Graph:
             for layer in self.layers:
                 runs[layer.name] = True
                 self._wanted[layer.name] = [
-                    ask or not (layer.has_labels and index == 1)
+                    ask or index not in layer.labels
                     for index, ask in enumerate(self._wanted[layer.name])
                 ]
         self._runs_backward = runs

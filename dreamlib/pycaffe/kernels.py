@@ -296,59 +296,53 @@ def maxima_gradient(start, stop, diff, winner, gradient, kernel, stride, pad):
                 _put(result, c, total[c])
 
 
-@compiled
-def normalise(start, stop, x, top, size, alpha, k):
-    """LRN across channels with beta 0.75, of the pixels of (P, C) arrays: writes `top`.
+#: What may be rounded otherwise: reciprocals and roots are estimated, then made exact to the last
+#: bits. What is no number stays so.
+ROUNDED = {"fastmath": {"afn", "arcp", "contract", "nsz", "reassoc"}}
+
+
+@compiled(**ROUNDED)
+def normalise(start, stop, x, top, alpha, k):
+    """LRN across 5 channels with beta 0.75, of the pixels of (P, C) arrays: writes `top`.
 
     `alpha` is what a square is multiplied by; it and `k` are float32.
     """
-    channels = x.shape[1]
-    squares, scale = np.zeros(channels + size - 1, np.float32), np.empty(channels, np.float32)
+    squares = np.zeros(x.shape[1] + 4, np.float32)
+    a, b, d, e = squares[1:], squares[2:], squares[3:], squares[4:]
     for pixel in range(start, stop):
         values, result = x[pixel], top[pixel]
-        _scale(values, squares, scale, size, alpha, k)
-        for c in range(channels):
-            root = np.float32(1) / np.sqrt(scale[c])
+        for c in range(values.size):
+            b[c] = alpha * _get(values, c) * _get(values, c)
+        for c in range(values.size):
+            scale = k + ((squares[c] + a[c]) + (b[c] + (d[c] + e[c])))
+            root = np.float32(1) / np.sqrt(scale)
             _put(result, c, _get(values, c) * root * np.sqrt(root))
 
 
-@compiled
-def normalise_gradient(start, stop, x, diff, gradient, size, alpha, k):
+@compiled(**ROUNDED)
+def normalise_gradient(start, stop, x, diff, gradient, alpha, k):
     """Gradient of `normalise`: writes `gradient`, (P, C), which may be `diff`.
 
     d/dx_i sum_j y_j dy_j = dy_i s_i^-b - 2ab/n x_i sum_(j near i) x_j dy_j s_j^(-b-1)
     """
-    channels, reach = x.shape[1], size // 2
-    squares, scale = np.zeros(channels + size - 1, np.float32), np.empty(channels, np.float32)
-    shared, direct = np.zeros_like(squares), np.empty_like(scale)
+    squares, direct = np.zeros(x.shape[1] + 4, np.float32), np.empty(x.shape[1], np.float32)
+    a, b, d, e = squares[1:], squares[2:], squares[3:], squares[4:]
+    shared = np.zeros_like(squares)
+    p, q, r, s = shared[1:], shared[2:], shared[3:], shared[4:]
     factor = np.float32(1.5) * alpha
     for pixel in range(start, stop):
         values, given, result = x[pixel], diff[pixel], gradient[pixel]
-        _scale(values, squares, scale, size, alpha, k)
-        for c in range(channels):
-            inverse = np.float32(1) / scale[c]
-            root = np.sqrt(inverse)
-            direct[c] = _get(given, c) * root * np.sqrt(root)
-            shared[c + reach] = _get(values, c) * direct[c] * inverse
-            scale[c] = 0
-        for tap in range(size):
-            for c in range(channels):
-                scale[c] += shared[c + tap]
-        for c in range(channels):
-            _put(result, c, direct[c] - factor * _get(values, c) * scale[c])
-
-
-@compiled
-def _scale(values, squares, scale, size, alpha, k):
-    """Write ``k + alpha * (sum of squares near by)``."""
-    reach = size // 2
-    for c in range(values.size):
-        value = _get(values, c)
-        squares[c + reach] = alpha * value * value
-        scale[c] = k
-    for tap in range(size):
         for c in range(values.size):
-            scale[c] += squares[c + tap]
+            b[c] = alpha * _get(values, c) * _get(values, c)
+        for c in range(values.size):
+            scale = k + ((squares[c] + a[c]) + (b[c] + (d[c] + e[c])))
+            root = np.float32(1) / np.sqrt(scale)
+            power = _get(given, c) * root * np.sqrt(root)
+            direct[c] = power
+            q[c] = _get(values, c) * power * root * root
+        for c in range(values.size):
+            total = (shared[c] + p[c]) + (q[c] + (r[c] + s[c]))
+            _put(result, c, direct[c] - factor * _get(values, c) * total)
 
 
 @compiled
@@ -412,8 +406,8 @@ def compile_all():
         maxima(0, 4, values, values, winner, *how)
         maxima_gradient(0, 4, values, winner, values, *how)
         factors = np.float32(1), np.float32(1)
-        normalise(0, 16, pixels, pixels, 5, *factors)
-        normalise_gradient(0, 16, pixels, pixels, pixels, 5, *factors)
+        normalise(0, 16, pixels, pixels, *factors)
+        normalise_gradient(0, 16, pixels, pixels, pixels, *factors)
 
 
 def _fresh(count):

@@ -12,7 +12,7 @@ import torch
 from dreamlib.errors import CaffeError, CaffeValueError, nearest
 from dreamlib.pycaffe.blob import Compute
 from dreamlib.pycaffe.device import current_device, retain_freed_memory
-from dreamlib.pycaffe.passes import Passes
+from dreamlib.pycaffe.hooks import Hooks
 from dreamlib.pycaffe.private import Underscored
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.pycaffe.prototxt import load_net
@@ -21,7 +21,7 @@ from dreamlib.pycaffe.weights import copy_weights, read_weights, write_weights
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
-class Net(Underscored, Passes):
+class Net(Underscored, Hooks):
     """A Caffe network.
 
     ``Net(prototxt, phase)``, ``Net(prototxt, weights, phase)`` and ``Net(prototxt, phase, level,
@@ -169,22 +169,51 @@ class Net(Underscored, Passes):
         for blob in itertools.chain.from_iterable(layer.blobs for layer in self.layers):
             blob.diff[...] = 0
 
-    def set_input_arrays(self, data, labels):
-        """Refuse: there are no MemoryData layers, which it feeds.
+    def save_hdf5(self, path):
+        """Write the parameters as HDF5. Needs the package h5py.
 
         Parameters
         ----------
-        data, labels : ndarray
+        path : str
+        """
+        from dreamlib.pycaffe.hdf5 import write_hdf5
+
+        write_hdf5(path, {name: [b.data for b in blobs] for name, blobs in self.params.items()})
+
+    def load_hdf5(self, path):
+        """Load the parameters of equally named layers from HDF5. Needs the package h5py.
+
+        Parameters
+        ----------
+        path : str
+        """
+        from dreamlib.pycaffe.hdf5 import read_hdf5
+
+        copy_weights(self.params, read_hdf5(path), str(path))
+
+    def set_input_arrays(self, data, labels):
+        """Give pictures and labels to the MemoryData layer that the net begins with.
+
+        Parameters
+        ----------
+        data : (M, C, H, W) ndarray of float32
+            M is a multiple of the layer's batch; each forward takes the next batch.
+        labels : (M,) or (M, 1, 1, 1) ndarray of float32
 
         Raises
         ------
         CaffeError
-            Always.
+            The net begins with another layer, or the arrays have another shape or type.
         """
-        raise CaffeError(
-            "set_input_arrays feeds a MemoryData layer, which dreamlib.pycaffe does not have; "
-            "write into net.blobs[name].data of an Input layer"
-        )
+        if not self.layers or self.layers[0].type != "MemoryData":
+            raise CaffeError(
+                "set_input_arrays gives pictures to a MemoryData layer, and this net does not "
+                "begin with one; write into net.blobs[name].data of its Input layer"
+            )
+        for name, array in ("data", data), ("labels", labels):
+            if getattr(array, "dtype", None) != np.float32:
+                raise CaffeError(f"{name} must be an array of float32: np.float32({name})")
+        self.layers[0].set_arrays(data, labels)
 
     # -- running ----------------------------------------------------------------------------------
 

@@ -34,6 +34,8 @@ class Passes(Graph):
         self.compute_param_diffs = phase == caffe_pb2.TRAIN
         self._kept = {}  # name of a layer -> what its `trace` kept
         self._passed = set()  # passes that were made: first and last layer, shapes of the inputs
+        self._final = {}  # what `_final_readers` found
+        self._fitted = None  # first and last layer of the last pass, and how often blobs changed
 
     def reshape(self):
         """Carry the inputs' shapes through all layers."""
@@ -41,12 +43,11 @@ class Passes(Graph):
             self._reshape_layer(layer)
 
     def _reshape_layer(self, layer):
-        param = layer.param
-        if not param.bottom:
+        if layer.is_source:
             return
-        shapes = layer.reshape([self.blobs[name].shape for name in param.bottom])
-        for name, shape in zip(param.top, shapes):
-            self.blobs[name].reshape(*shape)
+        shapes = layer.reshape([blob.shape for blob in layer.bottom_blobs])
+        for blob, shape in zip(layer.top_blobs, shapes):
+            blob.reshape(*shape)
 
     @torch.no_grad()
     def forward_range(self, first, last, read=(), way_back=True):
@@ -65,33 +66,39 @@ class Passes(Graph):
         self._compute.device = current_device()
         layers = self.layers[first : last + 1]
         frugal = not way_back or not (self.keep_intermediates or self.compute_param_diffs)
-        final = self._final_readers(layers, read) if frugal else {}
+        final = self._final_readers(first, last, tuple(read)) if frugal else {}
         for layer in self.layers[first:]:
             self._kept.pop(layer.name, None)  # of an earlier pass
         if frugal:
             shapes = tuple(self.blobs[name].shape for name in self.inputs)
             map_large_blocks(_large(shapes) and (first, last, shapes) not in self._passed)
             self._passed.add((first, last, shapes))
+        fits = self._fitted == (first, last, self._compute.reshapes)
         for layer in layers:
             if layer.type == "Input":
                 continue
-            self._reshape_layer(layer)
-            bottoms = [self.blobs[name].data_tensor for name in layer.param.bottom]
+            if not fits or layer.shaped_by_values:
+                self._reshape_layer(layer)
+            bottoms = [blob.data_memory.tensor() for blob in layer.bottom_blobs]
             if frugal and way_back:
                 tops, self._kept[layer.name] = layer.trace(bottoms)
             else:
                 tops = layer.forward(bottoms)
-            for name, top in zip(layer.param.top, tops):
-                self.blobs[name].data_tensor = top
+            for blob, top in zip(layer.top_blobs, tops):
+                blob.data_memory.put(top)
             del bottoms, tops
             for memory in final.get(layer.name, ()):
                 memory.expend()
+        self._fitted = first, last, self._compute.reshapes
 
-    def _final_readers(self, layers, read):
-        """Return for names of layers the memories that none of `layers` reads after them.
+    def _final_readers(self, first, last, read):
+        """Return for names of layers the memories that none up to `last` reads after them.
 
         What lay there before is not among them: layers that do not run now may read it, too.
         """
+        if (first, last, read) in self._final:
+            return self._final[first, last, read]
+        layers = self.layers[first : last + 1]
         reads = [(name, layer.name) for layer in layers for name in layer.param.bottom]
         reads += [(name, None) for name in [*layers[-1].param.top, *read, *self.inputs]]
         # A Split's results have their bottom's memory.
@@ -101,6 +108,7 @@ class Passes(Graph):
         for memory, (name, layer) in final.items():
             if memory in made:
                 found.setdefault(layer, []).append(self.blobs[name].data_memory)
+        self._final[first, last, read] = found
         return found
 
     @torch.no_grad()
@@ -117,19 +125,19 @@ class Passes(Graph):
             if layer.type == "Input" or not self._runs_backward[layer.name]:
                 continue
             wanted = self._wanted[layer.name]
-            diffs = [self.blobs[name].diff_tensor for name in layer.param.top]
+            diffs = [blob.diff_memory.tensor() for blob in layer.top_blobs]
             if layer.name in self._kept:
                 kept = self._kept.pop(layer.name)
                 if not any(wanted):
                     continue
-                for index, name in enumerate(layer.param.top):
-                    if self.blobs[name].diff_memory.has_array:
+                for index, blob in enumerate(layer.top_blobs):
+                    if blob.diff_memory.has_array:
                         diffs[index] = diffs[index].clone()  # `retrace` may write into it
                 gradients = layer.retrace(diffs, kept, wanted)
                 del kept, diffs
             else:
-                bottoms = [self.blobs[name].data_tensor for name in layer.param.bottom]
-                tops = [self.blobs[name].data_tensor for name in layer.param.top]
+                bottoms = [blob.data_memory.tensor() for blob in layer.bottom_blobs]
+                tops = [blob.data_memory.tensor() for blob in layer.top_blobs]
                 if self.compute_param_diffs and layer.blobs:
                     self._add_param_diffs(layer, diffs, bottoms, tops)
                 if not any(wanted):
@@ -138,9 +146,9 @@ class Passes(Graph):
                 del bottoms, tops, diffs
             if not self.keep_intermediates:
                 self._free_tops(layer)
-            for name, gradient, ask in zip(layer.param.bottom, gradients, wanted):
+            for blob, gradient, ask in zip(layer.bottom_blobs, gradients, wanted):
                 if ask:
-                    self.blobs[name].diff_tensor = gradient
+                    blob.diff_memory.put(gradient)
 
     def _add_param_diffs(self, layer, diffs, bottoms, tops):
         gradients = layer.parameter_gradients(diffs, bottoms, tops)
@@ -150,11 +158,11 @@ class Passes(Graph):
 
     def _free_tops(self, layer):
         """Free the results of this layer: the layers below do not need them."""
-        for name in layer.param.top:
-            if name not in layer.param.bottom and name not in self._loss_weights:
+        for name, blob in zip(layer.param.top, layer.top_blobs):
+            if blob not in layer.bottom_blobs and name not in self._loss_weights:
                 if layer.type != "Split":  # its data is its bottom's
-                    self.blobs[name].data_memory.expend()
-                self.blobs[name].diff_memory.free()
+                    blob.data_memory.expend()
+                blob.diff_memory.free()
 
 
 def _large(shapes):

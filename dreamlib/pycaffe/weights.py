@@ -20,7 +20,7 @@ LEGACY_AXES = ("num", "channels", "height", "width")
 
 
 def read_weights(path):
-    """Read the parameters of a binary caffemodel.
+    """Read the parameters of a caffemodel, binary or HDF5.
 
     Parameters
     ----------
@@ -44,7 +44,9 @@ def read_weights(path):
         raise CaffeError(f"{path}: cannot be read: {error}") from error
     hint = "fetch or copy it again"
     if content.startswith(b"\x89HDF"):
-        raise CaffeError(f"{path}: HDF5 weights are not supported; save a binary .caffemodel")
+        from dreamlib.pycaffe.hdf5 import read_hdf5
+
+        return read_hdf5(path)
     net_param = caffe_pb2.NetParameter()
     try:
         net_param.ParseFromString(content)

@@ -34,11 +34,12 @@ SMALL, HOLES = 2_000_000 // 3, 2.0
 OVERHEAD = 96 << 20
 
 #: Sides of tiles: best where there is room, and the least that still shows the network anything.
-BEST_TILE = {"cpu": 512, "cuda": 1024}
+BEST_TILE = {"cpu": 512, "cuda": 2048}
 LEAST_TILE, TILE_STEP = 64, 32
 
-#: Context around a tile of the shift schedule, and the feathered band of the others, in pixels.
-OVERLAP, FEATHER = 32, 64
+#: Context around a tile of the shift schedule, which on large tiles costs little; and the feathered
+#: band of the others, in pixels.
+OVERLAP, FEATHER = {"cpu": 32, "cuda": 96}, 64
 
 #: Pixels up to which a picture is dreamt whole, as the notebook does, if memory allows. Beyond it
 #: tiles are as good and faster, since they stay in the processor's caches.
@@ -358,15 +359,15 @@ def _tile(wanted, size, room):
     """Choose tile size and overlap: the user's, or the best that fits, or else the least."""
     if wanted.schedule == "windows":
         return wanted.tile_size or wanted.window, 0
-    tiles = [wanted.tile_size]
+    tiles, device = [wanted.tile_size], "cuda" if room.on_gpu else "cpu"
     if wanted.tile_size is None:
-        best = wanted.best_tile or BEST_TILE["cuda" if room.on_gpu else "cpu"]
+        best = wanted.best_tile or BEST_TILE[device]
         tiles = range(best, LEAST_TILE - 1, -TILE_STEP)
     for tile in tiles:
         overlap = wanted.overlap
         if overlap is None:
-            best = wanted.best_overlap or (OVERLAP if wanted.schedule == "shift" else FEATHER)
-            overlap = min(best, tile // 4)
+            halo = OVERLAP[device] if wanted.schedule == "shift" else FEATHER
+            overlap = min(wanted.best_overlap or halo, tile // 4)
         if 2 * overlap > tile:
             raise DreamError(
                 f"an overlap of {overlap} is more than half a tile of {tile} pixels; take "

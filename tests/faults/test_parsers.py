@@ -11,7 +11,7 @@ from dreamlib.ascent.objective_parser import parse_layers, parse_weights
 from dreamlib.errors import LONGEST, DreamError, paragraph
 from dreamlib.jobs.keyframes import parse_variations
 from dreamlib.models.labels import parse_targets
-from dreamlib.pycaffe import prototxt
+from dreamlib.pycaffe import detect, prototxt
 from dreamlib.settings import SETTINGS
 from dreamlib.util.setting import parse_table
 from dreamlib.video.distort import WITHOUT_CODE, parse_chain
@@ -78,3 +78,13 @@ def test_an_error_is_one_short_paragraph(text):
     assert len(shown) <= LONGEST + 50
     assert "\n\n" not in shown
     assert all(letter.isprintable() or letter == "\n" for letter in shown)
+
+
+@given(text=TEXTS, head=some.sampled_from(["", "filename,xmin,ymin,xmax,ymax\n"]))
+@example(text='"' + "a" * 200_000, head="filename,xmin,ymin,xmax,ymax\n")
+@example(text="a,1,2,inf,nan", head="filename,xmin,ymin,xmax,ymax\n")
+def test_a_table_of_windows_is_read_or_refused(tmp_path_factory, text, head):
+    path = tmp_path_factory.mktemp("table") / "windows.csv"
+    path.write_text(head + text, encoding="utf-8", errors="replace")
+    with contextlib.suppress(DreamError):
+        assert all(len(window) == 4 for _, windows in detect._read(str(path)) for window in windows)

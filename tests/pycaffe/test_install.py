@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dreamlib import pycaffe
-from dreamlib.pycaffe import layers
+from dreamlib.pycaffe.layers.registry import LAYERS, MODULES
 from tests.nets import INCEPTION, MEAN, write_random_net
 
 SCRIPT = Path(__file__).with_name("script_of_2015.py")
@@ -67,6 +67,10 @@ dreamlib.pycaffe.install()
 import caffe
 assert caffe is dreamlib.pycaffe
 from caffe import Net, Classifier, Detector, TRAIN, TEST
+from caffe import layers as L, params as P
+assert L.Pooling(L.Input(), pool=P.Pooling.MAX).fn.type_name == "Pooling"
+import caffe.draw
+assert caffe.draw.draw_net_to_file
 from caffe.io import Transformer, load_image
 from caffe.proto.caffe_pb2 import NetParameter
 assert caffe.proto.caffe_pb2.NetParameter is NetParameter
@@ -141,8 +145,8 @@ def test_the_layer_types_are_listed_as_in_pycaffe():
     assert {"Convolution", "LRN", "Pooling", "Softmax", "Split", "InnerProduct"} <= set(types)
 
 
-@pytest.mark.parametrize("module", layers.MODULES)
+@pytest.mark.parametrize("module", MODULES)
 def test_each_layer_type_is_made_where_the_table_says(module):
     importlib.import_module(f"dreamlib.pycaffe.layers.{module}")
-    made = {name for name, layer in layers.LAYERS.items() if layer.__module__.endswith(module)}
-    assert made == set(layers.MODULES[module])
+    made = {name for name, layer in LAYERS.items() if layer.__module__.endswith(module)}
+    assert made == set(MODULES[module])

@@ -1,6 +1,7 @@
 """Passes that keep only what the gradient needs: the same numbers, less memory, clear refusals."""
 
 import gc
+import importlib
 import math
 import multiprocessing
 
@@ -12,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dreamlib.pycaffe as caffe
-from dreamlib.pycaffe import kernels, layers
+from dreamlib.pycaffe import kernels
 from tests.pycaffe.test_against_golden import compare, golden  # noqa: F401
 from tests.real_caffe import cases
+
+layers = importlib.import_module("dreamlib.pycaffe.layers")  # `caffe.layers` are NetSpec's
 
 GRADIENTS = [
     name for name, case in cases.CASES.items() if case.phase == cases.TEST and case.backward
@@ -121,6 +124,19 @@ def test_relu_lets_nan_through_as_caffe_does(dtype):
     kernels.rectify(x, lambda size: np.empty(size, np.uint8))
     assert x[:2].isnan().all()
     assert x[2:].tolist() == [math.inf, 0, 0, 1]
+
+
+def test_lrn_keeps_what_is_no_number_and_what_is_large(monkeypatch):
+    monkeypatch.setattr(layers, "FEW", 0)
+    one = layer('type: "LRN" lrn_param { local_size: 5 alpha: 0.3 beta: 0.75 k: 2 }')
+    x = torch.zeros(1, 24, 1, 2).contiguous(memory_format=LAST)
+    x[0, 3, 0, 0], x[0, 12, 0, 0], x[0, 20, 0, 1] = math.nan, 1e4, 1e12
+    top, _ = traced(one, x, torch.ones_like)
+    nan = torch.zeros(24, dtype=torch.bool)
+    nan[1:6] = True
+    assert torch.equal(top[0, :, 0, 0].isnan(), nan)
+    expected = lrn_of_float64(x[:, :, :, 1:].double().clone(), 5, 0.3, 2)
+    torch.testing.assert_close(top[:, :, :, 1:].double(), expected, rtol=1e-5, atol=0)
 
 
 def lrn_of_float64(x, n, alpha, k):

@@ -39,6 +39,20 @@ class Case(NamedTuple):
     text: str = ""  # instead of inputs' and layers' own
 
 
+def prototxt(case):
+    """Write out a case's network definition."""
+    text = "" if "force_backward" in case.text else "force_backward: true\n"
+    if case.text:
+        return text + case.text
+    for name, (shape, _) in case.inputs.items():
+        dims = " ".join(f"dim: {length}" for length in shape)
+        text += (
+            f'layer {{ name: "{name}" type: "Input" top: "{name}" '
+            f"input_param {{ shape {{ {dims} }} }} }}\n"
+        )
+    return text + "\n".join(f"layer {{ {body} }}" for body in case.layers)
+
+
 def layer(kind, bottoms, tops, parameters="", name=None):
     """Body of a layer; blobs are words. Called as its first top is, unless told."""
     blobs = [f'{side}: "{blob}" ' for side, blobs in (("bottom", bottoms), ("top", tops))
@@ -63,6 +77,53 @@ def none(parameters, tops):
     """A net of one layer that makes its numbers itself."""
     body = layer("DummyData", "", tops, f"dummy_data_param {{ {parameters} }}", "it")
     return Case({}, [body], backward=False)
+
+
+def learned(kind, parameters="", outputs=5, tops="y", more=None, batch=4, loss=False):
+    """A net in training of an InnerProduct and one layer upon it, which also reads `more` inputs.
+
+    Nothing forces gradients: they go as far as the weights.
+    """
+    inputs = {"x": ((batch, 6), "noise"), **(more or {})}
+    names = " ".join(["ip", *(more or {})])
+    ip = f"inner_product_param {{ num_output: {outputs} }}"
+    layers = [layer("InnerProduct", "x", "ip", ip), layer(kind, names, tops, parameters, "it")]
+    if loss:
+        squares = "reduction_param { operation: SUMSQ } loss_weight: 0.5"
+        layers += [layer("Reduction", top, f"{top}_squares", squares) for top in tops.split()]
+    case = Case(inputs, layers, TRAIN)
+    text = prototxt(case).replace("force_backward: true", "force_backward: false")
+    return case._replace(text=text)
+
+
+def embed(parameters, shape, numbers):
+    """A net in training of an Embed layer, its top a loss; Caffe forces no gradient to numbers."""
+    body = layer("Embed", "x", "y", f"embed_param {{ {parameters} }} loss_weight: 2", "it")
+    case = Case({"x": (shape, numbers)}, [body], TRAIN)
+    text = prototxt(case).replace("force_backward: true", "force_backward: false")
+    return case._replace(text=text)
+
+
+def user_layer(kind, bottoms, tops, more="", param_str="", name=None):
+    """Body of a Python layer of `tests.real_caffe.user_layers`."""
+    param = f"module: 'tests.real_caffe.user_layers' layer: '{kind}' param_str: '{param_str}'"
+    return layer("Python", bottoms, tops, f"python_param {{ {param} }} {more}", name)
+
+
+def recurrent(kind, static=False, exposed=False, steps=4, batch=3, width=5):
+    """A recurrent layer over noise, its sequences begun anew here and there."""
+    inputs = {"x": ((steps, batch, 2, 3), "noise"), "goes_on": ((steps, batch), 2)}
+    if static:
+        inputs["s"] = ((batch, 4), "noise")
+    tops = "y"
+    if exposed:
+        names = ("h", "c")[: 2 if kind == "LSTM" else 1]
+        inputs.update(dict.fromkeys(names, ((1, batch, width), "noise")))
+        tops += "".join(f" {name}_after" for name in names)
+    fill = 'weight_filler { type: "uniform" } bias_filler { type: "uniform" }'
+    exposing = "expose_hidden: true" if exposed else ""
+    param = f"recurrent_param {{ num_output: {width} {fill} {exposing} }}"
+    return Case(inputs, [layer(kind, " ".join(inputs), tops, param, "it")], TRAIN)
 
 
 def conv(parameters, shape=(2, 6, 11, 13), kind="Convolution", **options):
@@ -583,6 +644,120 @@ CASES = {
         'layer { name: "d" type: "InnerProduct" bottom: "c" top: "d" '
         "inner_product_param { num_output: 2 } }",
     ),
+    "hinge": two("HingeLoss", "", (4, 5), (4,), 5),
+    "hinge squared": two("HingeLoss", "hinge_loss_param { norm: L2 }", (4, 5), (4,), 5),
+    "hinge on maps": two("HingeLoss", "loss_weight: 0.5", (3, 2, 1, 3), (3, 1, 1, 1), 6),
+    "logistic": Case(
+        {"a": ((4, 5), "noise"), "b": ((4,), 5)},
+        [
+            layer("Softmax", "a", "p"),
+            layer("MultinomialLogisticLoss", "p b", "y", "loss_weight: 2", "it"),
+        ],
+    ),
+    "sigmoid loss": two("SigmoidCrossEntropyLoss", "", (4, 5), (4, 5), 2),
+    "sigmoid loss on probabilities": two(
+        "SigmoidCrossEntropyLoss", "loss_weight: 3", (4, 2, 3), (4, 2, 3), "positive"
+    ),
+    "sigmoid loss normalised": two(
+        "SigmoidCrossEntropyLoss",
+        "loss_param { normalize: true ignore_label: 2 }",
+        (4, 5),
+        (4, 5),
+        3,
+    ),
+    "sigmoid loss in full": two(
+        "SigmoidCrossEntropyLoss",
+        "loss_param { normalization: FULL ignore_label: 0 }",
+        (4, 5),
+        (4, 5),
+        3,
+    ),
+    "infogain": learned("InfogainLoss", more={"b": ((4,), 5), "h": ((1, 1, 5, 5), "positive")}),
+    "infogain with probabilities": learned(
+        "InfogainLoss",
+        "loss_weight: 2 loss_weight: 0 loss_param { ignore_label: 1 }",
+        more={"b": ((4, 1), 5), "h": ((1, 1, 5, 5), "noise")},
+        tops="y p",
+    ),
+    "contrastive": Case(
+        {"a": ((6, 3), "noise"), "b": ((6, 3), "noise"), "alike": ((6,), 2)},
+        [layer("ContrastiveLoss", "a b alike", "y", "contrastive_loss_param { margin: 3 }", "it")],
+    ),
+    "contrastive legacy": Case(
+        {"a": ((6, 3), "noise"), "b": ((6, 3), "noise"), "alike": ((6,), 2)},
+        [
+            layer(
+                "ContrastiveLoss",
+                "a b alike",
+                "y",
+                "contrastive_loss_param { margin: 5 legacy_version: true } loss_weight: 2",
+                "it",
+            )
+        ],
+    ),
+    "batch reindex": learned("BatchReindex", more={"b": ((7,), 4)}, loss=True),
+    "embed": embed("num_output: 4 input_dim: 7", (2, 3), 7),
+    "embed no bias": embed("num_output: 2 input_dim: 3 bias_term: false", (5,), 3),
+    "filter": learned("Filter", more={"b": ((4,), 2)}, loss=True),
+    "filter two": learned(
+        "Filter",
+        loss=True,
+        tops="y z",
+        more={"a": ((4, 2, 3), "noise"), "b": ((4, 1, 1, 1), 2)},
+    ),
+    "im2col": one("Im2col", "convolution_param { kernel_size: 3 stride: 2 pad: 1 }", (2, 3, 7, 6)),
+    "im2col rectangular": one(
+        "Im2col",
+        "convolution_param { kernel_h: 2 kernel_w: 3 stride_h: 1 stride_w: 2 dilation: 2 }",
+        (1, 2, 7, 9),
+    ),
+    "parameter": Case(
+        {"x": ((2, 3), "noise")},
+        [
+            layer("Parameter", "", "w", "parameter_param { shape { dim: 2 dim: 3 } }"),
+            layer("Eltwise", "x w", "y", "eltwise_param { operation: PROD }"),
+        ],
+        TRAIN,
+    ),
+    "spp": one("SPP", "spp_param { pyramid_height: 3 }", (2, 3, 9, 11)),
+    "spp average": one("SPP", "spp_param { pyramid_height: 2 pool: AVE }", (2, 3, 7, 5)),
+    "spp one level": one("SPP", "spp_param { pyramid_height: 1 }", (2, 3, 5, 6)),
+    "rnn": recurrent("RNN"),
+    "rnn static": recurrent("RNN", static=True),
+    "rnn exposed": recurrent("RNN", exposed=True),
+    "lstm": recurrent("LSTM"),
+    "lstm static": recurrent("LSTM", static=True),
+    "lstm exposed": recurrent("LSTM", static=True, exposed=True),
+    "lstm unit": Case(
+        {"c": ((1, 3, 4), "noise"), "g": ((1, 3, 16), "noise"), "goes_on": ((1, 3), 2)},
+        [layer("LSTMUnit", "c g goes_on", "c_after h", name="it")],
+    ),
+    "python source": Case(
+        {"x": ((2, 3), "noise")},
+        [
+            user_layer("Ramp", "", "r", param_str='{"shape": [2, 3]}'),
+            layer("Eltwise", "x r", "y", "eltwise_param { operation: PROD }"),
+        ],
+    ),
+    "python loss": Case(
+        {"a": ((4, 2, 3), "noise"), "b": ((4, 2, 3), "noise")},
+        [layer("Sigmoid", "a", "s"), user_layer("Distance", "s b", "y", "loss_weight: 2")],
+    ),
+    "python of values": Case(
+        {"x": ((5, 2, 3), "noise")},
+        [
+            layer("TanH", "x", "t"),
+            user_layer("Chosen", "t", "y rows", param_str="1.5"),
+            layer("Silence", "rows", "", name="quiet"),
+        ],
+    ),
+    "python in place": Case(
+        {"x": ((2, 3), "noise")},
+        [
+            layer("InnerProduct", "x", "t", "inner_product_param { num_output: 3 }"),
+            user_layer("Gain", "t", "t", name="it"),
+        ],
+    ),
     "old input": Case(
         {"x": ((1, 2, 6, 7), "noise")},
         [],
@@ -676,20 +851,6 @@ CASES = {
 
 
 # -- running them ---------------------------------------------------------------------------------
-
-
-def prototxt(case):
-    """Write out a case's network definition."""
-    text = "" if "force_backward" in case.text else "force_backward: true\n"
-    if case.text:
-        return text + case.text
-    for name, (shape, _) in case.inputs.items():
-        dims = " ".join(f"dim: {length}" for length in shape)
-        text += (
-            f'layer {{ name: "{name}" type: "Input" top: "{name}" '
-            f"input_param {{ shape {{ {dims} }} }} }}\n"
-        )
-    return text + "\n".join(f"layer {{ {body} }}" for body in case.layers)
 
 
 def make_net(caffe, text, phase=TEST, seed=2):
@@ -1149,6 +1310,62 @@ def call_returned_names(caffe):
     }
     text = "; ".join(f"{form}: {sorted(names)}" for form, names in found.items())
     return {"text": np.frombuffer(text.encode(), np.uint8).astype(float)}
+
+
+def call_hooks(caffe):
+    """Which hooks run when, and that a hook changes what the layers after it see."""
+    net = inception(caffe)
+    said = []
+    for when in ("before_forward", "after_forward", "before_backward", "after_backward"):
+        getattr(net, when)(lambda position, when=when: said.append(f"{when} {position}"))
+    position = list(net._layer_names).index("pool1")
+    net.after_forward(lambda now: now == position and net.blobs["pool1"].data.__imul__(2))
+    net.before_backward(lambda now: now == position and net.blobs["pool1"].diff.__imul__(3))
+    net.forward(start="conv1", end="output")
+    net.blobs["output"].diff[...] = net.blobs["output"].data
+    net.backward(start="output", end="pool1")
+    net.backward(start="conv1", end="data")
+    found = {"output": net.blobs["output"].data.copy(), **diffs(net, "data", "norm1")}
+    return {**found, "said": np.frombuffer("; ".join(said).encode(), np.uint8).astype(float)}
+
+
+def call_memory_data(caffe):
+    """Batches of arrays, in a circle; other arrays begin anew."""
+    text = """layer { name: "m" type: "MemoryData" top: "data" top: "label"
+      memory_data_param { batch_size: 2 channels: 1 height: 2 width: 3 } }
+      layer { name: "p" type: "Power" bottom: "data" top: "p" power_param { scale: 2 } }"""
+    net = make_net(caffe, text)
+    pictures = np.arange(36, dtype=np.float32).reshape(6, 1, 2, 3)
+    found = {}
+    for number, count in enumerate((6, 6, 6, 6, 2, 2)):
+        if number in (0, 4):
+            net.set_input_arrays(pictures[:count].copy(), np.arange(count, dtype=np.float32))
+        for name, values in net.forward().items():
+            found[f"{number} {name}"] = values.copy()
+    return found
+
+
+def call_python_objects(caffe):
+    """A Python layer of the net is the user's own object, and its blobs are the net's."""
+    layer = user_layer("Gain", "x", "y", name="it")
+    net = make_net(caffe, prototxt(Case({"x": ((2, 3), "noise")}, [layer])))
+    found = {"blob": net.params["it"][0].data.copy()}
+    net.layers[1].passes = 7
+    found["kept"] = np.array([float(net.layers[1].passes)])
+    net.params["it"][0].data[...] = 5
+    net.blobs["x"].data[...] = np.arange(6).reshape(2, 3)
+    found["y"] = net.forward()["y"].copy()
+    is_one = str(isinstance(net.layers[1], caffe.Layer))
+    names = [net.layers[1].type, net.layers[1].__class__.__name__, is_one]
+    return {**found, "names": np.frombuffer(" ".join(names).encode(), np.uint8).astype(float)}
+
+
+def call_state(caffe):
+    """A recurrent layer goes on where the last pass ended."""
+    net = make_net(caffe, prototxt(CASES["lstm"]), TRAIN)
+    net.blobs["x"].data[...] = np.random.RandomState(3).randn(*net.blobs["x"].data.shape)
+    net.blobs["goes_on"].data[...] = 1
+    return {str(number): net.forward()["y"].copy() for number in range(3)}
 
 
 CALLS = {

@@ -6,14 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dreamlib import pycaffe as caffe
-from dreamlib.ascent.objectives import ObjectiveSpec
+from dreamlib.ascent.objectives import ObjectiveSpec, objective_L2
 from dreamlib.ascent.regularizers import GradientRules
 from dreamlib.dream import make_step
 from dreamlib.imaging.filters import gaussian_blur
 from dreamlib.imaging.picture import Window
 from dreamlib.models.preprocessing import preprocess
+from dreamlib.pycaffe import device
 from dreamlib.tiling import network as networks
 from dreamlib.tiling import stepper as module
 from dreamlib.tiling.canvas import Canvas
@@ -389,6 +391,67 @@ def test_our_engine_steps_on_tensors_and_real_caffe_on_arrays(net, monkeypatch):
     assert type(module.network_of(net)) is TensorNetwork
     monkeypatch.setattr(networks, "engine_name", lambda net: "caffe")
     assert type(module.network_of(net)) is ArrayNetwork
+
+
+class _Nowhere(HostTransfer):
+    """Sends tiles to a device that holds no values."""
+
+    def __init__(self, device):
+        super().__init__(tensors=True)
+        self._device = device
+
+    def staging(self, count, dtype):
+        made = super().staging(count, dtype)
+        return Staging(made.host, made.device.to(self._device))
+
+
+class _Asked(TorchDispatchMode):
+    """Notes which operators were called."""
+
+    def __torch_dispatch__(self, operator, types, arguments=(), keywords=None):
+        self.names.append(operator.overloadpacket.__name__)
+        return operator(*arguments, **(keywords or {}))
+
+    def __enter__(self):
+        self.names = []
+        return super().__enter__()
+
+
+@pytest.fixture
+def nowhere(monkeypatch):
+    """Nets run on PyTorch's device ``meta``: shapes without values, and not the CPU's way."""
+    monkeypatch.setattr(device, "_device", torch.device("meta"))
+    monkeypatch.setattr(networks, "CudaTransfer", _Nowhere)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+@pytest.mark.parametrize("changes", [
+    {}, {"tile_steps": 3}, {"blur": (0.5, 0.5)}, {"storage": "float32"},
+    {"gradient": GradientRules(smooth=(0.7, 1.4), laplacian=3)},
+    {"gradient": GradientRules(tv=0.1, decay=0.1)},
+], ids=["plain", "steps", "blur", "floats", "bands", "regularized"])  # fmt: skip
+def test_a_turn_on_a_device_never_waits_for_its_values(tmp_path, nowhere, changes, precision):
+    """Where one was read PyTorch would raise: there are none."""
+    net = small_classifier(tmp_path, precision=precision)
+    net.keep_intermediates = False
+    dtype = changes.get("storage", "uint8")
+    stepper, canvas = stepper_of(net, **{"dtype": dtype, **changes}), canvas_of(dtype)
+    for scale in (SCALE, OWN_SCALE):
+        assert len(list(stepper.steps(PLACE, scale, APART, canvas, canvas))) == len(APART)
+
+
+def test_a_turn_on_a_device_takes_as_many_operators_at_any_size(tmp_path, nowhere):
+    net = small_classifier(tmp_path)
+    net.keep_intermediates = False
+    counts = []
+    for side in (64, 512, 2048):
+        image = torch.empty(3, side, side, device="meta")
+        network = TensorNetwork(net)
+        network.gradient(image, END, objective_L2)
+        with _Asked() as asked:
+            network.gradient(image, END, objective_L2)
+        counts.append(len(asked.names))
+    assert counts[0] == counts[1] == counts[2] < 30 * len(net.layers)
 
 
 @pytest.mark.gpu

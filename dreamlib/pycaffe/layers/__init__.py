@@ -4,12 +4,11 @@ A layer is given tensors and returns tensors; the net keeps them in blobs. Nothi
 names or order. `Layer` subclasses write their backward out; `Function` subclasses write only the
 forward, and PyTorch's autograd differentiates it when a gradient is asked for.
 
-The modules of this package are imported when a net first has a layer of theirs.
+The modules of this package are imported when a net first has a layer of theirs: see `registry`.
 """
 
 from __future__ import annotations
 
-import importlib
 import math
 import mmap
 
@@ -18,76 +17,21 @@ import torch
 
 from dreamlib.errors import CaffeError
 from dreamlib.pycaffe.blob import Blob
+from dreamlib.pycaffe.layers.registry import (  # noqa: F401  for those who write layers
+    LAYERS,
+    MODULES,
+    layer_class,
+    layer_type_list,
+    register,
+)
 from dreamlib.pycaffe.weights import fill
 from dreamlib.util.memory import available_memory
-
-#: type name -> class, filled by `register`.
-LAYERS = {}
-
-#: The layers of Caffe that are there, by module.
-MODULES = {
-    "elementwise": (
-        *("AbsVal", "BNLL", "Bias", "Clip", "Dropout", "ELU", "Eltwise", "Exp", "Log", "PReLU"),
-        *("Power", "ReLU", "Scale", "Sigmoid", "Softmax", "Swish", "TanH", "Threshold"),
-    ),
-    "normalisation": ("BatchNorm", "LRN", "MVN"),
-    "shaping": (
-        *("ArgMax", "Concat", "Crop", "Flatten", "Input", "Reduction", "Reshape", "Silence"),
-        *("Slice", "Split", "Tile"),
-    ),
-    "training": ("Accuracy", "DummyData", "EuclideanLoss", "SoftmaxWithLoss"),
-    "pooling": ("Pooling",),
-    "windows": ("Convolution", "Deconvolution", "InnerProduct"),
-}
-_MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
-
-
-def layer_type_list():
-    """Return the names of all types that a net may have, sorted."""
-    return sorted({*_MODULE_OF, *LAYERS})
-
-
-def layer_class(name):
-    """Return the subclass of `Layer` for a type, one of `layer_type_list`.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    type
-    """
-    if name not in LAYERS:
-        importlib.import_module(f"{__name__}.{_MODULE_OF[name]}")
-    return LAYERS[name]
-
 
 #: Values below which a blob is left to PyTorch's own operators: a picture of 64 x 64 starts sooner.
 FEW = 1 << 17
 
 #: Values that a blob may have: Caffe counts them by an int.
 MOST_VALUES = (1 << 31) - 1
-
-
-def register(name):
-    """Class decorator: make a layer known under Caffe's type name.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    callable
-    """
-
-    def add(layer_class):
-        layer_class.type = name
-        LAYERS[name] = layer_class
-        return layer_class
-
-    return add
 
 
 class Layer:
@@ -120,14 +64,19 @@ class Layer:
     linear = False
     #: bytes that its parameters take besides, laid out for passes that keep little
     laid_out = 0
-    #: whether the second bottom is labels, for which ``force_backward`` forces no gradient
-    has_labels = False
+    #: bottoms that hold labels or positions, for which ``force_backward`` forces no gradient
+    labels = ()
+    #: whether the tops' shapes depend on the bottoms' values, too
+    shaped_by_values = False
+    #: whether the tops have the shapes that `setup` leaves in `shapes`, or that a script gives them
+    is_source = False
 
     def __init__(self, param, phase, compute, random):
         self.param = param
         self.name = param.name
         self.phase = phase
         self.blobs = []
+        self.bottom_blobs, self.top_blobs = [], []  # the net's
         self.in_place = bool(param.top) and bool(param.bottom) and param.top[0] == param.bottom[0]
         self._compute = compute
         self._random = random
@@ -166,6 +115,10 @@ class Layer:
         list of tuple of int
         """
         return [shapes[0]]
+
+    def new_top(self, index, shape):
+        """Return a `Blob` of this shape for the top at `index`, where no layer below made it."""
+        return Blob(shape, self._compute)
 
     def forward(self, bottoms):
         """Return the tops' values; in place, the first bottom's tensor may be changed.
@@ -385,8 +338,12 @@ class Function(Layer):
     _input = None
 
     def function(self, *values):
-        """Return the top (Tensor) of bottoms and then parameters, by differentiable operations."""
+        """Return the top, or a tuple of tops, of bottoms and then parameters, differentiably."""
         raise NotImplementedError
+
+    def _tops(self, values):
+        tops = self.function(*values)
+        return list(tops) if isinstance(tops, tuple) else [tops]
 
     def _parameters(self, like):
         return [self.value(index, like) for index in range(len(self.blobs))]
@@ -394,11 +351,11 @@ class Function(Layer):
     def forward(self, bottoms):
         if self.in_place:
             self._input = bottoms[0].clone()
-        return [self.function(*bottoms, *self._parameters(bottoms[0]))]
+        return self._tops([*bottoms, *self._parameters(bottoms[0])])
 
     def trace(self, bottoms):
         self._input = None  # it keeps the bottoms themselves
-        return self._kept(bottoms, [self.function(*bottoms, *self._parameters(bottoms[0]))])
+        return self._kept(bottoms, self._tops([*bottoms, *self._parameters(bottoms[0])]))
 
     def _gradients(self, top_diffs, bottoms, wanted):
         """Differentiate with respect to those bottoms and parameters that `wanted` marks."""
@@ -407,14 +364,16 @@ class Function(Layer):
             values[0] = self._input
         with torch.enable_grad():
             values = [value.detach().requires_grad_(ask) for value, ask in zip(values, wanted)]
-            top = self.function(*values)
+            tops = self._tops(values)
         asked = [value for value in values if value.requires_grad]
-        found = iter(torch.autograd.grad(top, asked, top_diffs[0], allow_unused=True))
+        given = {diff.data_ptr() for diff in top_diffs}
+        diffs = top_diffs[: len(tops)]
+        found = iter(torch.autograd.grad(tops, asked, diffs, allow_unused=True))
         gradients = [next(found) if value.requires_grad else None for value in values]
         for index, (value, gradient, ask) in enumerate(zip(values, gradients, wanted)):
             if ask and gradient is None:
                 gradients[index] = torch.zeros_like(value)
-            elif ask and gradient.data_ptr() == top_diffs[0].data_ptr():
+            elif ask and gradient.data_ptr() in given:
                 gradients[index] = gradient.clone()  # of a sum autograd returns what it was given
         return gradients
 

@@ -58,7 +58,7 @@ class LRN(Layer):
 
     def trace(self, bottoms):
         x = bottoms[0]
-        if not (self.across and self.beta == 0.75 and kernels_take(x)):
+        if not self._by_kernels(x):
             return self.forward(bottoms), (bottoms, None)
         from dreamlib.pycaffe import kernels
 
@@ -68,7 +68,7 @@ class LRN(Layer):
 
     def retrace(self, top_diffs, kept, wanted):
         x = kept[0][0]
-        if not (self.across and self.beta == 0.75 and kernels_take(x)):
+        if not self._by_kernels(x):
             return super().retrace(top_diffs, kept, wanted)
         from dreamlib.pycaffe import kernels
 
@@ -76,12 +76,16 @@ class LRN(Layer):
         self._by_pixels(kernels.normalise_gradient, x, diff, diff)
         return [diff]
 
+    def _by_kernels(self, x):
+        usual = self.across and (self.n, self.beta) == (5, 0.75)  # Krizhevsky's, and everybody's
+        return usual and kernels_take(x)
+
     def _by_pixels(self, kernel, *tensors):
         from dreamlib.pycaffe import kernels
 
         rows = [kernels.rows_of(tensor).reshape(-1, tensor.shape[1]) for tensor in tensors]
         factors = np.float32(self.alpha / self.n), np.float32(self.k)
-        kernels.by_rows(kernel, len(rows[0]), rows[0].size, *rows, self.n, *factors)
+        kernels.by_rows(kernel, len(rows[0]), rows[0].size, *rows, *factors)
 
     def _chunks(self, *tensors):
         """Corresponding (pixels, channels) views of the tensors, some pixels at a time."""
@@ -101,8 +105,8 @@ class LRN(Layer):
     def _window_sum(self, values, start=0.0):
         total = values + start
         for shift in range(1, min(self.n // 2, values.shape[1] - 1) + 1):
-            total[:, shift:] += values[:, :-shift]
-            total[:, :-shift] += values[:, shift:]
+            total[:, shift:].add_(values[:, :-shift])
+            total[:, :-shift].add_(values[:, shift:])
         return total
 
     def _scale(self, x):

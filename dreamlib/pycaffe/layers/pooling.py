@@ -13,6 +13,9 @@ from dreamlib.pycaffe.layers import Layer, kernels_take, register, unwritten
 from dreamlib.pycaffe.layers.windows import pair
 from dreamlib.pycaffe.proto import caffe_pb2
 
+max_pool = torch.ops.aten.max_pool2d_with_indices
+max_pool_backward = torch.ops.aten.max_pool2d_with_indices_backward
+
 
 @register("Pooling")
 class Pooling(Layer):
@@ -48,7 +51,8 @@ class Pooling(Layer):
         shape = shapes[0]
         if self.param.pooling_param.global_pooling:
             self.kernel = tuple(shape[2:])
-        down = self.param.pooling_param.round_mode == caffe_pb2.PoolingParameter.FLOOR
+        param = self.param.pooling_param
+        down = param.round_mode == caffe_pb2.PoolingParameter.FLOOR or not param.ceil_mode
         # Padding of either axis makes Caffe look for windows that begin in it along both.
         rule = (math.floor if down else math.ceil, any(self.pad))
         axes = zip(shape[2:], self.kernel, self.stride, self.pad)
@@ -97,8 +101,13 @@ class Pooling(Layer):
     def trace(self, bottoms):
         x = bottoms[0]
         taps = math.prod(self.kernel)
-        if not self.maximum or len(self.param.top) > 1 or taps > 256 or not kernels_take(x):
+        if not self.maximum or len(self.param.top) > 1:
             return super().trace(bottoms)
+        if taps > 256 or not kernels_take(x):
+            padded, pad = self._windows(x)
+            top, index = max_pool(padded, self.kernel, self.stride, pad, (1, 1), True)
+            # Half of what PyTorch takes; of a blob there are no more values than that.
+            return [top], _Positions(index.int(), tuple(x.shape), tuple(padded.shape), pad)
         from dreamlib.pycaffe import kernels
 
         top = unwritten((*x.shape[:2], *self.size), x)
@@ -110,6 +119,8 @@ class Pooling(Layer):
         return [top], _Winners(winner, tuple(x.shape))
 
     def retrace(self, top_diffs, kept, wanted):
+        if isinstance(kept, _Positions):
+            return [self._scattered(top_diffs[0], *kept)]
         if not isinstance(kept, _Winners):
             return super().retrace(top_diffs, kept, wanted)
         from dreamlib.pycaffe import kernels
@@ -121,6 +132,15 @@ class Pooling(Layer):
             self.kernel, self.stride, self.pad,
         )  # fmt: skip
         return [gradient]
+
+    def _scattered(self, diff, index, shape, padded, pad):
+        like, how = unwritten(padded, diff), (self.kernel, self.stride, pad, (1, 1), True)
+        diff = diff.contiguous(memory_format=torch.channels_last)
+        gradient = max_pool_backward(diff, like, *how, index.long())
+        if padded == shape:
+            return gradient
+        (above, beside), (height, width), (rows, columns) = self.pad, shape[2:], padded[2:]
+        return F.pad(gradient, (-beside, width + beside - columns, -above, height + above - rows))
 
     def _mask(self, x):
         """Flat position in its plane of each maximum, as the second top of MAX pooling gives it."""
@@ -142,6 +162,15 @@ class Pooling(Layer):
             x = bottoms[0].detach().requires_grad_()
             top = self._pool(x)
         return list(torch.autograd.grad(top, x, top_diffs[0]))
+
+
+class _Positions(NamedTuple):
+    """What PyTorch's max pooling keeps: where in its plane each maximum lay, and both shapes."""
+
+    index: torch.Tensor
+    shape: tuple
+    padded: tuple
+    pad: tuple
 
 
 class _Winners(NamedTuple):

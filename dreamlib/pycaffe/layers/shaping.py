@@ -16,6 +16,7 @@ class Input(Layer):
 
     bottoms = (0, 0)
     tops = (1, None)
+    is_source = True
 
     def setup(self, shapes):
         given = [tuple(shape.dim) for shape in self.param.input_param.shape]

@@ -1,80 +1,14 @@
-"""What training and judging need: losses, accuracy, and data made up."""
+"""What training and judging need beside losses: accuracy, and blobs that no layer computes."""
 
 from __future__ import annotations
 
 import math
 
 import torch
-import torch.nn.functional as F
 
-from dreamlib.pycaffe.layers import Function, Layer, register
+from dreamlib.pycaffe.layers import Layer, register
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.pycaffe.weights import fill
-
-Normalisation = caffe_pb2.LossParameter
-
-
-@register("SoftmaxWithLoss")
-class SoftmaxWithLoss(Function):
-    """Cross-entropy of a softmax along an axis with labels at every other position."""
-
-    bottoms = (2, 2)
-    tops = (1, 2)
-    loss_weight = 1.0
-    has_labels = True
-
-    def setup(self, shapes):
-        self.along = self.axis(self.param.softmax_param.axis, len(shapes[0]))
-        loss = self.param.loss_param
-        self.ignored = loss.ignore_label if loss.HasField("ignore_label") else None
-        self.normalisation = loss.normalization
-        if not loss.HasField("normalization") and loss.HasField("normalize"):
-            self.normalisation = Normalisation.VALID if loss.normalize else Normalisation.BATCH_SIZE
-
-    def reshape(self, shapes):
-        shape, labels = shapes
-        if math.prod(labels) * shape[self.along] != math.prod(shape):
-            raise self.fail(f"labels of shape {labels} do not match predictions of {shape}")
-        return [(), shape][: len(self.param.top)]
-
-    def forward(self, bottoms):
-        tops = [self.function(*bottoms)]
-        if len(self.param.top) > 1:
-            tops.append(torch.softmax(bottoms[0].float(), self.along).to(bottoms[0].dtype))
-        return tops
-
-    def function(self, x, labels):
-        logits = x.float().movedim(self.along, -1).flatten(0, -2)
-        target = labels.detach().long().flatten()
-        ignored = -100 if self.ignored is None else self.ignored
-        target = torch.where(target == ignored, -100, target)
-        loss = F.cross_entropy(logits, target, reduction="sum", ignore_index=-100)
-        return (loss / self._normaliser(x, target)).to(x.dtype)
-
-    def _normaliser(self, x, target):
-        counts = {
-            Normalisation.FULL: target.numel(),
-            Normalisation.VALID: int((target != -100).sum()),
-            Normalisation.BATCH_SIZE: math.prod(x.shape[: self.along]),
-            Normalisation.NONE: 1,
-        }
-        return max(1, counts[self.normalisation])
-
-
-@register("EuclideanLoss")
-class EuclideanLoss(Function):
-    """Half the mean over the batch of the squared distance."""
-
-    bottoms = (2, 2)
-    loss_weight = 1.0
-
-    def reshape(self, shapes):
-        if math.prod(shapes[0][1:]) != math.prod(shapes[1][1:]):
-            raise self.fail(f"bottoms differ in shape: {shapes[0]} and {shapes[1]}")
-        return [()]
-
-    def function(self, x, target):
-        return (x - target.reshape(x.shape)).square().sum() / (2 * x.shape[0])
 
 
 @register("Accuracy")
@@ -122,6 +56,7 @@ class DummyData(Layer):
 
     bottoms = (0, 0)
     tops = (1, None)
+    is_source = True
 
     def setup(self, shapes):
         param, tops = self.param.dummy_data_param, len(self.param.top)
@@ -144,3 +79,72 @@ class DummyData(Layer):
                 fill(values.numpy(), filler, self._random)
                 self.values[top] = values.to(self._compute.device, self._compute.dtype)
         return list(self.values)
+
+
+@register("MemoryData")
+class MemoryData(Layer):
+    """Batches of the pictures and labels that `Net.set_input_arrays` gave, in a circle."""
+
+    bottoms = (0, 0)
+    tops = (2, 2)
+    is_source = True
+
+    def setup(self, shapes):
+        param = self.param.memory_data_param
+        self.shapes = [
+            (param.batch_size, param.channels, param.height, param.width),
+            (param.batch_size, 1, 1, 1),
+        ]
+        if not math.prod(self.shapes[0]):
+            raise self.fail("needs batch_size, channels, height and width in memory_data_param")
+        self.arrays, self.position = None, 0
+
+    def set_arrays(self, data, labels):
+        """Take other pictures and labels, from their first batch on.
+
+        Parameters
+        ----------
+        data : (M, C, H, W) ndarray of float32
+        labels : (M, ...) ndarray of float32
+            One each.
+
+        Raises
+        ------
+        CaffeError
+            Another shape, or M is no multiple of the batch.
+        """
+        batch, *picture = self.shapes[0]
+        if list(data.shape[1:]) != picture or not len(data) or len(data) % batch:
+            raise self.fail(
+                f"takes any multiple of {batch} pictures of shape {tuple(picture)}, got an array "
+                f"of shape {data.shape}"
+            )
+        if labels.shape[:1] != data.shape[:1] or labels.size != len(data):
+            raise self.fail(f"{len(data)} pictures need as many labels, got shape {labels.shape}")
+        self.arrays, self.position = (data, labels.reshape(-1, 1, 1, 1)), 0
+
+    def forward(self, bottoms):
+        if self.arrays is None:
+            raise self.fail("has no pictures yet; give them with net.set_input_arrays")
+        batch, start = self.shapes[0][0], self.position
+        self.position = (start + batch) % len(self.arrays[0])
+        parts = [torch.from_numpy(array[start : start + batch].copy()) for array in self.arrays]
+        return [part.to(self._compute.device, self._compute.dtype) for part in parts]
+
+
+@register("Parameter")
+class Parameter(Layer):
+    """A learned blob as a top."""
+
+    bottoms = (0, 0)
+    is_source = True
+
+    def setup(self, shapes):
+        self.shapes = [tuple(self.param.parameter_param.shape.dim)]
+        self.add_blob(self.shapes[0])
+
+    def forward(self, bottoms):
+        return [self.value(0).clone()]  # a layer above may work in place
+
+    def parameter_gradients(self, top_diffs, bottoms, tops):
+        return [top_diffs[0]]
