@@ -85,7 +85,16 @@ def test_to_dream_what_is_left_out_is_refused_with_the_layer_that_is_unknown(det
 
 def test_the_list_of_layers_says_what_is_left_out(detector, capsys):
     assert run("--list-layers", "--model", detector.folder, "--engine", "torch") == 0
-    assert "4 more stand above 'rois', which this Caffe does not have" in capsys.readouterr().out
+    assert "4 more are left out: this Caffe does not have 'rois'" in capsys.readouterr().out
+
+
+def test_a_layer_in_python_whose_module_is_not_there_is_left_out(tmp_path):
+    text = INCEPTION + (
+        'layer { name: "rpn" type: "Python" bottom: "prob" top: "rpn" '
+        'python_param { module: "rpn_of_nobody.proposals" layer: "Proposals" } }'
+    )
+    net = engines.load_layers(model_of(tmp_path, text), "torch")
+    assert net.left_out == {"rpn": "rpn"}
 
 
 def test_a_network_of_unknown_layers_alone_is_refused_with_all_of_them(tmp_path):

@@ -119,9 +119,14 @@ def test_one_picture_is_never_broadcast_into_a_batch(tmp_path, count):
     text = TINY.replace("dim: 2 dim: 3", f"dim: {count} dim: 3")
     net, picture = make_net(tmp_path, text), np.ones((3, 6, 7))
     for run in (net.forward, net.forward_all, net.forward_backward_all):
-        with pytest.raises(ValueError, match=r"'data'.* got (shape )?\(3, 6, 7\)"):
+        with pytest.raises(ValueError, match=r"'data'.* got \(3, 6, 7\)"):
             run(data=picture)
     assert not net.blobs["data"].data.any()
+
+
+def test_forward_all_of_nothing_says_what_it_takes(tmp_path):
+    with pytest.raises(caffe.CaffeError, match=r"the net's input blobs are \['data'\]"):
+        make_net(tmp_path).forward_all()
 
 
 def test_a_layer_that_is_not_there_is_a_value_error_as_in_pycaffe(tmp_path):

@@ -297,7 +297,7 @@ def test_layers_that_are_not_chosen_may_be_unknown(tmp_path):
     assert make_net(tmp_path, text + relu("b", "in"))._layer_names == ["in", "b"]
 
 
-@pytest.mark.parametrize("kind", ["Quux", "ROIAlign", "Proposal"])
+@pytest.mark.parametrize("kind", ["Quux", "ROIPooling", "Proposal"])
 def test_nothing_is_suggested_for_a_type_that_is_near_to_none(tmp_path, kind):
     text = INPUT + f'layer {{ name: "c" type: "{kind}" bottom: "in" top: "c" }}'
     assert "did you mean" not in refused(tmp_path, text)
