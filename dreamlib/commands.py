@@ -86,7 +86,7 @@ def show_layers(settings):
         print(f"{mark} {name:32} {kind:16} {size:18} {hint}".rstrip())
     if net.left_out:
         strange = listed(dict.fromkeys(net.left_out.values()))
-        print(f"{len(net.left_out)} more stand above {strange}, which this Caffe does not have")
+        print(f"{len(net.left_out)} more are left out: this Caffe does not have {strange}")
     print("* is dreamt without --end" if model.end else "choose one with --end")
 
 

@@ -18,7 +18,7 @@ from dreamlib.imaging.formats import check_claim, check_source, format_of
 from dreamlib.imaging.picture import Metadata, Picture, to_levels, white_of
 from dreamlib.imaging.webp_header import webp_header
 from dreamlib.util.atomic_write import written_whole
-from dreamlib.util.image_open import open_image
+from dreamlib.util.image_open import open_image, unread
 from dreamlib.util.input_file import check_file
 
 SETTINGS_KEY = "dreamlib"  # of the PNG text, and what EXIF's description begins with
@@ -70,9 +70,7 @@ def load_picture(source):
             "libvips reads: pip install 'dreamlib[vips]'"
         ) from error
     except UnidentifiedImageError as error:
-        raise DreamError(
-            f"{source} is no picture, or of a format that Pillow cannot read ({size} bytes)"
-        ) from error
+        raise DreamError(f"{source} {unread(source, 'Pillow')} ({size} bytes)") from error
     except BROKEN as error:
         raise DreamError(f"{source} cannot be read, it may be truncated: {error}") from error
 

@@ -5,6 +5,7 @@ Most networks of forks have their strange layers near the end, where nobody drea
 
 from __future__ import annotations
 
+import importlib.util
 from collections import Counter
 from typing import NamedTuple
 
@@ -59,7 +60,7 @@ def leave_out(definition, unknown, known, replaced=None):
         fields = strange.get(number, [])
         told = any(one.path == "type" for one in fields)
         kind = type_of(layer)
-        odd_type = not told and (kind not in known or kind in DATA_FILES)
+        odd_type = not told and (kind not in known or kind in DATA_FILES or _lacks_module(layer))
         if fields or odd_type:
             out.fields.extend((layer.name, one) for one in fields)
             if odd_type:
@@ -76,6 +77,12 @@ def leave_out(definition, unknown, known, replaced=None):
     definition.ClearField(field)
     getattr(definition, field).extend(copies)
     return out
+
+
+def _lacks_module(layer):
+    """Tell whether a layer is written in Python in a module that is not there."""
+    module = layer.python_param.module if type_of(layer) == "Python" else ""
+    return bool(module) and importlib.util.find_spec(module.split(".")[0]) is None
 
 
 def input_of_training(definition):

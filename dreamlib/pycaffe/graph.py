@@ -70,12 +70,12 @@ class Graph:
             others = sum(name.startswith(AUTOMATIC) for name in self.blobs)
             param.top.append(f"{AUTOMATIC} {others + 1}" if others else AUTOMATIC)
         try:
-            layer = kind(param, phase, self._compute, random_stream())
+            shapes = [self.blobs[name].shape for name in param.bottom]
+            layer = kind.suited(param, shapes)(param, phase, self._compute, random_stream())
             same = sum(other.param.name == param.name for other in self.layers)
             if same:
                 layer.name = f"{param.name} ({same + 1})"  # by which passes tell layers apart
             layer.bottom_blobs = [self.blobs[name] for name in param.bottom]
-            shapes = [blob.shape for blob in layer.bottom_blobs]
             layer.setup(shapes)
             tops = layer.shapes if layer.is_source else layer.reshape(shapes)
         except CaffeError as error:

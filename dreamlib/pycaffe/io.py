@@ -2,129 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
-from dreamlib.errors import CaffeError, DreamError
-from dreamlib.pycaffe.proto import caffe_pb2
-from dreamlib.pycaffe.weights import LEGACY_AXES
-from dreamlib.util.image_open import open_image
-
-
-def blobproto_to_array(blob, return_diff=False):
-    """Turn a BlobProto into an array.
-
-    Parameters
-    ----------
-    blob : caffe_pb2.BlobProto
-    return_diff : bool
-        Instead of the data.
-
-    Returns
-    -------
-    ndarray of float64
-        Shaped as the proto says, four axes where it says so in the old way.
-    """
-    # Without the dtype some versions of protobuf give float32, Caffe's gives float64.
-    values = np.array(blob.diff if return_diff else blob.data, float)
-    if any(blob.HasField(axis) for axis in LEGACY_AXES):
-        return values.reshape([getattr(blob, axis) for axis in LEGACY_AXES])
-    return values.reshape(tuple(blob.shape.dim))
-
-
-def array_to_blobproto(arr, diff=None):
-    """Turn an array, and optionally its diff, into a BlobProto.
-
-    Parameters
-    ----------
-    arr : ndarray
-    diff : ndarray of the same shape, optional
-
-    Returns
-    -------
-    caffe_pb2.BlobProto
-    """
-    blob = caffe_pb2.BlobProto()
-    blob.shape.dim.extend(arr.shape)
-    blob.data.extend(np.asarray(arr, float).ravel())
-    if diff is not None:
-        blob.diff.extend(np.asarray(diff, float).ravel())
-    return blob
-
-
-def arraylist_to_blobprotovector_str(arraylist):
-    """Serialise a list of arrays as a BlobProtoVector.
-
-    Parameters
-    ----------
-    arraylist : list of ndarray
-
-    Returns
-    -------
-    bytes
-    """
-    vector = caffe_pb2.BlobProtoVector()
-    vector.blobs.extend([array_to_blobproto(array) for array in arraylist])
-    return vector.SerializeToString()
-
-
-def blobprotovector_str_to_arraylist(str):
-    """Read a list of arrays from a serialised BlobProtoVector.
-
-    Parameters
-    ----------
-    str : bytes
-
-    Returns
-    -------
-    list of ndarray
-    """
-    return [blobproto_to_array(blob) for blob in caffe_pb2.BlobProtoVector.FromString(str).blobs]
-
-
-def array_to_datum(arr, label=None):
-    """Turn a (C, H, W) array into a Datum: uint8 as bytes, anything else as floats.
-
-    Parameters
-    ----------
-    arr : (C, H, W) ndarray
-    label : int, optional
-
-    Returns
-    -------
-    caffe_pb2.Datum
-
-    Raises
-    ------
-    CaffeError
-        The array has not three axes.
-    """
-    if arr.ndim != 3:
-        raise CaffeError(f"a Datum holds a (C, H, W) array, got shape {arr.shape}")
-    datum = caffe_pb2.Datum(channels=arr.shape[0], height=arr.shape[1], width=arr.shape[2])
-    if arr.dtype == np.uint8:
-        datum.data = arr.tobytes()
-    else:
-        datum.float_data.extend(np.asarray(arr, float).ravel())
-    if label is not None:
-        datum.label = label
-    return datum
-
-
-def datum_to_array(datum):
-    """Turn a Datum into a (C, H, W) array, uint8 or float. The label is ``datum.label``.
-
-    Parameters
-    ----------
-    datum : caffe_pb2.Datum
-
-    Returns
-    -------
-    (C, H, W) ndarray
-    """
-    shape = (datum.channels, datum.height, datum.width)
-    if datum.data:
-        return np.frombuffer(datum.data, np.uint8).reshape(shape).copy()
-    return np.array(datum.float_data, float).reshape(shape)
+from dreamlib.errors import CaffeError, CaffeValueError, DreamError
+from dreamlib.pycaffe.messages import (  # noqa: F401 (names of caffe.io)
+    GREY,
+    array_to_blobproto,
+    array_to_datum,
+    arraylist_to_blobprotovector_str,
+    blobproto_to_array,
+    blobprotovector_str_to_arraylist,
+    datum_to_array,
+)
+from dreamlib.pycaffe.proto import caffe_pb2  # noqa: F401 (another)
+from dreamlib.util.image_open import open_image, unread
 
 
 class Transformer:
@@ -202,9 +95,13 @@ class Transformer:
         Returns
         -------
         (H, W, K) ndarray
+            Without a transpose as it is, less the axes of length 1, as in pycaffe; which fails for
+            a K, H or W of 1 with one.
         """
-        self._shape(in_)
-        image = data.copy().squeeze()
+        axes = len(self._shape(in_))
+        image = data.copy()
+        if image.ndim == axes and len(image) == 1:
+            image = image[0]
         if in_ in self.input_scale:
             image /= self.input_scale[in_]
         if in_ in self.mean:
@@ -214,8 +111,8 @@ class Transformer:
         if in_ in self.channel_swap:
             image = image[np.argsort(self.channel_swap[in_]), :, :]
         if in_ in self.transpose:
-            image = image.transpose(np.argsort(self.transpose[in_]))
-        return image
+            return image.transpose(np.argsort(self.transpose[in_]))
+        return image.squeeze()
 
     def set_transpose(self, in_, order):
         """Set the order of the axes: (2, 0, 1) makes (H, W, K) into (K, H, W).
@@ -279,14 +176,14 @@ class Transformer:
         """
         shape = self._shape(in_)[1:]
         if mean.ndim not in (1, 2, 3):
-            raise CaffeError(f"the mean must have 1 to 3 axes, got shape {mean.shape}")
+            raise CaffeValueError(f"the mean must have 1 to 3 axes, got shape {mean.shape}")
         one_a_channel = mean.ndim == 1
         if one_a_channel:
             mean = mean[:, np.newaxis, np.newaxis]
         elif mean.ndim == 2:
             mean = mean[np.newaxis]
         if len(mean) != shape[0]:
-            raise CaffeError(f"the mean has {len(mean)} channels, the input {shape[0]}")
+            raise CaffeValueError(f"the mean has {len(mean)} channels, the input {shape[0]}")
         if not one_a_channel and mean.shape != shape:
             mean = resize_image(mean.transpose(1, 2, 0), shape[1:]).transpose(2, 0, 1)
         self.mean[in_] = mean
@@ -308,7 +205,7 @@ def load_image(filename, color=True):
 
     Parameters
     ----------
-    filename : str
+    filename : str, bytes or PathLike
     color : bool
         Three channels (grey is repeated), or one of intensity.
 
@@ -322,9 +219,16 @@ def load_image(filename, color=True):
     CaffeError
         Missing file, or not a picture.
     """
+    from PIL import UnidentifiedImageError
+
+    filename = os.fsdecode(filename)
     try:
         with open_image(filename) as picture:
             values = _values(picture)
+    except UnidentifiedImageError as error:
+        raise CaffeError(
+            f"{filename}: cannot be read as a picture: it {unread(filename, 'Pillow')}"
+        ) from error
     except (OSError, DreamError) as error:
         raise CaffeError(f"{filename}: cannot be read as a picture: {error}") from error
     if values.ndim == 2:
@@ -343,7 +247,7 @@ def _values(picture):
         return np.array(picture, np.float32)
     if picture.mode.startswith("I"):  # 16 bit; some versions of Pillow widen it to 32
         return np.asarray(picture).astype(np.float32) / 65535
-    grey = picture.mode in ("1", "L", "LA")
+    grey = picture.mode in GREY
     return np.asarray(picture.convert("L" if grey else "RGB"), np.float32) / 255
 
 
@@ -391,10 +295,20 @@ def oversample(images, crop_dims):
     -------
     (10 N, height, width, K) ndarray of float32
         For each picture five crops, then the same five mirrored.
+
+    Raises
+    ------
+    CaffeError
+        A picture is smaller than a crop.
     """
     height, width = (int(side) for side in crop_dims)
     crops = []
     for image in images:
+        if image.shape[0] < height or image.shape[1] < width:
+            raise CaffeValueError(
+                f"crops of {height} x {width} do not fit into a picture of {image.shape[0]} x "
+                f"{image.shape[1]}; resize it before (caffe.io.resize_image)"
+            )
         bottom, right = image.shape[0] - height, image.shape[1] - width
         centre = int(image.shape[0] / 2 - height / 2), int(image.shape[1] / 2 - width / 2)
         corners = [(0, 0), (0, right), (bottom, 0), (bottom, right), centre]

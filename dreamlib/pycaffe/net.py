@@ -355,13 +355,16 @@ class Net(Underscored, Hooks):
 
     def _batch(self, arrays):
         """Cut arrays into batches; the last is filled up with zeros."""
+        if not arrays:
+            raise CaffeError(f"got no array; the net's input blobs are {self.inputs}")
         self._require_blobs(arrays)
         for name, values in arrays.items():
             shape = self.blobs[name].shape
             if not shape or np.ndim(values) != len(shape):
+                wanted = ", ".join(["any number", *map(str, shape[1:])])
                 raise CaffeValueError(
-                    f"{name!r} takes any number of arrays of shape {shape[1:]} in one; got shape "
-                    f"{np.shape(values)}"
+                    f"{name!r} takes an array of shape ({wanted}), got {np.shape(values)}; one "
+                    "picture goes in as array[np.newaxis]"
                 )
         count = _length(arrays)
         size = self.blobs[next(iter(arrays))].shape[0]

@@ -32,8 +32,59 @@ def open_image(path):
     OSError
         It is no picture of `READ`, and what else Pillow raises.
     """
+    check_file(path)
+    return open_binary(path)
+
+
+def open_binary(source):
+    """Open a picture with Pillow, from a file that was checked or one that is none.
+
+    Parameters
+    ----------
+    source : str, Path or binary file
+
+    Returns
+    -------
+    PIL.Image.Image
+
+    Raises
+    ------
+    OSError
+        As `open_image`.
+    """
     from PIL import Image
 
-    check_file(path)
     Image.init()
-    return Image.open(path, formats=[name for name in READ if name in Image.OPEN])
+    return Image.open(source, formats=[name for name in READ if name in Image.OPEN])
+
+
+#: What the formats' files begin with.
+FIRST_BYTES = {
+    b"II*\0": "a TIFF", b"MM\0*": "a TIFF", b"II+\0": "a TIFF", b"MM\0+": "a TIFF",
+    b"\x89PNG\r\n": "a PNG", b"\xff\xd8\xff": "a JPEG", b"GIF8": "a GIF", b"RIFF": "a WebP",
+}  # fmt: skip
+
+
+def unread(path, reader):
+    """Say of a file that a library does not know whether it is a picture at all.
+
+    Parameters
+    ----------
+    path : str or Path
+    reader : str
+        The library.
+
+    Returns
+    -------
+    str
+        To follow the file's name.
+    """
+    with open(path, "rb") as file:
+        first = file.read(8)
+    for begin, kind in FIRST_BYTES.items():
+        if first.startswith(begin):
+            return (
+                f"is {kind} that {reader} cannot read: it is truncated or damaged, or of a kind "
+                "that is not known"
+            )
+    return f"is no picture, or truncated, or of a format that {reader} cannot read"

@@ -224,7 +224,8 @@ def not_supported(unknown, types, known):
             return for_training(name, kind)
     found = {}  # what is unknown -> (layer, line) that have it
     for name, kind in types:
-        what = f"has type {kind!r}", nearest(kind, known, MISSPELT)
+        alike = [one for one in known if abs(len(one) - len(kind)) <= 2]  # no other layer's name
+        what = f"has type {kind!r}", nearest(kind, alike, MISSPELT).rstrip("?")
         found.setdefault(what, []).append((name, None))
     for name, one in unknown:
         what = f"{one.path} is {one.value}" if one.value else f"has a field {one.path}"

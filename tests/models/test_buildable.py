@@ -85,7 +85,16 @@ def test_to_dream_what_is_left_out_is_refused_with_the_layer_that_is_unknown(det
 
 def test_the_list_of_layers_says_what_is_left_out(detector, capsys):
     assert run("--list-layers", "--model", detector.folder, "--engine", "torch") == 0
-    assert "4 more stand above 'rois', which this Caffe does not have" in capsys.readouterr().out
+    assert "4 more are left out: this Caffe does not have 'rois'" in capsys.readouterr().out
+
+
+def test_a_layer_in_python_whose_module_is_not_there_is_left_out(tmp_path):
+    text = INCEPTION + (
+        'layer { name: "rpn" type: "Python" bottom: "prob" top: "rpn" '
+        'python_param { module: "rpn_of_nobody.proposals" layer: "Proposals" } }'
+    )
+    net = engines.load_layers(model_of(tmp_path, text), "torch")
+    assert net.left_out == {"rpn": "rpn"}
 
 
 def test_a_network_of_unknown_layers_alone_is_refused_with_all_of_them(tmp_path):
@@ -163,6 +172,18 @@ def test_a_file_for_training_of_2014_is_dreamt_too(tmp_path):
         "layers { name: 'loss' type: SOFTMAX_LOSS bottom: 'c' bottom: 'label' }"
     )
     assert layers_of(model_of(tmp_path, text)) == ["c"]
+
+
+def test_a_network_of_2013_is_dreamt(tmp_path):
+    text = (
+        "\ufeff" + INCEPTION[INCEPTION.index("name") : INCEPTION.index("force")] + 'input: "data" '
+        "input_dim: 1 input_dim: 3 input_dim: 20 input_dim: 20 "
+        "layers { layer { name: 'p' type: 'padding' pad: 1 } bottom: 'data' top: 'p' } "
+        "layers { layer { name: 'c' type: 'conv' num_output: 2 kernelsize: 3 } "
+        "bottom: 'p' top: 'c' }"
+    )
+    net = engines.load_layers(model_of(tmp_path, text), "torch")
+    assert [(name, shape) for name, _, shape in dreamable_layers(net)] == [("c", (1, 2, 20, 20))]
 
 
 # -- names ----------------------------------------------------------------------------------------

@@ -96,3 +96,9 @@ def test_a_net_without_an_input_is_refused(files):
     empty.write_text("")
     with pytest.raises(caffe.CaffeError, match=f"{empty}: has no input"):
         caffe.Classifier(str(empty), files[1])
+
+
+def test_pictures_that_are_to_be_smaller_than_the_input_are_refused(files):
+    net = classifier(files, image_dims=(10, 5))
+    with pytest.raises(ValueError, match=r"image_dims \(10, 5\) is smaller than .* \(7, 6\)"):
+        net.predict(recorded("images"))

@@ -1,5 +1,9 @@
 """``caffe.io`` against what real Caffe's gave, and by law."""
 
+import os
+from io import BytesIO
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -202,8 +206,58 @@ def test_a_picture_comes_back_from_a_datum(dtype):
 
 
 def test_a_datum_of_another_number_of_axes_is_refused():
-    with pytest.raises(caffe.CaffeError, match=r"shape \(3, 4\)"):
+    with pytest.raises(ValueError, match=r"shape \(3, 4\)") as refusal:  # as in pycaffe
         io.array_to_datum(np.zeros((3, 4)))
+    assert isinstance(refusal.value, caffe.CaffeError)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_an_encoded_datum_is_decoded_as_caffes_layers_do(mode):
+    array = np.random.RandomState(0).randint(0, 256, (4, 5, 3), np.uint8)
+    array = array if mode == "RGB" else array[..., 0]
+    file = BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    back = io.datum_to_array(caffe_pb2.Datum(data=file.getvalue(), encoded=True))
+    expected = array[:, :, ::-1].transpose(2, 0, 1) if mode == "RGB" else array[np.newaxis]
+    np.testing.assert_array_equal(back, expected)
+
+
+def test_an_encoded_datum_that_is_no_picture_is_refused():
+    with pytest.raises(caffe.CaffeError, match="an encoded Datum that is no picture"):
+        io.datum_to_array(caffe_pb2.Datum(data=b"text", encoded=True))
+
+
+# -- shapes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mean", [np.zeros(2), np.zeros((1, 1, 1, 1)), np.zeros((2, 5, 5))])
+def test_a_mean_of_a_wrong_shape_is_a_value_error_as_in_pycaffe(mean):
+    transformer = io.Transformer({"data": (1, 3, 5, 5)})
+    with pytest.raises(ValueError, match="the mean") as refusal:
+        transformer.set_mean("data", mean)
+    assert isinstance(refusal.value, caffe.CaffeError)
+
+
+@pytest.mark.parametrize("shape", [(1, 6, 7), (3, 1, 7), (3, 6, 1), (1, 1, 1), (3, 6, 7)])
+@pytest.mark.parametrize("batch", [(), (1,)])
+def test_deprocess_gives_back_a_picture_with_axes_of_length_one(shape, batch):
+    transformer = io.Transformer({"data": (1, *shape)})
+    transformer.set_transpose("data", (2, 0, 1))
+    transformer.set_mean("data", np.arange(shape[0], dtype=float) + 5)
+    transformer.set_channel_swap("data", tuple(range(shape[0]))[::-1])
+    picture = np.random.RandomState(0).rand(*shape[1:], shape[0])
+    blob = transformer.preprocess("data", picture).reshape(batch + shape)
+    np.testing.assert_allclose(transformer.deprocess("data", blob), picture, atol=1e-5)
+
+
+def test_deprocess_without_a_transpose_squeezes_as_pycaffe_does():
+    transformer = io.Transformer({"data": (1, 1, 4, 5)})
+    assert transformer.deprocess("data", np.zeros((1, 1, 4, 5))).shape == (4, 5)
+
+
+def test_a_picture_that_is_smaller_than_its_crops_is_refused():
+    with pytest.raises(ValueError, match=r"crops of 9 x 4 do not fit into a picture of 8 x 9"):
+        io.oversample([np.zeros((8, 9, 3))], (9, 4))
 
 
 # -- files ----------------------------------------------------------------------------------------
@@ -265,3 +319,19 @@ def test_load_image_names_a_file_that_is_no_picture(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(caffe.CaffeError, match=r"broken\.png: cannot be read as a picture"):
         io.load_image(str(path))
+
+
+@pytest.mark.parametrize("kind", [str, os.fsencode, Path])
+def test_load_image_takes_text_bytes_and_paths(tmp_path, kind):
+    assert io.load_image(kind(file_of(tmp_path, "RGB"))).shape == (4, 5, 3)
+
+
+def test_load_image_calls_a_truncated_tiff_what_it_is(tmp_path):
+    path = tmp_path / "cut.tif"
+    Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save(path, compression="tiff_lzw")
+    path.write_bytes(path.read_bytes()[:100])  # its directory is at the end
+    with pytest.raises(
+        caffe.CaffeError,
+        match=r"cut\.tif: cannot be read as a picture: it is a TIFF .* it is truncated or damaged",
+    ):
+        io.load_image(path)

@@ -277,14 +277,14 @@ def test_an_unknown_field_is_placed(tmp_path):
 
 def test_all_that_is_unknown_is_told_at_once(tmp_path):
     text = INPUT + (
-        'layer { name: "a" type: "Warp" bottom: "in" top: "a" }\n'
-        'layer { name: "b" type: "Warp" bottom: "in" top: "b" }\n'
+        'layer { name: "a" type: "Quux" bottom: "in" top: "a" }\n'
+        'layer { name: "b" type: "Quux" bottom: "in" top: "b" }\n'
         'layer { name: "p" type: "Pooling" bottom: "in" top: "p"\n'
         "  pooling_param { kernel_size: 2 odd_mode: false # not Caffe's }\n"
         "  pool: SOFT } warp_param { size { h: 3 } } }\n"
     )
     assert refused(tmp_path, text).endswith(
-        "not supported: layer 'a' and 1 more has type 'Warp'; layer 'p' has a field "
+        "not supported: layer 'a' and 1 more has type 'Quux'; layer 'p' has a field "
         "pooling_param.odd_mode (line 5); layer 'p' pooling_param.pool is SOFT (line 6); layer 'p' "
         "has a field warp_param (line 6). docs/extending.md says how a layer is added"
     )
@@ -292,12 +292,12 @@ def test_all_that_is_unknown_is_told_at_once(tmp_path):
 
 def test_layers_that_are_not_chosen_may_be_unknown(tmp_path):
     text = INPUT + (
-        'layer { name: "a" type: "Warp" bottom: "in" top: "a" colour: 3 include { phase: TRAIN } }'
+        'layer { name: "a" type: "Quux" bottom: "in" top: "a" colour: 3 include { phase: TRAIN } }'
     )
     assert make_net(tmp_path, text + relu("b", "in"))._layer_names == ["in", "b"]
 
 
-@pytest.mark.parametrize("kind", ["Warp", "Correlation", "RoiAlign"])
+@pytest.mark.parametrize("kind", ["Quux", "ROIPooling", "Proposal"])
 def test_nothing_is_suggested_for_a_type_that_is_near_to_none(tmp_path, kind):
     text = INPUT + f'layer {{ name: "c" type: "{kind}" bottom: "in" top: "c" }}'
     assert "did you mean" not in refused(tmp_path, text)

@@ -14,7 +14,35 @@ SQUARE = {"data": ((1, 3, 12, 12), "noise")}
 INPUT = 'input: "data" input_dim: 1 input_dim: 3 input_dim: 12 input_dim: 12 '
 CONV = "convolution_param { num_output: 3 kernel_size: 3 }"
 
+
+def over_axes(kind, shape, parameters, phase=TRAIN):
+    """A net of one convolution, whose bottom has any axes."""
+    dims = " ".join(f"dim: {length}" for length in shape)
+    return Case(
+        {"x": (shape, "noise")},
+        [],
+        phase,
+        text=f'input: "x" input_shape {{ {dims} }} layer {{ name: "it" type: "{kind}" '
+        f'bottom: "x" top: "y" convolution_param {{ num_output: 4 {parameters} }} }}',
+    )
+
+
 CASES = {
+    "convolution over one axis": over_axes(
+        "Convolution", (2, 6, 9), "kernel_size: 3 stride: 2 pad: 1 group: 2"
+    ),
+    "convolution over one axis, dilated": over_axes(
+        "Convolution", (2, 3, 11), "kernel_size: 3 dilation: 2 bias_term: false"
+    ),
+    "convolution over three axes": over_axes(
+        "Convolution", (1, 2, 5, 6, 4), "kernel_size: 3 kernel_size: 2 kernel_size: 1 pad: 1"
+    ),
+    "convolution behind two axes": over_axes(
+        "Convolution", (2, 3, 6, 5), "axis: 2 kernel_size: 3 pad: 1"
+    ),
+    "deconvolution over one axis": over_axes(
+        "Deconvolution", (2, 6, 5), "kernel_size: 4 stride: 2 pad: 1 group: 2"
+    ),
     "two layers of one name": Case(
         SQUARE,
         [],

@@ -17,6 +17,7 @@ from dreamlib.imaging.formats import check_claim, check_source
 from dreamlib.imaging.picture import Metadata
 from dreamlib.imaging.pillow_io import kept_exif, open_header
 from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
+from dreamlib.util.image_open import unread
 from dreamlib.util.memory import give_back_freed
 
 #: Rows that libvips computes at a time; strips are made of them, so that its scratch stays small.
@@ -144,8 +145,7 @@ def open_picture(path):
         profile = bytes(image.get("icc-profile-data")) if keeps_profile else None
     except vips.Error as error:
         raise DreamError(
-            f"{path} is no picture, or truncated, or of a format that libvips cannot read "
-            f"({size} bytes): {reason(error)}"
+            f"{path} {unread(path, 'libvips')} ({size} bytes): {reason(error)}"
         ) from error
     x, y = (image.yres, image.xres) if turned else (image.xres, image.yres)
     # libvips says one pixel per millimetre where the file says nothing.

@@ -84,6 +84,22 @@ class Layer:
         self._check_count("bottom", len(param.bottom), self.bottoms)
         self._check_count("top", len(param.top), self.tops)
 
+    @classmethod
+    def suited(cls, param, shapes):
+        """Return the class that serves this layer: `cls`, or another one for unusual bottoms.
+
+        Parameters
+        ----------
+        param : caffe_pb2.LayerParameter
+        shapes : list of tuple of int
+            Of the bottoms.
+
+        Returns
+        -------
+        type
+        """
+        return cls
+
     def setup(self, shapes):
         """Make the parameter blobs for bottoms of these shapes; see `reshape`."""
 

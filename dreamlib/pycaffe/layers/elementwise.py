@@ -25,14 +25,19 @@ def _passed(diff, inside):
 
 @register("ReLU")
 class ReLU(Layer):
-    """``max(x, 0)``, with a slope below zero if one is given. Its gradient needs only the top."""
+    """``max(x, 0)``, with a slope below zero if one is given. Its gradient needs only the top.
+
+    But where that slope is negative and the layer in place: then the top has lost what is above 0.
+    """
 
     def setup(self, shapes):
         self.slope = self.param.relu_param.negative_slope
+        self._above = None
 
     def forward(self, bottoms):
         x = bottoms[0]
         if self.slope:
+            self._above = x > 0 if self.slope < 0 and self.in_place else None
             return [F.leaky_relu(x, self.slope, self.in_place)]
         return [F.relu(x, self.in_place)]
 
@@ -53,7 +58,8 @@ class ReLU(Layer):
 
     def backward(self, top_diffs, bottoms, tops, wanted):
         if self.slope:
-            return [torch.where(bottoms[0] > 0, top_diffs[0], top_diffs[0] * self.slope)]
+            above = bottoms[0] > 0 if self._above is None else self._above
+            return [torch.where(above, top_diffs[0], top_diffs[0] * self.slope)]
         if self.in_place:
             threshold_backward.grad_input(top_diffs[0], tops[0], 0, grad_input=top_diffs[0])
             return top_diffs

@@ -46,6 +46,14 @@ class _Convolutional(Layer):
     transposed = False
     linear = True
 
+    @classmethod
+    def suited(cls, param, shapes):
+        if not shapes or (len(shapes[0]) == 4 and param.convolution_param.axis in (1, -3)):
+            return cls
+        from dreamlib.pycaffe.layers import axes
+
+        return axes.TransposedOverAxes if cls.transposed else axes.OverAxes
+
     def setup(self, shapes):
         param = self.param.convolution_param
         if any(len(shape) != 4 for shape in shapes) or param.axis not in (1, -3):
