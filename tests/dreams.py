@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules
+from dreamlib.ascent.spec import ObjectiveSpec
 from dreamlib.imaging.picture import WRAPS
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.models.preprocessing import Preprocessing

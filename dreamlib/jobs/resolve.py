@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules, parse_sigmas
+from dreamlib.ascent.spec import ObjectiveSpec
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import check_size
 from dreamlib.imaging.picture import WRAPS, Noise, Window
@@ -142,14 +142,15 @@ def make_job(network, picture, settings, output, film=None):
         ),
     )  # fmt: skip
     check_count(chosen, [window[2:] for window in windows])
-    if spec.guides:
+    if spec.of_pictures:
         from dreamlib.ascent.guides import check_guides
 
         check_guides(definition, spec)
-    if settings.mask:
+    if settings.mask or spec.masks:
         from dreamlib.ascent.mask import Mask
 
-        Mask.read(settings.mask)  # refuses what is none
+        for mask in dict.fromkeys([*[settings.mask] * bool(settings.mask), *spec.masks]):
+            Mask.read(mask)  # refuses what is none
     octaves = tuple(_octave(one, window, settings, chosen) for one, window in zip(plan, windows))
     if not direct:
         check_tiles(definition, settings.end, chosen, [one.size for one in octaves if one.steps])

@@ -10,8 +10,8 @@ import contextlib
 
 import numpy as np
 
+from dreamlib.ascent.build import objective_of
 from dreamlib.ascent.direct import step_values
-from dreamlib.ascent.objective_parser import objective_of
 from dreamlib.models.engines import load_net
 from dreamlib.models.model import load_model
 from dreamlib.models.preprocessing import Preprocessing
@@ -112,7 +112,8 @@ class Stepper:
         _, _, slot = self._fetch(0, tile, canvas, None)
         self._network.transfer.wait(slot.arrival)
         image = self.quantizer.decode(slot.seen(slot.incoming, tile), self._picture(tile))
-        sums, _ = self._shaped_gradient(image, tile, None, (octave, 0, 0))
+        part_of = self._part_of(octave, tile, canvas)
+        sums, _ = self._shaped_gradient(image, tile, None, (octave, 0, 0), part_of)
         return tuple(sums.tolist())
 
     def _aim(self, octave):
@@ -124,6 +125,13 @@ class Stepper:
             self._spec, self._judges = spec, None
         if self._direct and not self._judges:
             self._judges = self._all_judges()
+
+    def _part_of(self, octave, tile, canvas):
+        """Return what gives the part of a mask that lies over a tile's window."""
+        made = self._dream.octaves[octave]  # the canvas may be a region of the masked picture
+        top, left = (a + b for a, b in zip(tile.window[:2], made.window[:2]))
+        there = tile.window._replace(top=top, left=left)
+        return lambda mask: mask.part(there, made.size, canvas.wrap)
 
     def _all_judges(self):
         """Return the dream's own network and those beside it, as judges of views."""
@@ -198,16 +206,15 @@ class Stepper:
     def _begin(self, position, tile, slot, canvas, place, scale):
         """Let the device step on a tile that is there or on its way, and send it back."""
         network, quantizer = self._network, self.quantizer
-        strength = None
+        strength, part_of = None, self._part_of(place.octave, tile, canvas)
         if self._mask:
-            strength = self._mask.part(tile.window, canvas.shape[:2], canvas.wrap)
-            strength = network.on_device(strength)
+            strength = network.on_device(part_of(self._mask))
         network.transfer.wait(slot.arrival)
         seen = slot.seen(slot.incoming, tile)
         image, base = quantizer.decode(seen, self._picture(tile)), None
         if slot.has_base:
             base = quantizer.decode(slot.seen(slot.base, tile), _planes(self._base, tile.window))
-        sums = self._ascend(image, base, strength, tile, place, scale)
+        sums = self._ascend(image, base, strength, tile, place, scale, part_of)
         inside, interior = interior_of(image, tile), tile.interior
         if tile.row_weight is not None:
             weights = slot.weights.device
@@ -234,14 +241,14 @@ class Stepper:
 
     # -- on the device ----------------------------------------------------------------------------
 
-    def _ascend(self, image, base, strength, tile, place, scale):
+    def _ascend(self, image, base, strength, tile, place, scale, part_of):
         """Take a tile's steps, in place; return the sums of the first."""
         network, rule = self._network, self.quantizer.rule
         step_size, sigma = self._dream.steps_of(place)
         made = []
         for number in range(self._dream.tile_steps):
             step = (place.octave, place.pass_, number)
-            sums, gradient = self._shaped_gradient(image, tile, scale.deviations, step)
+            sums, gradient = self._shaped_gradient(image, tile, scale.deviations, step, part_of)
             made.append(sums)
             if scale.mean is None:
                 mean = network.mean_abs(gradient)
@@ -263,16 +270,18 @@ class Stepper:
         with np.errstate(invalid="ignore"):  # what is no number in a later step is to show here
             return made[0] + 0 * sum(made)
 
-    def _shaped_gradient(self, image, tile, deviations, step):
+    def _shaped_gradient(self, image, tile, deviations, step, part_of):
         """Return a tile's sums, and the gradient at it shaped by the rules.
 
-        `step` are octave, pass and the tile's step in it, by which views are drawn.
+        `step` are octave, pass and the tile's step in it, by which views are drawn; `part_of`
+        returns the part of a mask that lies over the tile's window.
         """
         if self._direct:
             place = [number % 2**32 for number in (self._dream.seed, *step, *tile.window[:2])]
-            gradient = self._judges.gradient(image, self._direct, np.random.RandomState(place))
+            random = np.random.RandomState(place)
+            gradient = self._judges.gradient(image, self._direct, random, part_of)
         else:
-            gradient = self._network.gradient(image, self._spec.end, self._objective)
+            gradient = self._network.gradient(image, self._spec.end, self._objective, part_of)
         squares = self._rules.shape(gradient, deviations, interior_slices(tile))
         return self._network.sums(interior_of(gradient, tile), squares), gradient
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from dreamlib import pycaffe as caffe
-from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules
+from dreamlib.ascent.spec import ObjectiveSpec, TermSpec
 from dreamlib.dream import make_step
 from dreamlib.imaging.filters import gaussian_blur
 from dreamlib.imaging.picture import Window
@@ -213,7 +213,7 @@ def test_a_blur_spares_the_undreamt_picture(net, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_where_nothing_is_active_the_picture_stays(net, kind):
-    spec = ObjectiveSpec(END, layers=f"{END}:1e-60")  # too small for a float32
+    spec = ObjectiveSpec(END, (TermSpec("l2", END, 1e-60),))  # too small for a float32
     for scale in (OWN_SCALE, Scale(0.0, None)):
         found, sums = stepped(net, kind, [tile()], scale=scale, objective=spec, tile_steps=2)
         assert sums == [(0.0,)]
