@@ -80,6 +80,11 @@ SETTINGS = (
             metavar="RATIO", applies_to=EVERY_DREAM, script_has_own=True),
     Setting("step_size", float, 1.5, "mean change of a pixel in a step, in grey levels", high=1000,
             above=0, metavar="LEVELS", applies_to=EVERY_DREAM, script_has_own=True),
+    Setting("normalise", bool, True, "measure a step by the gradient's mean, as the notebook does; "
+            "else it is step_size grey levels for each unit of the gradient", applies_to=DREAMS),
+    Setting("optimiser", str, "ascent", "ascent: the notebook's step; adam: each pixel measured by "
+            "its own gradients so far, with momentum", choices=("ascent", "adam"),
+            applies_to=DREAMS),
     Setting("jitter", int, 32, "roll the picture by up to this number of pixels in each step",
             low=0, high=100_000, metavar="PIXELS", applies_to=EVERY_DREAM, script_has_own=True),
     Setting("clip", bool, True, "keep colours within 0..255 during the dream",

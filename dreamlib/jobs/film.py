@@ -206,6 +206,11 @@ class _Part:
     def __call__(self, step):
         return self._progress(step._replace(octave=self._frame))
 
+    def say(self, line):
+        """Print what a dream has to say; of later frames it would be the same."""
+        if not self._frame:
+            self._progress.say(line)
+
     @property
     def left(self):
         """Whether the film is to be left."""

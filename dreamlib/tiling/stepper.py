@@ -6,8 +6,6 @@ is read and the last one written while it does.
 
 from __future__ import annotations
 
-import contextlib
-
 import numpy as np
 
 from dreamlib.ascent.build import objective_of
@@ -45,11 +43,15 @@ class Stepper:
         self.quantizer = Quantizer(Preprocessing.of(net), dream.storage)
         self._net, self._dream, self._rules = net, dream, dream.gradient
         self._network, self._judge_nets = network_of(net), judges
-        self._mask = self._direct = self._judges = None
+        self._mask = self._direct = self._judges = self._moments = None
         if self._rules.mask:
             from dreamlib.ascent.mask import Mask
 
             self._mask = Mask.read(self._rules.mask)
+        if self._rules.adam:
+            from dreamlib.tiling.moments import Moments
+
+            self._moments = Moments(self._network)
         self._spec, self._objective = None, None
         self._room, self._image = (0, 0, 0), None
 
@@ -82,6 +84,8 @@ class Stepper:
             return
         self._aim(place.octave)
         self._reserve(tiles, base is not None)
+        if self._moments:
+            self._moments.begin(place.octave, canvas)
         transfer = self._network.transfer
         try:
             fetched = (self._fetch(*item, canvas, base) for item in enumerate(tiles))
@@ -256,7 +260,16 @@ class Stepper:
                 # On a tile gradients grow; the picture's mean is taken to grow with those of the
                 # steps before this one.
                 mean = network.grown(scale.mean, made[0][0], made[max(0, len(made) - 2)][0])
-            self._rules.steer(gradient, image, network.as_factor(mean), rule, base, strength)
+            # Adam would make up for a mask's strength, were it not put on the step itself.
+            early, late = (None, strength) if self._moments else (strength, None)
+            self._rules.steer(gradient, image, network.as_factor(mean), rule, base, early)
+            if self._moments:
+                time = place.pass_ * self._dream.tile_steps + number + 1
+                self._moments.advance(gradient, tile, time, mean)
+                if late is not None:
+                    gradient *= late
+            if self._moments or not self._rules.normalise:
+                mean = 0 * mean + 1
             if self._direct:
                 network.scale(gradient, rule.difference(step_size), mean)
                 step_values(image, gradient, rule)
@@ -315,69 +328,6 @@ def load_stepper(dream, gpu):
         for judge in dream.judges
     ]
     return Stepper(net, dream, judges)
-
-
-class InProcess:
-    """Steps taken in this process.
-
-    Parameters
-    ----------
-    stepper : dreamlib.tiling.stepper.Stepper
-    """
-
-    def __init__(self, stepper):
-        self._stepper = stepper
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        """Do nothing: there are no processes to end."""
-
-    def steps(self, place, scale, tiles, indices, canvas, target, base=None):
-        """Step on some tiles of a phase.
-
-        Parameters
-        ----------
-        tiles : list of dreamlib.tiling.schedule.Tile
-            All of the phase.
-        indices : list of int
-            Those to step on.
-        place, scale, canvas, target, base
-            As for `Stepper.steps`.
-
-        Yields
-        ------
-        index : int
-        sums : tuple of float
-            See `Stepper.steps`.
-        """
-        chosen = [tiles[index] for index in indices]
-        stepping = self._stepper.steps(place, scale, chosen, canvas, target, base)
-        with contextlib.closing(stepping):
-            for position, sums in stepping:
-                yield indices[position], sums
-
-    def measure(self, octave, pass_, phases, places, canvas):
-        """Measure some tiles of a pass, and change nothing.
-
-        Parameters
-        ----------
-        octave, pass_ : int
-        phases : list of list of dreamlib.tiling.schedule.Tile
-            All of the pass.
-        places : list of (phase, index)
-            Those to measure.
-        canvas : dreamlib.tiling.canvas.Canvas
-
-        Yields
-        ------
-        place : (phase, index)
-        sums : tuple of float
-            See `Stepper.measure`.
-        """
-        for phase, index in places:
-            yield (phase, index), self._stepper.measure(octave, phases[phase][index], canvas)
 
 
 class _Slot:

@@ -1,4 +1,4 @@
-"""From a spec to its objective: pictures are seen as the dream's own, masks lie where they should."""
+"""From a spec to its objective: pictures are seen as the dream's own, masks lie in their places."""
 
 import json
 from dataclasses import asdict

@@ -18,10 +18,11 @@ from dreamlib.tiling import network as networks
 from dreamlib.tiling import stepper as module
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import OWN_SCALE, Scale
+from dreamlib.tiling.in_process import InProcess
 from dreamlib.tiling.network import ArrayNetwork, TensorNetwork
 from dreamlib.tiling.octaves import Place
 from dreamlib.tiling.schedule import Tile
-from dreamlib.tiling.stepper import InProcess, Stepper
+from dreamlib.tiling.stepper import Stepper
 from dreamlib.tiling.transfer import CARRIERS, HostTransfer, Staging
 from tests import dreams
 from tests.nets import picture, small_classifier
