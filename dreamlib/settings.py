@@ -162,7 +162,7 @@ SETTINGS = (
     Setting("distort_every", int, None, "distort only every Nth frame", group="films", low=1,
             high=1_000_000, metavar="N", applies_to=FRAMES),
     Setting("vary", str, None, "settings that change over the frames: NAME:FROM..TO, "
-            "NAME:LOW~HIGH/PERIOD, NAME:A|B, with commas between", group="films",
+            "NAME:LOW~HIGH/PERIOD, NAME:A|B, target:A..B, with commas between", group="films",
             metavar="VARIATIONS", applies_to=("frames", "clip")),
     Setting("keep_tone", bool, True, "lead brightness and contrast back to the first frame's",
             group="films", applies_to=FRAMES),

@@ -71,8 +71,7 @@ def _check_layers(name, text):
 
 def _check_vary(text):
     for one in parse_variations(text):
-        if one.files:
-            raise DreamError(f"vary: {one.name!r} names files, and does not vary so here")
         setting = BY_NAME[one.name]
-        if setting.kind is str and not setting.form and one.name not in TEXTS:
+        free = setting.kind is str and not setting.form and one.name not in TEXTS
+        if free or one.files:
             raise DreamError(f"vary: {one.name!r} may name files, and does not vary here")
