@@ -219,3 +219,30 @@ def test_direct_ascent_has_steps_of_its_own(workplace, model, capsys, flag):
     assert f"{' '.join(flag)} means nothing to direct ascent" in " ".join(
         capsys.readouterr().err.split()
     )
+
+
+def test_layers_fade_into_each_other_over_the_frames_of_a_film(workplace, model):
+    """A frame between them is the dream of the mixture; pictures are named from anywhere."""
+    vary = ["--vary", "layers:norm1..style(mixed/output, meadow.png)", "--frames", 3]
+    how = flags(model, "--iterations", 1)
+    assert run("sky.png", "film", *how, *vary, "--distort", "hue:1", "--no-keep-tone") == 0
+    assert f"style(mixed/output, {workplace}/meadow.png)" in load_config("film/0001.png")["vary"]
+    assert run("sky.png", "first.png", *how, "--layers", "norm1") == 0
+    assert np.array_equal(pixels("film/0000.png"), pixels("first.png"))
+    mixture = "norm1:0.5, style(mixed/output, meadow.png):0.5"
+    off = {}
+    seed = int(np.random.SeedSequence([4, 1]).generate_state(1)[0])
+    for layers in (mixture, "norm1", "style(mixed/output, meadow.png)"):
+        assert run("film/0000.png", "next.png", *how, "--seed", seed, "--layers", layers) == 0
+        off[layers] = np.abs(pixels("film/0001.png") - pixels("next.png")).mean()
+    assert min(off, key=off.get) == mixture
+
+
+def test_a_fade_to_what_cannot_be_is_refused_before_the_film_begins(workplace, model, capsys):
+    for vary, says in (
+        ("layers:norm1..nowhere", "no layer 'nowhere'"),
+        ("layers:norm1..norm1@nowhere.png..mixed/output", "nowhere.png"),
+    ):
+        assert run("sky.png", "film", *flags(model, "--frames", 9, "--vary", vary)) == 2
+        assert says in " ".join(capsys.readouterr().err.split())
+        assert not list(Path().glob("film/*.png"))
