@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules
+from dreamlib.ascent.spec import ObjectiveSpec
 from dreamlib.cluster.connection import survey
 from dreamlib.cluster.workers import Workers
 from dreamlib.errors import DreamError

@@ -11,10 +11,11 @@ from dreamlib.jobs.run import work
 from dreamlib.models.preprocessing import Preprocessing
 from dreamlib.settings import Settings
 from dreamlib.tiling.canvas import Canvas, InMemory
+from dreamlib.tiling.in_process import InProcess
 from dreamlib.tiling.octave_loop import OctaveLoop
 from dreamlib.tiling.pyramid import Stored
 from dreamlib.tiling.quantize import Quantizer
-from dreamlib.tiling.stepper import InProcess, Stepper
+from dreamlib.tiling.stepper import Stepper
 from dreamlib.util.progress import Progress
 
 EMBEDDED = "efficientnet_lite0"

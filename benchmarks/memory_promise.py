@@ -85,6 +85,13 @@ def cases():
            "--guide", "large.progressive.jpg"]  # fmt: skip
     yield "guide, two workers", "2G", "small.tif", "out.png", [*guides, "match", "--devices",
            "cpu,cpu"]  # fmt: skip
+    styles = "style(block2, guide.jpg), style(block4, guide.jpg)@mask.png, block3@mask.png"
+    yield "styles and masks", "900M", "small.tif", "out.png", [*QUICK, "--layers", styles]
+    yield "styles and masks, two workers", "2G", "small.tif", "out.png", [
+        *QUICK, "--layers", styles, "--devices", "cpu,cpu"]  # fmt: skip
+    adam = [*QUICK, "--end", "block4", "--optimiser", "adam"]
+    for schedule, memory in (("whole", "4G"), ("shift", "800M"), ("shift", "1G")):
+        yield f"Adam, {schedule}", memory, "small.tif", "out.tif", [*adam, "--schedule", schedule]
     for memory in ("512M", "700M", "1G"):
         two = [*low, "--devices", "cpu,cpu"]
         yield f"two workers in {memory}", memory, "small.tif", "out.tif", two

@@ -19,8 +19,8 @@ from dreaming import dream_of, levels, load
 
 from dreamlib.imaging.picture import Window
 from dreamlib.imaging.samples import clouds
+from dreamlib.tiling.in_process import InProcess
 from dreamlib.tiling.schedule import Tile
-from dreamlib.tiling.stepper import InProcess
 
 
 class Watcher(InProcess):

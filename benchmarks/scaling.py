@@ -25,7 +25,8 @@ from dreaming import EMBEDDED, dream_of, load, run
 from dreamlib.cluster.workers import Workers
 from dreamlib.imaging.samples import clouds
 from dreamlib.models.preprocessing import Preprocessing
-from dreamlib.tiling.stepper import InProcess, Stepper
+from dreamlib.tiling.in_process import InProcess
+from dreamlib.tiling.stepper import Stepper
 from dreamlib.tiling.work_folder import WorkFolder
 
 

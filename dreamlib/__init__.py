@@ -36,6 +36,7 @@ _PLACES = {
     # A film
     "run_frames": "jobs.frames:run_frames",  # dreams its frames into a folder
     "parse_variations": "jobs.keyframes:parse_variations",  # of the setting `vary`
+    "files_of": "ascent.objective_parser:files_of",  # that a mixture of layers, or a guide, names
     "settings_at": "jobs.keyframes:settings_at",  # those of one frame
     "parse_distortions": "video.distort:parse_chain",  # of the setting `distort`
     "distortion_forms": "video.distort:forms",  # name, form and help of each distortion

@@ -18,6 +18,7 @@ import numpy as np
 
 from dreamlib.ascent.objectives import Arrays, Objective, objective_L2
 from dreamlib.imaging import inplace
+from dreamlib.imaging.picture import Window
 from dreamlib.imaging.resample import as_picture, octave_sizes, resize, shrink_in_place
 from dreamlib.models.preprocessing import Preprocessing, deprocess, preprocess
 from dreamlib.util.progress import phase, profile
@@ -33,7 +34,7 @@ class Step(NamedTuple):
     pixels: int  #: number of its pixels that were taken a step further
 
 
-def climb(net, end, objective):
+def climb(net, end, objective, part_of=None):
     """Compute the gradient of an objective at the picture in the net's ``data`` blob.
 
     Parameters
@@ -42,9 +43,11 @@ def climb(net, end, objective):
         The gradient is in the blob's ``diff`` afterwards.
     end, objective
         As for `make_step`.
+    part_of : callable, optional
+        Of masks: see `Objective.climb`.
     """
     if isinstance(objective, Objective):
-        objective.climb(Arrays(net))
+        objective.climb(Arrays(net), part_of)
         return
     net.forward(end=end)
     objective(net.blobs[end])
@@ -83,7 +86,9 @@ def make_step(
     ox, oy = np.random.randint(-jitter, jitter + 1, 2)
     inplace.roll(src.data[0], ox, oy)
 
-    climb(net, end, objective)
+    size = tuple(src.shape)[2:]
+    rolled = Window(-int(oy), -int(ox), *size)
+    climb(net, end, objective, lambda mask: mask.part(rolled, size, "both"))
 
     image, gradient = src.data[0], src.diff[0]
     rule = Preprocessing.of(net)

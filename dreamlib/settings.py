@@ -49,7 +49,8 @@ SETTINGS = (
     Setting("end", str, None, "layer to dream (see --list-layers); by default the model's own "
             "choice", metavar="LAYER", applies_to=DREAMS),
     Setting("layers", str, None, "dream a mixture instead: LAYER:WEIGHT, LAYER[12,47-50], "
-            "mean(LAYER), LAYER[12]@COLUMNxROW, with commas between; a negative weight suppresses",
+            "mean(LAYER), LAYER[12]@COLUMNxROW, LAYER@MASK.png, style(LAYER, PICTURE), with commas "
+            "between; a negative weight suppresses",
             metavar="MIXTURE", applies_to=DREAMS),
     Setting("target", str, None, "dream classes: names or numbers (see --find-class) or random, "
             "as goldfish, ostrich:0.5, 963; a weight below 0 avoids one", metavar="CLASSES",
@@ -64,12 +65,12 @@ SETTINGS = (
             "see it: NAME,NAME", metavar="NAMES", needs=("target",), applies_to=DREAMS),
     Setting("guide", str, None, "make the picture more like these: IMAGE or IMAGE:WEIGHT, with "
             "commas between them", metavar="IMAGES", applies_to=DREAMS),
-    Setting("guide_layer", str, None, "layer in which the picture is to be like the guide; by "
-            "default --end", metavar="LAYER", needs=("guide",),
-            applies_to=DREAMS),
+    Setting("guide_layer", str, None, "layers in which the picture is to be like the guide, as "
+            "LAYER or LAYER:0.5, LAYER@MASK.png; by default --end", metavar="LAYERS",
+            needs=("guide",), applies_to=DREAMS),
     Setting("guide_mode", str, "match", "match: each place like the guide's best matching place, "
-            "as in the notebook; channels: as strong in each channel",
-            choices=("match", "channels"), needs=("guide",),
+            "as in the notebook; channels: as strong in each channel; style: the same textures, "
+            "wherever they are", choices=("match", "channels", "style"), needs=("guide",),
             applies_to=DREAMS),
     Setting("iterations", int, 10, "steps of gradient ascent on each octave", low=1, high=100_000,
             metavar="N", applies_to=EVERY_DREAM, script_has_own=True),
@@ -79,6 +80,11 @@ SETTINGS = (
             metavar="RATIO", applies_to=EVERY_DREAM, script_has_own=True),
     Setting("step_size", float, 1.5, "mean change of a pixel in a step, in grey levels", high=1000,
             above=0, metavar="LEVELS", applies_to=EVERY_DREAM, script_has_own=True),
+    Setting("normalise", bool, True, "measure a step by the gradient's mean, as the notebook does; "
+            "else it is step_size grey levels for each unit of the gradient", applies_to=DREAMS),
+    Setting("optimiser", str, "ascent", "ascent: the notebook's step; adam: each pixel measured by "
+            "its own gradients so far, with momentum", choices=("ascent", "adam"),
+            applies_to=DREAMS),
     Setting("jitter", int, 32, "roll the picture by up to this number of pixels in each step",
             low=0, high=100_000, metavar="PIXELS", applies_to=EVERY_DREAM, script_has_own=True),
     Setting("clip", bool, True, "keep colours within 0..255 during the dream",
@@ -156,7 +162,7 @@ SETTINGS = (
     Setting("distort_every", int, None, "distort only every Nth frame", group="films", low=1,
             high=1_000_000, metavar="N", applies_to=FRAMES),
     Setting("vary", str, None, "settings that change over the frames: NAME:FROM..TO, "
-            "NAME:LOW~HIGH/PERIOD, NAME:A|B, with commas between", group="films",
+            "NAME:LOW~HIGH/PERIOD, NAME:A|B, target:A..B, with commas between", group="films",
             metavar="VARIATIONS", applies_to=("frames", "clip")),
     Setting("keep_tone", bool, True, "lead brightness and contrast back to the first frame's",
             group="films", applies_to=FRAMES),

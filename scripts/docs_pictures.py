@@ -72,6 +72,11 @@ PICTURES = {
     "negative": "sky.png --layers 'block10, block6:-0.5'",
     "guide": "sky.png --guide meadow.png --iterations 20",
     "guide-channels": "sky.png --guide meadow.png --guide-mode channels --iterations 20",
+    "style": (
+        "sky.png --layers 'style(stem, meadow.png), style(block2/depthwise, meadow.png), "
+        "style(block4/depthwise, meadow.png), style(block6/depthwise, meadow.png)' "
+        "--optimiser adam --step-size 4 --iterations 40"
+    ),
     "volcano": "noise:320x320 --target volcano",
     "volcano-draw": "noise:320x320 --target volcano --script draw",
     "jellyfish": "noise:320x320 --target jellyfish",

@@ -5,10 +5,13 @@ The form sees to it, and the process that dreams does so again.
 
 from __future__ import annotations
 
+from functools import partial
+
 from dreamlib import (
     BY_NAME,
     DISTORTIONS_WITHOUT_CODE,
     DreamError,
+    files_of,
     parse_distortions,
     parse_variations,
 )
@@ -47,7 +50,9 @@ def check_texts(values):
     ------
     Refused
     """
-    for name, check in (("distort", _check_distort), ("vary", _check_vary)):
+    checks = {"distort": _check_distort, "vary": _check_vary}
+    checks.update({name: partial(_check_layers, name) for name in ("layers", "guide_layer")})
+    for name, check in checks.items():
         try:
             check(values.get(name))
         except DreamError as error:
@@ -59,8 +64,14 @@ def _check_distort(text):
         parse_distortions(text, kinds=DISTORTIONS_WITHOUT_CODE)
 
 
+def _check_layers(name, text):
+    if text and files_of(name, text):
+        raise DreamError(f"{name}: pictures cannot be named here")
+
+
 def _check_vary(text):
     for one in parse_variations(text):
         setting = BY_NAME[one.name]
-        if setting.kind is str and not setting.form and one.name not in TEXTS:
+        free = setting.kind is str and not setting.form and one.name not in TEXTS
+        if free or one.files:
             raise DreamError(f"vary: {one.name!r} may name files, and does not vary here")

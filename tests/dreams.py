@@ -6,18 +6,18 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules
+from dreamlib.ascent.spec import ObjectiveSpec
 from dreamlib.imaging.picture import WRAPS
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.models.preprocessing import Preprocessing
 from dreamlib.tiling.canvas import Canvas, InMemory
+from dreamlib.tiling.in_process import InProcess
 from dreamlib.tiling.octave_loop import OctaveLoop
 from dreamlib.tiling.octaves import Dream, Finish, Octave, Ramp, Tiling, octave_windows
 from dreamlib.tiling.pyramid import Stored
 from dreamlib.tiling.quantize import Quantizer
 from dreamlib.tiling.schedule import interior_of
-from dreamlib.tiling.stepper import InProcess
 from dreamlib.tiling.work_folder import WorkFolder
 
 RULE = Preprocessing((2, 1, 0), np.float32([104, 116, 122]), np.float32(1))

@@ -1,4 +1,7 @@
-"""Objectives that make a layer more like a guide picture's, and how guide pictures are seen."""
+"""Objectives that make a layer more like a guide picture's, and how guide pictures are seen.
+
+A style picture is seen as one, too: see `dreamlib.ascent.style`.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dreamlib.ascent.objectives import Objective, Term
+from dreamlib.ascent.objectives import Objective, Term, like_data
+from dreamlib.ascent.style import VALUES
 from dreamlib.errors import DreamError
 from dreamlib.imaging.open_save import open_picture, reading_cost
 from dreamlib.imaging.picture import shrunken, shrunken_size
 from dreamlib.models.engines import engine_name
 from dreamlib.models.input_size import (
     activations_per_pixel,
+    channels_of,
     last_per_pixel,
     misfit,
     passing_per_pixel,
@@ -33,35 +38,28 @@ MATCHING = 2
 #: what a pass forward takes for each byte of the blobs that are there at once.
 SHRINKING, PASSING_FACTOR, CAFFE_FACTOR = 20, 1.6, 2.5
 
+#: Gram matrices that a style has at once, and blocks of `style.VALUES`. Of channels alone no more
+#: is kept than a number for each.
+GRAMS, BLOCKS = 4, 3
 
-def guide_objective(net, spec):
-    """Make the objective of a spec's guide pictures.
+
+def as_seen(path):
+    """Read a guide picture at the size at which the network sees it.
 
     Parameters
     ----------
-    net : caffe.Classifier
-        Run forward.
-    spec : dreamlib.ascent.objectives.ObjectiveSpec
+    path : str
 
     Returns
     -------
-    dreamlib.ascent.objectives.Objective
+    (H, W, 3) ndarray
+        RGB, 0..255.
 
     Raises
     ------
     DreamError
-        A picture is not there.
+        The picture is not there.
     """
-    kind = {"match": guide, "channels": channel_guide}[spec.guide_mode]
-    objective = Objective([])
-    for path, weight in spec.guides:
-        seen = features(net, spec.guide_layer, _as_seen(path))
-        objective += weight * kind(spec.guide_layer, seen, name=path)
-    return objective
-
-
-def _as_seen(path):
-    """Read a guide picture at the size at which the network sees it."""
     picture = open_picture(path, None, "")
     seen = shrunken(picture, _guide_side(picture))
     del picture
@@ -90,26 +88,30 @@ def guide_bytes(definition, engine, spec):
     -------
     GuideBytes
     """
-    if not spec.guides:
-        return GuideBytes()
-    if engine == "caffe":  # which keeps everything
-        per_pixel = 4 * CAFFE_FACTOR * activations_per_pixel(definition, spec.guide_layer)
-    else:
-        per_pixel = 4 * PASSING_FACTOR * passing_per_pixel(definition, spec.guide_layer)
-    own = 4 * last_per_pixel(definition, spec.guide_layer)
-    making, kept, what = 0, 0, ""
-    for path, _ in spec.guides:
+    making, kept, what, matches = 0, 0, "", False
+    for path, terms in spec.of_pictures.items():
         cost = reading_cost(path)
         pixels = min(cost.pixels, GUIDE_PIXELS)
         reading = cost.size + SHRINKING * min(cost.pixels, 4 * GUIDE_PIXELS)
-        # Not all that reading took is given back before the network sees the guide.
-        here = kept + reading + int(per_pixel * pixels)
-        if here > making:
-            making, what = here, cost.what
-        if spec.guide_mode == "match":  # of channels no more stays than a number for each
-            kept += int(own * pixels)
-    matching = MATCHING * 4 * MATCHES if spec.guide_mode == "match" else 0
+        for term in terms:
+            # Not all that reading took is given back before the network sees the guide.
+            here = kept + reading + int(_seeing(definition, engine, term.layer) * pixels)
+            if here > making:
+                making, what = here, cost.what
+            matches = matches or term.kind == "match"
+            if term.kind == "match":
+                kept += int(4 * last_per_pixel(definition, term.layer) * pixels)
+            elif term.kind == "style":
+                kept += GRAMS * 4 * channels_of(definition, term.layer) ** 2 + 4 * BLOCKS * VALUES
+    matching = MATCHING * 4 * MATCHES if matches else 0
     return GuideBytes(making, kept + matching, what)
+
+
+def _seeing(definition, engine, layer):
+    """Return the bytes that a pass forward to a layer takes for each pixel of a guide."""
+    if engine == "caffe":  # which keeps everything
+        return 4 * CAFFE_FACTOR * activations_per_pixel(definition, layer)
+    return 4 * PASSING_FACTOR * passing_per_pixel(definition, layer)
 
 
 def guide(layer, features, name="guide"):
@@ -135,12 +137,14 @@ def guide(layer, features, name="guide"):
     held = {}  # the same on another device
 
     def add(data, diff, weight):
-        wanted = _like(theirs, data, held)
+        wanted = like_data(theirs, data, held)
         ours = data[0].reshape(len(theirs), -1)
         target = diff[0].reshape(len(theirs), -1)
+        everywhere = len(np.shape(weight)) == 0
         for start in range(0, ours.shape[1], step):
             matches = ours[:, start : start + step].T @ wanted
-            target[:, start : start + step] += weight * wanted[:, matches.argmax(1)]
+            here = weight if everywhere else weight.reshape(-1)[start : start + step]
+            target[:, start : start + step] += here * wanted[:, matches.argmax(1)]
 
     return Objective([Term(layer, add, 1.0, f"{name}({layer})")])
 
@@ -166,19 +170,9 @@ def channel_guide(layer, features, name="channels"):
     held = {}
 
     def add(data, diff, weight):
-        diff[:] += weight * _like(means, data, held)
+        diff[:] += weight * like_data(means, data, held)
 
     return Objective([Term(layer, add, 1.0, f"{name}({layer})")])
-
-
-def _like(array, data, held):
-    """Return an array as what `data` is: an ndarray, or a tensor on its device."""
-    if isinstance(data, np.ndarray):
-        return array
-    key = (data.device, data.dtype)
-    if key not in held:
-        held[key] = data.new_tensor(array)
-    return held[key]
 
 
 def check_guides(definition, spec):
@@ -194,16 +188,17 @@ def check_guides(definition, spec):
     DreamError
         Names the picture and its size.
     """
-    for path, _ in spec.guides:
+    for path, terms in spec.of_pictures.items():
         picture = open_picture(path, None, "")
         size = shrunken_size(picture, _guide_side(picture))
-        fault = misfit(definition, spec.guide_layer, *size)
-        if fault:
-            raise DreamError(
-                f"the guide picture {path} is {size[1]} x {size[0]} pixels as it is seen; layer "
-                f"{spec.guide_layer!r} {fault}. Take a larger one, or a --guide-layer nearer "
-                "to the input"
-            )
+        for term in terms:
+            fault = misfit(definition, term.layer, *size)
+            if fault:
+                raise DreamError(
+                    f"the guide picture {path} is {size[1]} x {size[0]} pixels as it is seen; "
+                    f"layer {term.layer!r} {fault}. Take a larger one, or a --guide-layer nearer "
+                    "to the input"
+                )
 
 
 def _guide_side(picture):
@@ -212,7 +207,7 @@ def _guide_side(picture):
     return max(1, int(max(picture.height, picture.width) * scale))
 
 
-def features(net, layer, pixels):
+def features(net, layer, pixels, end=None):
     """Return a layer's activations for a picture.
 
     Parameters
@@ -222,19 +217,23 @@ def features(net, layer, pixels):
     layer : str
     pixels : (H, W, 3) array_like
         RGB, 0..255.
+    end : str, optional
+        The layer that the net runs up to, such as one that works in place on the blob; by default
+        `layer`.
 
     Returns
     -------
     (C, h, w) ndarray of float32
     """
+    end = end or layer
     blob = net.blobs[net.inputs[0]]
     blob.reshape(1, 3, *pixels.shape[:2])
     preprocess(net, pixels, out=blob.data[0])
     if engine_name(net) == "caffe":
-        net.forward(end=layer)
+        net.forward(end=end)
         return net.blobs[layer].data[0].copy()
     # Without what only a way back would need: the guide is seen whole.
-    net.forward_range(0, net.layer_index(layer), way_back=False)
+    net.forward_range(0, net.layer_index(end), way_back=False)
     seen = np.ascontiguousarray(net.blobs[layer].data_tensor[0].float().cpu().numpy())
     give_back_freed()
     return seen

@@ -83,6 +83,28 @@ class Mask:
         return part
 
 
+def over_grid(part, grid):
+    """Average a mask's part over the places of a layer.
+
+    Parameters
+    ----------
+    part : (h, w) ndarray of float32
+    grid : (rows, columns)
+        Of the layer: its places divide the part evenly.
+
+    Returns
+    -------
+    (rows, columns) ndarray of float32
+    """
+    for axis, (side, count) in enumerate(zip(part.shape, grid)):
+        starts = np.arange(count) * side // count
+        # Where the layer is finer than the picture several of its places have one pixel.
+        sizes = np.maximum(1, np.diff(starts, append=side)).astype(np.float32)
+        part = np.add.reduceat(part, starts, axis=axis)
+        part /= sizes[:, None] if axis == 0 else sizes
+    return part
+
+
 def _taps(start, length, side, own_side, closed):
     """Return, for each pixel of an axis, the mask's pixels on either side and the latter's share.
 

@@ -1,4 +1,4 @@
-"""Objectives from the command line's texts, ``--layers`` and ``--guide``, and from their spec."""
+"""Mixtures from the command line's texts: ``--layers``, ``--guide`` and ``--guide-layer``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import math
 import os
 import re
 
-from dreamlib.ascent.objectives import Objective, class_scores, l2, mean, neuron, objective_L2
+from dreamlib.ascent.spec import OF_PICTURES, TermSpec
 from dreamlib.errors import DreamError, nearest
-from dreamlib.models.layers import layer_shapes
 
 FORMS = (
-    "LAYER, LAYER:0.5, LAYER[12,47-50]:2, mean(LAYER), LAYER[12]@COLUMNxROW, with commas between "
-    "them; a negative weight suppresses"
+    "LAYER, LAYER:0.5, LAYER[12,47-50]:2, mean(LAYER), LAYER[12]@COLUMNxROW, LAYER@MASK.png, "
+    "style(LAYER, PICTURE), with commas between them; a negative weight suppresses"
 )
 
 #: Digits of a channel or a place.
@@ -20,63 +19,118 @@ DIGITS = 9
 
 WEIGHTS = "a number other than 0 that is finite"
 
-_TERM = re.compile(
-    r"(?P<mean>mean\()?(?P<layer>[^\s\[\]@():,]+)(\[(?P<channels>[\d,\s-]+)\])?"
-    r"(@(?P<x>\d+)x(?P<y>\d+))?(?(mean)\))\s*(:\s*(?P<weight>[-+]?[\d.]+(e[-+]?\d+)?))?"
+_HEAD = re.compile(
+    rf"((?P<kind>mean|{'|'.join(OF_PICTURES)})\(\s*)?(?P<layer>[^\s\[\]@():,]+)"
+    r"(\[(?P<channels>[\d,\s-]+)\])?\s*"
 )
+_PLACE = re.compile(r"@(\d+)x(\d+)\s*(?=:|$)")
+_WEIGHT = re.compile(r":\s*([-+]?[\d.]+(e[-+]?\d+)?)")
 
 
-def objective_of(net, spec):
-    """Make the objective of a spec.
-
-    Parameters
-    ----------
-    net : caffe.Net
-    spec : dreamlib.ascent.objectives.ObjectiveSpec
-
-    Returns
-    -------
-    Objective or callable
-        As `dreamlib.dream.make_step` takes it.
-    """
-    objective = Objective([])
-    if spec.layers:
-        objective += parse_layers(spec.layers, layer_shapes(net))
-    if spec.guides:
-        from dreamlib.ascent.guides import guide_objective
-
-        objective += guide_objective(net, spec)
-    if spec.targets:
-        objective += class_scores(spec.class_layer, spec.targets)
-    return objective if objective.terms else objective_L2
-
-
-def parse_layers(text, shapes):
+def parse_layers(text, shapes=None):
     """Read a mixture of layers.
 
     Parameters
     ----------
     text : str
         See `FORMS`.
-    shapes : dict of str -> tuple
-        Shapes (1, C, ...) of the layers that can be dreamt.
+    shapes : dict of str -> tuple, optional
+        Shapes (1, C, ...) of the layers that can be dreamt; by default any may be.
 
     Returns
     -------
-    dreamlib.ascent.objectives.Objective
+    list of TermSpec
 
     Raises
     ------
     DreamError
         Names the part that cannot be read, the layer or the channel that is not there.
     """
-    objective = None
-    for part in _parts(text):
-        term = _term(part, shapes)
-        objective = term if objective is None else objective + term
-    if objective is None:
+    terms = [_term(part, "--layers") for part in _parts(text)]
+    if not terms:
         raise DreamError(f"--layers names no layer; expected {FORMS}")
-    return objective
+    if shapes is not None:
+        _check_terms(terms, shapes, "--layers")
+    return terms
+
+
+def parse_guide_layers(text, shapes=None):
+    """Read the layers of guides, as ``LAYER:0.5, LAYER@MASK.png``.
+
+    Parameters
+    ----------
+    text : str
+        A layer's own name is taken as it is.
+    shapes
+        As for `parse_layers`.
+
+    Returns
+    -------
+    list of TermSpec
+
+    Raises
+    ------
+    DreamError
+        As by `parse_layers`.
+    """
+    if text in (shapes or ()):
+        return [TermSpec("l2", text)]
+    terms = [_term(part, "--guide-layer") for part in _parts(text)]
+    if not terms or any(term.kind != "l2" or term.channels for term in terms):
+        raise DreamError(
+            f"--guide-layer {text!r} cannot be read; expected LAYER, LAYER:0.5 or LAYER@MASK.png, "
+            "with commas between them"
+        )
+    if shapes is not None:
+        _check_terms(terms, shapes, "--guide-layer")
+    return terms
+
+
+def absolute_layers(text):
+    """Spell a mixture, or the layers of guides, with the pictures in it by their absolute paths.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        The same where it names no picture.
+    """
+    terms = [_term(part, "--layers") for part in _parts(text)] if _may_name_files(text) else []
+    if not any(term.files for term in terms):
+        return text
+    return ", ".join(str(term.with_files(os.path.abspath)) for term in terms)
+
+
+def files_of(name, text):
+    """List the picture files that a setting names.
+
+    Parameters
+    ----------
+    name : {'layers', 'guide_layer', 'guide'}
+    text : str
+
+    Returns
+    -------
+    list of (str, str)
+        What each is in words, and its path.
+
+    Raises
+    ------
+    DreamError
+        The text cannot be read.
+    """
+    if name == "guide":
+        return [(f"the guide picture {path}", path) for path, _ in parse_weights(text, "--guide")]
+    terms = [_term(part, "--layers") for part in _parts(text)] if _may_name_files(text) else []
+    return [file for term in terms for file in term.files]
+
+
+def _may_name_files(text):
+    """Tell whether a mixture can name files: a layer's own name need not be readable otherwise."""
+    return "@" in text or "(" in text
 
 
 def parse_weights(text, flag):
@@ -129,17 +183,17 @@ def _parts(text):
     """Split at the commas that are not within brackets."""
     parts, start, depth = [], 0, 0
     for place, letter in enumerate(text):
-        depth = max(0, depth + (letter == "[") - (letter == "]"))
+        depth = max(0, depth + (letter in "[(") - (letter in "])"))
         if letter == "," and not depth:
             parts.append(text[start:place].strip())
             start = place + 1
     return [part for part in [*parts, text[start:].strip()] if part]
 
 
-def _whole(digits):
+def _whole(digits, flag):
     """Read digits as an int; a DreamError where they are too many for any layer."""
     if len(digits) > DIGITS:
-        raise DreamError(f"--layers: {digits[:20]}... has {len(digits)} digits; expected a number")
+        raise DreamError(f"{flag}: {digits[:20]}... has {len(digits)} digits; expected a number")
     return int(digits)
 
 
@@ -150,27 +204,77 @@ def _number(text):
         return None
 
 
-def _term(part, shapes):
-    match = _TERM.fullmatch(part)
-    weight = _number(match["weight"] or "1") if match else None
+def _term(part, flag):
+    unreadable = DreamError(f"{flag}: {part!r} cannot be read; expected {FORMS}")
+    head = _HEAD.match(part)
+    if not head:
+        raise unreadable
+    kind, picture, rest = head["kind"], "", part[head.end() :]
+    if kind in OF_PICTURES:
+        end = _closing(rest)
+        picture = rest[1:end].strip()
+        if head["channels"] or rest[:1] != "," or not end or not picture:
+            raise DreamError(f"{flag}: {part!r}: expected {kind}(LAYER, PICTURE)")
+    elif kind:
+        end = 0 if rest[:1] == ")" else None
+        if end is None:
+            raise unreadable
+    rest = rest[end + 1 :].strip() if kind else rest
+    rest, place = _place(rest, part, head, flag)
+    mask = ""
+    if rest[:1] == "@":
+        mask, colon, weight = rest[1:].rpartition(":")
+        if not colon or _number(weight) is None:
+            mask, weight = rest[1:], "1"
+        mask, rest = mask.strip(), f":{weight.strip()}"
+        if not mask:
+            raise unreadable
+    written = _WEIGHT.fullmatch(rest.strip() or ":1")
+    weight = _number(written[1]) if written else None
     if weight is None:
-        raise DreamError(f"--layers: {part!r} cannot be read; expected {FORMS}")
+        raise unreadable
     if weight == 0 or not math.isfinite(weight):
-        raise DreamError(f"--layers: {part!r}: the weight is {weight:g}; expected {WEIGHTS}")
-    layer = match["layer"]
-    if layer not in shapes:
-        raise DreamError(
-            f"--layers: there is no layer {layer!r} to dream (all: --list-layers)"
-            f"{nearest(layer, shapes)}"
-        )
-    channels = None
-    if match["channels"] is not None:
-        channels = parse_channels(match["channels"], layer, shapes[layer][1], "--layers")
-    if match["x"]:
-        if match["mean"] or channels is None or len(channels) != 1:
-            raise DreamError(f"--layers: {part!r}: a neuron is LAYER[CHANNEL]@COLUMNxROW")
-        return weight * neuron(layer, channels[0], _whole(match["x"]), _whole(match["y"]))
-    return weight * (mean if match["mean"] else l2)(layer, channels)
+        raise DreamError(f"{flag}: {part!r}: the weight is {weight:g}; expected {WEIGHTS}")
+    kind = kind or ("neuron" if place else "l2")
+    return TermSpec(kind, head["layer"], weight, head["channels"] or "", place, picture, mask)
+
+
+def _place(rest, part, head, flag):
+    """Read a neuron's place, if one is next: what is left, and (column, row) or None."""
+    found = _PLACE.match(rest)
+    if not found:
+        return rest, None
+    if head["kind"] or not re.fullmatch(r"\s*\d+\s*", head["channels"] or ""):
+        raise DreamError(f"{flag}: {part!r}: a neuron is LAYER[CHANNEL]@COLUMNxROW")
+    return rest[found.end() :], (_whole(found[1], flag), _whole(found[2], flag))
+
+
+def _closing(text):
+    """Return the place of the bracket that closes one before the text; None if there is none."""
+    depth = 1
+    for place, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if not depth:
+            return place
+    return None
+
+
+def _check_terms(terms, shapes, flag):
+    """Refuse layers and channels that are not there, and masks of layers without places."""
+    for term in terms:
+        if term.layer not in shapes:
+            raise DreamError(
+                f"{flag}: there is no layer {term.layer!r} to dream (all: --list-layers)"
+                f"{nearest(term.layer, shapes)}"
+            )
+        shape = shapes[term.layer]
+        if term.channels:
+            parse_channels(term.channels, term.layer, shape[1], flag)
+        if term.mask and len(shape) != 4:
+            raise DreamError(
+                f"{flag}: layer {term.layer!r} has no places that a mask could tell apart; leave "
+                f"@{term.mask} out, or take a layer nearer to the input"
+            )
 
 
 def parse_channels(text, layer, count, flag):
@@ -202,7 +306,7 @@ def parse_channels(text, layer, count, flag):
             raise DreamError(
                 f"{flag}: channels [{text}] of {layer!r}: expected numbers and ranges, as 12,47-50"
             )
-        first, last = _whole(ends[1]), _whole(ends[2] or ends[1])
+        first, last = _whole(ends[1], flag), _whole(ends[2] or ends[1], flag)
         if first > last or last >= count:
             raise DreamError(
                 f"{flag}: layer {layer!r} has channels 0 to {count - 1}; there is no {part.strip()}"

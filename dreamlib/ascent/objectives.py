@@ -12,39 +12,13 @@ its term added.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Callable, NamedTuple
+from typing import Any, Callable, NamedTuple
 
+import numpy as np
+
+from dreamlib.ascent.mask import over_grid
 from dreamlib.errors import DreamError
-
-
-@dataclass(frozen=True)
-class ObjectiveSpec:
-    """What is maximised; where nothing but `end` is given, that layer as in the notebook.
-
-    Attributes
-    ----------
-    end : str
-        The deepest layer that is used.
-    layers : str
-        A mixture: see `dreamlib.ascent.objective_parser.parse_layers`; "" is none.
-    guides : tuple of (str, float)
-        Paths of guide pictures, and their weights.
-    guide_layer : str
-    guide_mode : {'match', 'channels'}
-    targets : tuple of (int, float)
-        Channels of `class_layer`, and their weights.
-    class_layer : str
-        Blob of the class scores.
-    """
-
-    end: str
-    layers: str = ""
-    guides: tuple = ()
-    guide_layer: str = ""
-    guide_mode: str = "match"
-    targets: tuple = ()
-    class_layer: str = ""
+from dreamlib.imaging.picture import Window
 
 
 def objective_L2(dst):
@@ -64,9 +38,12 @@ class Term(NamedTuple):
     """One function of one layer."""
 
     layer: str
-    add_gradient: Callable  #: given (data, diff, weight), adds weight times the gradient to diff
+    #: Given (data, diff, weight), adds weight times the gradient to diff. With a mask the weight is
+    #: an array or a tensor (h, w), of each place of the layer.
+    add_gradient: Callable
     weight: float
     text: str  #: spelling on the command line, without the weight
+    mask: Any = None  #: a `dreamlib.ascent.mask.Mask` of where it counts; None is everywhere
 
     def __str__(self):
         return self.text if self.weight == 1 else f"{self.text}:{self.weight:g}"
@@ -108,13 +85,16 @@ class Objective:
         """Names of the layers, each once."""
         return list(dict.fromkeys(term.layer for term in self.terms))
 
-    def climb(self, run):
+    def climb(self, run, part_of=None):
         """Compute the gradient of this with respect to the picture in the net.
 
         Parameters
         ----------
         run : Arrays
             Or its like on tensors. Afterwards the gradient is in the diff of the ``data`` blob.
+        part_of : callable, optional
+            Given a `Mask`, returns the part of it that lies over what the net sees: (h, w) ndarray.
+            By default the net sees all of the masked picture.
 
         Notes
         -----
@@ -127,24 +107,41 @@ class Objective:
         run.clear(unread_blobs(run.net, deepest))
         for number, (index, terms) in enumerate(stops):
             for term in terms:
-                run.add(term)
+                run.add(term, part_of or run.whole)
             last = number + 1 == len(stops)
             run.backward(index, 0 if last else stops[number + 1][0] + 1)
 
     def _stops(self, net):
         """Return where terms are added on the way down: [(index of layer, terms)], descending."""
-        names = list(net._layer_names)
-        deepest = max(names.index(layer) for layer in self.layers)
         stops = {}
         for term in self.terms:
-            index = names.index(term.layer)
-            if index != deepest:
-                for later in range(index + 1, deepest + 1):
-                    name = names[later]
-                    if term.layer in net.top_names[name] and term.layer in net.bottom_names[name]:
-                        index = later  # works in place
-            stops.setdefault(index, []).append(term)
+            stops.setdefault(seen_after(net, term.layer, self.layers), []).append(term)
         return sorted(stops.items(), reverse=True)
+
+
+def seen_after(net, layer, layers):
+    """Return the layer after which an objective of several looks at the blob of one of them.
+
+    Parameters
+    ----------
+    net : caffe.Net
+    layer : str
+    layers : list of str
+        All of the objective's.
+
+    Returns
+    -------
+    int
+        Index of that layer: the last that works in place on the blob. Of the deepest, its own.
+    """
+    names = list(net._layer_names)
+    index, deepest = names.index(layer), max(map(names.index, layers))
+    if index != deepest:
+        for later in range(index + 1, deepest + 1):
+            name = names[later]
+            if layer in net.top_names[name] and layer in net.bottom_names[name]:
+                index = later
+    return index
 
 
 def unread_blobs(net, deepest):
@@ -214,15 +211,66 @@ class Arrays:
         for name in blobs:
             self.net.blobs[name].diff[...] = 0
 
-    def add(self, term):
+    def add(self, term, part_of):
         """Add a term's gradient to its blob's diff.
 
         Parameters
         ----------
         term : Term
+        part_of : callable
+            See `Objective.climb`.
         """
         blob = self.net.blobs[term.layer]
-        term.add_gradient(blob.data, blob.diff, term.weight)
+        term.add_gradient(blob.data, blob.diff, self.weight(term, part_of))
+
+    def weight(self, term, part_of):
+        """Return a term's weight; with a mask that of each place of its layer: (h, w) ndarray.
+
+        Parameters
+        ----------
+        term, part_of
+            As for `add`.
+
+        Returns
+        -------
+        float or ndarray of float32
+        """
+        if term.mask is None:
+            return term.weight
+        grid = tuple(self.net.blobs[term.layer].shape)[2:]
+        return over_grid(part_of(term.mask), grid) * np.float32(term.weight)
+
+    def whole(self, mask):
+        """Return all of a mask, stretched over what the net sees: (h, w) ndarray of float32.
+
+        Parameters
+        ----------
+        mask : dreamlib.ascent.mask.Mask
+        """
+        size = tuple(self.net.blobs["data"].shape)[2:]
+        return mask.part(Window(0, 0, *size), size)
+
+
+def like_data(array, data, held):
+    """Return an array as what `data` is: an ndarray, or a tensor on its device.
+
+    Parameters
+    ----------
+    array : ndarray
+    data : ndarray or tensor
+    held : dict
+        Of what was made before, which is kept there.
+
+    Returns
+    -------
+    ndarray or tensor
+    """
+    if isinstance(data, np.ndarray):
+        return array
+    key = (data.device, data.dtype)
+    if key not in held:
+        held[key] = data.new_tensor(array)
+    return held[key]
 
 
 def l2(layer, channels=None):

@@ -6,7 +6,7 @@ A step of the ascent under `GradientRules` is
 2. `GradientRules.shape`: smoothed, or its bands made equally strong,
 3. the mean of its absolute values: a tile's sum of them is taken here,
 4. `GradientRules.steer`: the regularizers added, the mask's strength put on it,
-5. the step, measured against the mean of 3,
+5. the step, measured against the mean of 3, or Adam's,
 6. `GradientRules.hold`: the undreamt picture's broad forms are put back.
 
 Where everything is off no number is touched: the notebook's bits stay. A regularizer is the descent
@@ -54,6 +54,11 @@ class GradientRules:
         Path of the picture that scales every step: see `dreamlib.ascent.mask`; "" is none.
     keep_forms : float
         Sigma of the Gaussian below which the undreamt picture stays, in pixels of the last octave.
+    normalise : bool
+        Whether a step is measured against the mean |gradient|, as the notebook's; else it is so
+        many grey levels for each unit of the gradient.
+    adam : bool
+        Whether the step is Adam's: see `dreamlib.tiling.moments`.
     """
 
     smooth: tuple = ()
@@ -63,6 +68,8 @@ class GradientRules:
     anchor: float = 0.0
     mask: str = ""
     keep_forms: float = 0.0
+    normalise: bool = True
+    adam: bool = False
 
     @property
     def bands(self):

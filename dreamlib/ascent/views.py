@@ -190,14 +190,14 @@ class Look:
 
         Parameters
         ----------
-        picture : (3, h, w) ndarray or tensor of float32
+        picture : (C, h, w) ndarray or tensor of float32
 
         Returns
         -------
-        (3, rows, columns) of float32
+        (C, rows, columns) of float32
             A new one.
         """
-        seen = _empty_like(picture, (3, *self._grid))
+        seen = _empty_like(picture, (len(picture), *self._grid))
         for plane, out in zip(picture, seen):
             values = plane[self._part].reshape(-1)[self._places]
             values *= self._shares

@@ -36,7 +36,7 @@ def files_of(dream):
     """
     specs = [octave.objective for octave in dream.octaves]
     specs += [judge.objective for judge in dream.judges]
-    named = {path for spec in specs for path, _ in spec.guides}
+    named = {path for spec in specs for path in (*spec.of_pictures, *spec.masks)}
     named |= {dream.model, dream.gradient.mask, *(judge.model for judge in dream.judges)} - {""}
     return {path: _digests(Path(path)) for path in sorted(named)}
 

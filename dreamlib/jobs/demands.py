@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dreamlib.ascent.build import MASK_PIXELS
 from dreamlib.ascent.guides import guide_bytes
 from dreamlib.errors import DreamError
 from dreamlib.imaging.open_save import reading_cost, writing_cost
@@ -38,7 +39,11 @@ def besides(settings, picture, definition, specs, output, written, film=None):
     stages = [_reading(cost) for cost in costs]
     size = alpha + writing_cost(output, *written, picture, settings.tiff)
     stages.append(memory_plan.Stage(size, f"writing {output}", ", or write .tif or .png"))
-    kept = 0
+    kept = kept_masks = 0
+    for path in dict.fromkeys(path for spec in specs for path in spec.masks):
+        cost = reading_cost(path)
+        stages.append(_reading(cost)._replace(everywhere=True))
+        kept_masks += min(cost.pixels, MASK_PIXELS)
     for spec in dict.fromkeys(specs):
         guides = guide_bytes(definition, settings.engine, spec)
         hint = ", or take smaller guide pictures"
@@ -46,7 +51,7 @@ def besides(settings, picture, definition, specs, output, written, film=None):
         kept = max(kept, guides.kept)
     film = film or memory_plan.Besides()
     pixels = picture.height * picture.width
-    return memory_plan.Besides((*stages, *film.stages), kept, film.standing, pixels)
+    return memory_plan.Besides((*stages, *film.stages), kept + kept_masks, film.standing, pixels)
 
 
 def of_film(standing, films, pixels, *more):

@@ -145,7 +145,7 @@ class _FrameRenderer:
                 "there is; films are made in RAM: take a smaller picture, or allow more --memory"
             )
         chosen = ["model", "engine", "mask"]
-        given = ("guide", "guide_layer", "target", "script")
+        given = ("layers", "guide", "guide_layer", "target", "script")
         chosen += [name for name in given if getattr(settings, name)]
         if not job.settings.script:
             chosen += ["schedule", "tile_size", "overlap"]
@@ -194,8 +194,7 @@ class _FrameRenderer:
 
     def _turns(self, frame):
         """Tell whether a frame has values that none before it had, but for those between ends."""
-        turns = [len(one.text.split("|")) for one in self._variations]
-        return frame < max(turns, default=0) or (bool(turns) and frame == self._count - 1)
+        return any(one.is_new(frame, self._count) for one in self._variations)
 
 
 class _Part:
@@ -206,6 +205,11 @@ class _Part:
 
     def __call__(self, step):
         return self._progress(step._replace(octave=self._frame))
+
+    def say(self, line):
+        """Print what a dream has to say; of later frames it would be the same."""
+        if not self._frame:
+            self._progress.say(line)
 
     @property
     def left(self):

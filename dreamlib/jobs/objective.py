@@ -6,9 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from dreamlib.ascent.objective_parser import absolute_guides, parse_layers, parse_weights
-from dreamlib.ascent.objectives import ObjectiveSpec
+from dreamlib.ascent.objective_parser import (
+    absolute_guides,
+    absolute_layers,
+    parse_guide_layers,
+    parse_layers,
+    parse_weights,
+)
 from dreamlib.ascent.octave_script import load_script
+from dreamlib.ascent.spec import ObjectiveSpec
 from dreamlib.errors import DreamError, nearest
 from dreamlib.models.labels import parse_targets
 from dreamlib.models.layers import layer_shapes
@@ -35,33 +41,28 @@ def resolve_objective(net, model, settings):
     Returns
     -------
     Settings
-        Targets become numbers, and guide pictures are named by their absolute paths, so that the
-        settings can be repeated from anywhere.
+        Targets become numbers, and pictures are named by their absolute paths, so that the settings
+        can be repeated from anywhere.
     ObjectiveSpec
     """
-    shapes, names = layer_shapes(net), []
-    spec = ObjectiveSpec(end=settings.end)
+    shapes, terms, targets = layer_shapes(net), [], ()
     if settings.target:
         settings = settings.replace(target=_checked_targets(shapes, model, settings))
         targets = tuple(parse_targets(settings.target, [], None))
-        spec = replace(spec, targets=targets, class_layer=model.class_layer)
-        names.append(model.class_layer)
-    if settings.guide:
-        layer = settings.guide_layer or settings.end
-        if layer not in shapes:
-            raise DreamError(
-                f"--guide-layer: there is no layer {layer!r} to dream (all: --list-layers)"
-                f"{nearest(layer or '', shapes)}"
-            )
-        settings = settings.replace(guide=absolute_guides(settings.guide), guide_layer=layer)
-        guides = tuple(parse_weights(settings.guide, "--guide"))
-        spec = replace(spec, guides=guides, guide_layer=layer, guide_mode=settings.guide_mode)
-        names.append(layer)
     if settings.layers:
-        spec = replace(spec, layers=settings.layers)
-        names += parse_layers(settings.layers, shapes).layers
-    if names:
-        end = max(names, key=list(net._layer_names).index)
+        settings = settings.replace(layers=absolute_layers(settings.layers))
+        terms += parse_layers(settings.layers, shapes)
+    if settings.guide:
+        layers = absolute_layers(settings.guide_layer or settings.end or "")
+        settings = settings.replace(guide=absolute_guides(settings.guide), guide_layer=layers)
+        terms += [
+            replace(term, kind=settings.guide_mode, picture=path, weight=weight * term.weight)
+            for path, weight in parse_weights(settings.guide, "--guide")
+            for term in parse_guide_layers(layers, shapes)
+        ]
+    spec = ObjectiveSpec(settings.end, tuple(terms), targets, model.class_layer if targets else "")
+    if spec.layers:
+        end = max(spec.layers, key=list(net._layer_names).index)
         settings, spec = settings.replace(end=end), replace(spec, end=end)
     return settings, spec
 
@@ -84,12 +85,9 @@ def _drawn_objective(net, spec, layer):
                 f"{shapes[layer][1] - 1}: there is no {index} for --target; take another number, "
                 "or leave layer out of the script to draw classes"
             )
-    names = [layer] if spec.targets or not (spec.layers or spec.guides) else []
-    names += [spec.guide_layer] if spec.guides else []
-    if spec.layers:
-        names += parse_layers(spec.layers, shapes).layers
-    end = max(names, key=list(net._layer_names).index)
-    return replace(spec, end=end, class_layer=layer if spec.targets else "")
+    spec = replace(spec, class_layer=layer if spec.targets else "")
+    end = max(spec.layers or [layer], key=list(net._layer_names).index)
+    return replace(spec, end=end)
 
 
 def _checked_targets(shapes, model, settings):

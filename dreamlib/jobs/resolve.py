@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules, parse_sigmas
+from dreamlib.ascent.spec import ObjectiveSpec
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import check_size
 from dreamlib.imaging.picture import WRAPS, Noise, Window
@@ -114,6 +114,7 @@ def make_job(network, picture, settings, output, film=None):
         carry = "detail"
     direct = any(drawn and drawn.views for _, drawn, _ in plan)
     _check_direct(settings, direct)
+    _check_optimiser(settings)
     judges = ()
     if settings.judges:
         from dreamlib.jobs.objective import judge_specs
@@ -141,15 +142,17 @@ def make_job(network, picture, settings, output, film=None):
             settings, picture, definition, specs, output, (written.height, written.width), film
         ),
     )  # fmt: skip
+    _check_moments(settings, chosen, demand)
     check_count(chosen, [window[2:] for window in windows])
-    if spec.guides:
+    if spec.of_pictures:
         from dreamlib.ascent.guides import check_guides
 
         check_guides(definition, spec)
-    if settings.mask:
+    if settings.mask or spec.masks:
         from dreamlib.ascent.mask import Mask
 
-        Mask.read(settings.mask)  # refuses what is none
+        for mask in dict.fromkeys([*[settings.mask] * bool(settings.mask), *spec.masks]):
+            Mask.read(mask)  # refuses what is none
     octaves = tuple(_octave(one, window, settings, chosen) for one, window in zip(plan, windows))
     if not direct:
         check_tiles(definition, settings.end, chosen, [one.size for one in octaves if one.steps])
@@ -232,6 +235,49 @@ def _check_direct(settings, direct):
             f"--schedule {settings.schedule} has no room for the views of direct ascent; take "
             "whole or shift, or leave it out"
         )
+    ways = ["--optimiser adam"] * (settings.optimiser == "adam")
+    ways += ["--no-normalise"] * (not settings.normalise)
+    if direct and ways:
+        raise DreamError(
+            f"{ways[0]} means nothing to direct ascent, which shapes its steps itself; leave it "
+            "out, or draw by --octaves or another --script"
+        )
+
+
+def _check_optimiser(settings):
+    """Refuse what means nothing beside Adam, or does not hold its moments."""
+    if settings.optimiser != "adam":
+        return
+    if not settings.normalise:
+        raise DreamError(
+            "--no-normalise means nothing to --optimiser adam, which measures each pixel by its "
+            "own gradients; leave one of the two out"
+        )
+    for name in ("devices", "cluster", "work_dir", "resume"):
+        if getattr(settings, name):
+            flag = BY_NAME[name].flag
+            raise DreamError(
+                f"--optimiser adam holds its moments in the RAM of this process, and {flag} needs "
+                "what lies in files; leave one of the two out"
+            )
+
+
+def _check_moments(settings, chosen, demand):
+    """Refuse schedules by which pixels' steps differ in number, and pictures beyond RAM."""
+    if settings.optimiser != "adam":
+        return
+    if chosen.schedule not in ("whole", "shift"):
+        raise DreamError(
+            "--optimiser adam takes as many steps on each pixel, and --schedule "
+            f"{chosen.schedule} does not; take --schedule shift, or leave --optimiser out"
+        )
+    if not demand.in_ram:
+        needed = demand.ram + demand.canvases
+        raise DreamError(
+            "--optimiser adam holds canvases and two moments of each pixel in RAM: the dream takes "
+            f"{needed / (1 << 30):.2f}G; allow --memory {-(-needed // (1 << 20))}M, take a "
+            "--region, or leave --optimiser out"
+        )
 
 
 def _rules(settings):
@@ -244,6 +290,8 @@ def _rules(settings):
         anchor=settings.anchor,
         mask=settings.mask if settings.mask and settings.mask_on in ("steps", "both") else "",
         keep_forms=settings.keep_forms,
+        normalise=settings.normalise,
+        adam=settings.optimiser == "adam",
     )
 
 
@@ -263,6 +311,7 @@ def _wanted(settings, side, direct):
         settings.schedule, settings.tile_size, settings.overlap, settings.wrap, settings.storage,
         settings.jitter, settings.clip, settings.memory,
         side if scripted or settings.schedule == "windows" else None,
+        adam=settings.optimiser == "adam",
     )  # fmt: skip
     if direct:  # its views move, the picture need not; and they end at its borders
         wanted = wanted._replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from dreamlib.ascent.objective_parser import absolute_guides, parse_weights
+from dreamlib.ascent.objective_parser import absolute_guides, absolute_layers, files_of
 from dreamlib.ascent.octave_script import absolute_script, is_file
 from dreamlib.errors import DreamError
 from dreamlib.imaging.open_save import open_picture
@@ -52,6 +52,8 @@ def _spelt_as_recorded(settings, before):
         "mask": os.path.abspath,
         "script": absolute_script,
         "guide": absolute_guides,
+        "guide_layer": absolute_layers,
+        "layers": absolute_layers,
         "vary": absolute_variations,
         "target": lambda text: numbered_targets(text, find_model(before["model"]), before["seed"]),
     }
@@ -102,14 +104,13 @@ def fingerprints(source, model, settings):
     }
     for name in parse_judges(settings.judges):
         prints.update(_of_model(f"the judge {name}", find_model(name)))
-    guides = [settings.guide] if settings.guide else []
-    for one in parse_variations(settings.vary):
-        guides += one.text.split("|") if one.name == "guide" else []
     pictures = [
-        (f"the guide picture {path}", path)
-        for text in guides
-        for path, _ in parse_weights(text, "--guide")
+        file
+        for name in ("guide", "guide_layer", "layers")
+        if getattr(settings, name)
+        for file in files_of(name, getattr(settings, name))
     ]
+    pictures += [file for one in parse_variations(settings.vary) for file in one.files]
     if settings.mask:
         pictures.append((f"the mask {settings.mask}", settings.mask))
     if settings.script and is_file(settings.script):

@@ -16,10 +16,11 @@ from dreamlib.imaging.picture import Picture, RawFile, Window, to_levels
 from dreamlib.imaging.resample import STRIP, strips
 from dreamlib.settings import to_toml
 from dreamlib.tiling.canvas import Canvas, InMemory
+from dreamlib.tiling.in_process import InProcess
 from dreamlib.tiling.octave_loop import OctaveLoop
 from dreamlib.tiling.pyramid import Stored
 from dreamlib.tiling.quantize import Quantizer
-from dreamlib.tiling.stepper import InProcess, Stepper
+from dreamlib.tiling.stepper import Stepper
 from dreamlib.util.progress import Left, Progress, phase, profile
 
 #: Name of the canvas that holds the whole grey levels of a float32 dream while they are written.

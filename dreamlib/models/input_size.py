@@ -141,11 +141,24 @@ def last_per_pixel(net_param, end, side=512):
     return sum(elements[top] for top in tops)
 
 
-def _elements(net_param, end, side):
-    """Return the elements of each blob up to a layer, per pixel of a square picture."""
-    if _fault(net_param, end, side, side):
-        side = _declared_input(net_param)[0]
-    sizes = _sizes(net_param, end, side, side)
+def channels_of(net_param, end):
+    """Return the number of a layer's channels.
+
+    Parameters
+    ----------
+    net_param, end
+        As for `activations_per_pixel`.
+
+    Returns
+    -------
+    int
+    """
+    tops = next(tops for name, _, _, tops, _ in _layers(net_param) if name == end)
+    return _channels(net_param, end)[tops[0]]
+
+
+def _channels(net_param, end):
+    """Return the number of channels of each blob up to a layer."""
     channels = dict.fromkeys(net_param.input, 3)
     for name, kind, bottoms, tops, layer in _layers(net_param):
         below = [channels[bottom] for bottom in bottoms] or [3]
@@ -160,6 +173,14 @@ def _elements(net_param, end, side):
         channels.update(dict.fromkeys(tops, made))
         if name == end:
             break
+    return channels
+
+
+def _elements(net_param, end, side):
+    """Return the elements of each blob up to a layer, per pixel of a square picture."""
+    if _fault(net_param, end, side, side):
+        side = _declared_input(net_param)[0]
+    sizes, channels = _sizes(net_param, end, side, side), _channels(net_param, end)
     area = {blob: size[0] * size[1] if size else 1 for blob, size in sizes.items()}
     return {blob: channels[blob] * area[blob] / side**2 for blob in sizes}
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from dreamlib.ascent.direct import naturalise, to_values
 from dreamlib.ascent.objectives import Objective
 from dreamlib.ascent.views import Look, coverage, draw_view
@@ -60,7 +62,7 @@ class Judges:
         self._help = (None, None)
 
     @profile
-    def gradient(self, image, direct, random):
+    def gradient(self, image, direct, random, part_of):
         """Compute the gradient of direct ascent at a picture.
 
         Each goal has its own views, the same for all judges, and is measured by its own mean
@@ -72,6 +74,8 @@ class Judges:
             In the main network's values. Not changed.
         direct : Direct
         random : numpy.random.RandomState
+        part_of : callable
+            Given a mask of a term, returns the part of it that lies over `image`.
 
         Returns
         -------
@@ -88,7 +92,7 @@ class Judges:
             for number, (objective, weight) in enumerate(judge.goals):
                 seen = self._zeros(shape)
                 for view in views[number :: len(judge.goals)]:
-                    self._look(judge, objective, view, image, seen)
+                    self._look(judge, objective, view, image, seen, part_of)
                 mean = network.mean_abs(seen)
                 network.ascend(total, seen, weight, mean)
                 del seen
@@ -97,7 +101,7 @@ class Judges:
         naturalise(total, direct.spectrum, self._main.rule.order)
         return total
 
-    def _look(self, judge, objective, view, image, gradient):
+    def _look(self, judge, objective, view, image, gradient, part_of):
         """Add the gradient of a goal at a view, in place."""
         network, main, rule = judge.network, self._main.rule, judge.rule
         look = Look(view, image.shape[1:], judge.grid, max(self._main.grid), network.on_device)
@@ -119,7 +123,12 @@ class Judges:
             target[:] = plane.clip(0, 255)
             target -= float(mean)
             target *= float(rule.scale)
-        found = network.gradient(shown, judge.end, objective)
+
+        def seen_of(mask):
+            part = look.at(network.on_device(part_of(mask))[None])[0]
+            return part if isinstance(part, np.ndarray) else part.cpu().numpy()
+
+        found = network.gradient(shown, judge.end, objective, seen_of)
         back = [None] * 3
         for plane, channel, free in zip(found, rule.order, inside):
             plane *= free

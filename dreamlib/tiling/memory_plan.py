@@ -50,6 +50,9 @@ LARGEST_WHOLE = 4_000_000
 #: picture whose borders close is rolled.
 DIRECT_BYTES, DIRECT_TILE, DIRECT_OVERLAP, DIRECT_ROLL = 110, 1024, 96, 128
 
+#: Bytes of Adam's two moments for each pixel of an octave.
+MOMENTS = 24
+
 #: Bytes of RAM for each pixel of a tile that is on its way to or from a GPU.
 TRAVELLING = 40
 
@@ -124,11 +127,12 @@ def step_bytes(definition, end, engine, on_gpu=False):
     return StepBytes(per_pixel, HOLES * per_pixel)
 
 
-def canvas_bytes(sizes, dtype, source_bytes, base=False):
+def canvas_bytes(sizes, dtype, source_bytes, base=False, adam=False):
     """Return the bytes of all canvases at the moment that there are most of them.
 
     That is while an octave is made from the one before, whose back buffer is still there; or while
-    its steps are taken, with a back buffer of its own and perhaps a base.
+    its steps are taken, with a back buffer of its own and perhaps a base. Adam's moments are there
+    as long as the back buffer.
 
     Parameters
     ----------
@@ -139,16 +143,19 @@ def canvas_bytes(sizes, dtype, source_bytes, base=False):
         Of the undreamt picture.
     base : bool
         Whether steps look at the octave's undreamt picture.
+    adam : bool
+        Whether steps are Adam's.
 
     Returns
     -------
     int
     """
-    item = 3 * np.dtype(dtype).itemsize
-    octaves = [height * width * item for height, width in sizes]
+    item, moments = 3 * np.dtype(dtype).itemsize, MOMENTS if adam else 0
+    areas = [height * width for height, width in sizes]
     most = max(
-        here + max(2 * here if base else here, 2 * before)
-        for before, here in zip([0, *octaves], octaves)
+        item * here
+        + max((item * (2 if base else 1) + moments) * here, (2 * item + moments) * before)
+        for before, here in zip([0, *areas], areas)
     )
     return int(source_bytes + most)
 
@@ -167,6 +174,7 @@ class Wanted(NamedTuple):
     window: int | None = None  #: side of random windows; with it they are the default schedule
     best_tile: int | None = None  #: side of tiles where there is room; None is the device's
     best_overlap: int | None = None  #: None is the schedule's
+    adam: bool = False  #: whether steps are Adam's, whose moments lie in RAM
 
 
 class Chosen(NamedTuple):
@@ -232,7 +240,7 @@ def choose(wanted, sizes, step, source_dtype, machine, base=False, besides=None)
     if schedule is None and wanted.window:
         schedule = "windows"
     elif schedule is None:
-        whole = canvas_bytes(sizes, np.float32, 3 * whole_picture, base)
+        whole = canvas_bytes(sizes, np.float32, 3 * whole_picture, base, wanted.adam)
         small = pixels <= LARGEST_WHOLE and room.fits(pixels, besides=whole)
         schedule = "whole" if small and wanted.tile_size is None and not shared else "shift"
     wanted = wanted._replace(
@@ -252,7 +260,7 @@ def choose(wanted, sizes, step, source_dtype, machine, base=False, besides=None)
         deep = np.dtype(source_dtype) != np.uint8
         storage = "float32" if exact else "uint16" if deep else "uint8"
     source_bytes = whole_picture * 3 * np.dtype(_source_storage(storage, source_dtype)).itemsize
-    canvases = canvas_bytes(sizes, storage, source_bytes, base)
+    canvases = canvas_bytes(sizes, storage, source_bytes, base, wanted.adam)
     in_ram = room.fits(seen, besides=canvases) and not shared
     if storage == "float32" and not in_ram:
         canvases += pixels * source_bytes // whole_picture  # the levels of what is written

@@ -97,7 +97,7 @@ class ArrayNetwork:
         blob.reshape(1, 3, height, width)
         return blob.data[0]
 
-    def gradient(self, image, end, objective):
+    def gradient(self, image, end, objective, part_of=None):
         """Compute an objective's gradient at a picture.
 
         Parameters
@@ -106,13 +106,15 @@ class ArrayNetwork:
             The buffer that `picture` returned last.
         end, objective
             As for `dreamlib.dream.make_step`.
+        part_of : callable, optional
+            Of masks: see `Objective.climb`.
 
         Returns
         -------
         (3, h, w) ndarray or tensor of float32
             The caller may change it.
         """
-        climb(self._net, end, objective)
+        climb(self._net, end, objective, part_of)
         return self._net.blobs[self._net.inputs[0]].diff[0]
 
     def sums(self, gradient, squares):
@@ -253,12 +255,12 @@ class TensorNetwork:
         return self._image[: 3 * height * width].view(3, height, width)
 
     @profile
-    def gradient(self, image, end, objective):
+    def gradient(self, image, end, objective, part_of=None):
         source = self._net.blobs[self._net.inputs[0]]
         source.reshape(1, *image.shape)
         source.data_tensor = image[None]
         if isinstance(objective, Objective):
-            objective.climb(Tensors(self._net))
+            objective.climb(Tensors(self._net), part_of)
             return source.diff_tensor[0].float().contiguous()
         layer = self._net.layer_index(end)
         blob = self._net.blobs[end]
@@ -320,11 +322,16 @@ class Tensors(Arrays):
             blob = self.net.blobs[name]
             blob.diff_tensor = blob.diff_tensor.new_zeros(blob.shape)
 
-    def add(self, term):
+    def add(self, term, part_of):
         blob = self.net.blobs[term.layer]
         # A copy, since layers share what they hand down.
         diff = blob.diff_tensor.clone()
-        term.add_gradient(blob.data_tensor, diff, term.weight)
+        weight = self.weight(term, part_of)
+        if term.mask:
+            import torch
+
+            weight = torch.as_tensor(weight, device=diff.device)
+        term.add_gradient(blob.data_tensor, diff, weight)
         blob.diff_tensor = diff
 
 

@@ -21,6 +21,9 @@ from dreamlib.util.progress import LEAVE, Left, phase
 #: Seconds between two records of where the dream is, within a phase.
 CHECKPOINT = 60
 
+#: The notebook's mean change of a pixel in a step, in grey levels.
+USUAL_STEP = 1.5
+
 #: Tiles that an octave's first estimate of the mean |gradient| is measured on: this share of a
 #: pass, within these bounds.
 SAMPLE_SHARE, SAMPLE_LEAST, SAMPLE_MOST = 1 / 4, 2, 16
@@ -61,7 +64,7 @@ class OctaveLoop:
     dream : dreamlib.tiling.octaves.Dream
     quantizer : dreamlib.tiling.quantize.Quantizer
         Of the canvases.
-    workers : dreamlib.tiling.stepper.InProcess or dreamlib.tiling.workers.Workers
+    workers : dreamlib.tiling.in_process.InProcess or dreamlib.tiling.workers.Workers
         Who takes the steps.
     store : dreamlib.tiling.canvas.InMemory or dreamlib.tiling.work_folder.WorkFolder
         Where canvases lie and the state is kept.
@@ -148,8 +151,20 @@ class OctaveLoop:
                 self._apply(state, tiles, canvas, back_buffer)
             state.pass_, state.phase = state.pass_ + 1, 0
             state.scale.end_pass()
+            if (state.octave, state.pass_) == (0, 1) and not self._dream.gradient.normalise:
+                self._tell_length(state.scale.mean.last)
         self._store.save(state)
         return False
+
+    def _tell_length(self, mean):
+        """Say how long the first steps were: without the mean nobody could know before."""
+        length, _ = self._dream.steps_of(Place(0, 0, 0))
+        if mean:
+            self._progress.say(
+                f"--no-normalise: the mean |gradient| is {mean:.3g}, so the first step changed a "
+                f"pixel by {length * mean:.3g} grey levels on average; --step-size "
+                f"{USUAL_STEP / mean:.2g} would do so by {USUAL_STEP}"
+            )
 
     def _sample(self, state, phases, canvas):
         """Measure how strong the gradient is on tiles from all over the first pass."""

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 from dreamlib.ascent.direct import Direct
-from dreamlib.ascent.objectives import ObjectiveSpec
 from dreamlib.ascent.regularizers import GradientRules
+from dreamlib.ascent.spec import ObjectiveSpec
 from dreamlib.imaging.picture import Window
 from dreamlib.tiling.schedule import OVERLAPPING, Schedule
 
@@ -293,7 +293,7 @@ class Dream:
         values["octaves"] = tuple(
             Octave(
                 tuple(octave["size"]), Window(*octave["window"]), octave["steps"],
-                ObjectiveSpec(**octave["objective"]), Ramp(*octave["step_size"]),
+                ObjectiveSpec.from_json(octave["objective"]), Ramp(*octave["step_size"]),
                 Ramp(*octave["blur"]), Tiling(**octave["tiling"]),
                 Direct.from_json(octave["direct"]),
             )
@@ -303,7 +303,7 @@ class Dream:
         values["finish"] = Finish(**values["finish"])
         values["closed"] = tuple(values["closed"])
         values["judges"] = tuple(
-            JudgeSpec(model, ObjectiveSpec(**spec)) for model, spec in values["judges"]
+            JudgeSpec(model, ObjectiveSpec.from_json(spec)) for model, spec in values["judges"]
         )
         return cls(**values)
 

@@ -6,12 +6,10 @@ is read and the last one written while it does.
 
 from __future__ import annotations
 
-import contextlib
-
 import numpy as np
 
+from dreamlib.ascent.build import objective_of
 from dreamlib.ascent.direct import step_values
-from dreamlib.ascent.objective_parser import objective_of
 from dreamlib.models.engines import load_net
 from dreamlib.models.model import load_model
 from dreamlib.models.preprocessing import Preprocessing
@@ -45,11 +43,15 @@ class Stepper:
         self.quantizer = Quantizer(Preprocessing.of(net), dream.storage)
         self._net, self._dream, self._rules = net, dream, dream.gradient
         self._network, self._judge_nets = network_of(net), judges
-        self._mask = self._direct = self._judges = None
+        self._mask = self._direct = self._judges = self._moments = None
         if self._rules.mask:
             from dreamlib.ascent.mask import Mask
 
             self._mask = Mask.read(self._rules.mask)
+        if self._rules.adam:
+            from dreamlib.tiling.moments import Moments
+
+            self._moments = Moments(self._network)
         self._spec, self._objective = None, None
         self._room, self._image = (0, 0, 0), None
 
@@ -82,6 +84,8 @@ class Stepper:
             return
         self._aim(place.octave)
         self._reserve(tiles, base is not None)
+        if self._moments:
+            self._moments.begin(place.octave, canvas)
         transfer = self._network.transfer
         try:
             fetched = (self._fetch(*item, canvas, base) for item in enumerate(tiles))
@@ -112,7 +116,8 @@ class Stepper:
         _, _, slot = self._fetch(0, tile, canvas, None)
         self._network.transfer.wait(slot.arrival)
         image = self.quantizer.decode(slot.seen(slot.incoming, tile), self._picture(tile))
-        sums, _ = self._shaped_gradient(image, tile, None, (octave, 0, 0))
+        part_of = self._part_of(octave, tile, canvas)
+        sums, _ = self._shaped_gradient(image, tile, None, (octave, 0, 0), part_of)
         return tuple(sums.tolist())
 
     def _aim(self, octave):
@@ -124,6 +129,13 @@ class Stepper:
             self._spec, self._judges = spec, None
         if self._direct and not self._judges:
             self._judges = self._all_judges()
+
+    def _part_of(self, octave, tile, canvas):
+        """Return what gives the part of a mask that lies over a tile's window."""
+        made = self._dream.octaves[octave]  # the canvas may be a region of the masked picture
+        top, left = (a + b for a, b in zip(tile.window[:2], made.window[:2]))
+        there = tile.window._replace(top=top, left=left)
+        return lambda mask: mask.part(there, made.size, canvas.wrap)
 
     def _all_judges(self):
         """Return the dream's own network and those beside it, as judges of views."""
@@ -198,16 +210,15 @@ class Stepper:
     def _begin(self, position, tile, slot, canvas, place, scale):
         """Let the device step on a tile that is there or on its way, and send it back."""
         network, quantizer = self._network, self.quantizer
-        strength = None
+        strength, part_of = None, self._part_of(place.octave, tile, canvas)
         if self._mask:
-            strength = self._mask.part(tile.window, canvas.shape[:2], canvas.wrap)
-            strength = network.on_device(strength)
+            strength = network.on_device(part_of(self._mask))
         network.transfer.wait(slot.arrival)
         seen = slot.seen(slot.incoming, tile)
         image, base = quantizer.decode(seen, self._picture(tile)), None
         if slot.has_base:
             base = quantizer.decode(slot.seen(slot.base, tile), _planes(self._base, tile.window))
-        sums = self._ascend(image, base, strength, tile, place, scale)
+        sums = self._ascend(image, base, strength, tile, place, scale, part_of)
         inside, interior = interior_of(image, tile), tile.interior
         if tile.row_weight is not None:
             weights = slot.weights.device
@@ -234,14 +245,14 @@ class Stepper:
 
     # -- on the device ----------------------------------------------------------------------------
 
-    def _ascend(self, image, base, strength, tile, place, scale):
+    def _ascend(self, image, base, strength, tile, place, scale, part_of):
         """Take a tile's steps, in place; return the sums of the first."""
         network, rule = self._network, self.quantizer.rule
         step_size, sigma = self._dream.steps_of(place)
         made = []
         for number in range(self._dream.tile_steps):
             step = (place.octave, place.pass_, number)
-            sums, gradient = self._shaped_gradient(image, tile, scale.deviations, step)
+            sums, gradient = self._shaped_gradient(image, tile, scale.deviations, step, part_of)
             made.append(sums)
             if scale.mean is None:
                 mean = network.mean_abs(gradient)
@@ -249,7 +260,16 @@ class Stepper:
                 # On a tile gradients grow; the picture's mean is taken to grow with those of the
                 # steps before this one.
                 mean = network.grown(scale.mean, made[0][0], made[max(0, len(made) - 2)][0])
-            self._rules.steer(gradient, image, network.as_factor(mean), rule, base, strength)
+            # Adam would make up for a mask's strength, were it not put on the step itself.
+            early, late = (None, strength) if self._moments else (strength, None)
+            self._rules.steer(gradient, image, network.as_factor(mean), rule, base, early)
+            if self._moments:
+                time = place.pass_ * self._dream.tile_steps + number + 1
+                self._moments.advance(gradient, tile, time, mean)
+                if late is not None:
+                    gradient *= late
+            if self._moments or not self._rules.normalise:
+                mean = 0 * mean + 1
             if self._direct:
                 network.scale(gradient, rule.difference(step_size), mean)
                 step_values(image, gradient, rule)
@@ -263,16 +283,18 @@ class Stepper:
         with np.errstate(invalid="ignore"):  # what is no number in a later step is to show here
             return made[0] + 0 * sum(made)
 
-    def _shaped_gradient(self, image, tile, deviations, step):
+    def _shaped_gradient(self, image, tile, deviations, step, part_of):
         """Return a tile's sums, and the gradient at it shaped by the rules.
 
-        `step` are octave, pass and the tile's step in it, by which views are drawn.
+        `step` are octave, pass and the tile's step in it, by which views are drawn; `part_of`
+        returns the part of a mask that lies over the tile's window.
         """
         if self._direct:
             place = [number % 2**32 for number in (self._dream.seed, *step, *tile.window[:2])]
-            gradient = self._judges.gradient(image, self._direct, np.random.RandomState(place))
+            random = np.random.RandomState(place)
+            gradient = self._judges.gradient(image, self._direct, random, part_of)
         else:
-            gradient = self._network.gradient(image, self._spec.end, self._objective)
+            gradient = self._network.gradient(image, self._spec.end, self._objective, part_of)
         squares = self._rules.shape(gradient, deviations, interior_slices(tile))
         return self._network.sums(interior_of(gradient, tile), squares), gradient
 
@@ -306,69 +328,6 @@ def load_stepper(dream, gpu):
         for judge in dream.judges
     ]
     return Stepper(net, dream, judges)
-
-
-class InProcess:
-    """Steps taken in this process.
-
-    Parameters
-    ----------
-    stepper : dreamlib.tiling.stepper.Stepper
-    """
-
-    def __init__(self, stepper):
-        self._stepper = stepper
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        """Do nothing: there are no processes to end."""
-
-    def steps(self, place, scale, tiles, indices, canvas, target, base=None):
-        """Step on some tiles of a phase.
-
-        Parameters
-        ----------
-        tiles : list of dreamlib.tiling.schedule.Tile
-            All of the phase.
-        indices : list of int
-            Those to step on.
-        place, scale, canvas, target, base
-            As for `Stepper.steps`.
-
-        Yields
-        ------
-        index : int
-        sums : tuple of float
-            See `Stepper.steps`.
-        """
-        chosen = [tiles[index] for index in indices]
-        stepping = self._stepper.steps(place, scale, chosen, canvas, target, base)
-        with contextlib.closing(stepping):
-            for position, sums in stepping:
-                yield indices[position], sums
-
-    def measure(self, octave, pass_, phases, places, canvas):
-        """Measure some tiles of a pass, and change nothing.
-
-        Parameters
-        ----------
-        octave, pass_ : int
-        phases : list of list of dreamlib.tiling.schedule.Tile
-            All of the pass.
-        places : list of (phase, index)
-            Those to measure.
-        canvas : dreamlib.tiling.canvas.Canvas
-
-        Yields
-        ------
-        place : (phase, index)
-        sums : tuple of float
-            See `Stepper.measure`.
-        """
-        for phase, index in places:
-            yield (phase, index), self._stepper.measure(octave, phases[phase][index], canvas)
 
 
 class _Slot:

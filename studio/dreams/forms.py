@@ -41,15 +41,18 @@ HELPS = {
     "target": "Dream classes: names or numbers, as goldfish, ostrich:0.5, 963; a weight below 0 "
     "avoids one; random draws one",
     "guide": "Make the picture more like this one of the library",
-    "guide_layer": "Layer in which it is to be like the guide; by default the layer that is dreamt",
+    "layers": "Dream a mixture instead: LAYER:WEIGHT, LAYER[12,47-50], mean(LAYER), "
+    "LAYER[12]@COLUMNxROW, with commas between; a negative weight suppresses",
+    "guide_layer": "Layers in which it is to be like the guide, as LAYER or LAYER, LAYER:0.5; by "
+    "default the layer that is dreamt",
     "end": "Layer to dream: low ones give strokes, textures; high ones eyes, animals, buildings; "
     "by default the model's own choice",
     "frames": "Number of frames of a film: each is the dream of the one before, distorted",
     "distort": "Distortions of a frame before it is dreamt again, as zoom:0.05, rotate:2; by "
     "default zoom:0.05; none for nothing",
     "vary": "Settings that change over the frames, with commas between: step_size:1.5..0.5 runs "
-    "from one to the other, step_size:0.5~1.5/20 swings within 20 frames, end:LAYER|LAYER takes "
-    "turns",
+    "from one to the other, target:CLASS..CLASS and layers:A..B fade, step_size:0.5~1.5/20 swings "
+    "within 20 frames, end:LAYER|LAYER takes turns",
     "fps": "Frames in a second; by default 12.5; a GIF has up to 50, a WebP up to 90",
     "quality": "Of a JPEG, a WebP or a film",
 }

@@ -6,6 +6,7 @@ import pytest
 from dreamlib.ascent.guides import channel_guide, guide
 from dreamlib.ascent.objective_parser import parse_layers, parse_weights
 from dreamlib.ascent.objectives import Objective, l2, mean, neuron, objective_L2
+from dreamlib.ascent.spec import TermSpec
 from dreamlib.dream import climb, make_step
 from dreamlib.errors import DreamError
 from dreamlib.models.preprocessing import preprocess
@@ -144,11 +145,20 @@ def test_guides_are_the_same_on_tensors():
 
 
 def test_what_is_written_reads_back_as_the_same(shapes):
-    text = "mixed/output[0-3,7]:2, mixed/3x3:-0.5, mean(norm1[2]), mixed/output[5]@3x4, pool1:1e-3"
-    objective = parse_layers(text, shapes)
-    assert str(parse_layers(str(objective), shapes)) == str(objective)
-    assert [term.weight for term in objective.terms] == [2, -0.5, 1, 1, 1e-3]
-    assert objective.layers == ["mixed/output", "mixed/3x3", "norm1", "pool1"]
+    text = (
+        "mixed/output[0-3,7]:2, mixed/3x3:-0.5, mean(norm1[2]), mixed/output[5]@3x4, pool1:1e-3, "
+        "pool1@sky or not:2.png:0.5, style(norm1, a (1), b:2.png):2, match(pool1, c.png)@m.png"
+    )
+    terms = parse_layers(text, shapes)
+    assert parse_layers(", ".join(map(str, terms)), shapes) == terms
+    assert [term.weight for term in terms] == [2, -0.5, 1, 1, 1e-3, 0.5, 2, 1]
+    assert terms[3] == TermSpec("neuron", "mixed/output", channels="5", place=(3, 4))
+    assert [term.kind for term in terms[5:]] == ["l2", "style", "match"]
+    assert [term.files for term in terms[5:]] == [
+        [("the mask sky or not:2.png", "sky or not:2.png")],
+        [("the guide picture a (1), b:2.png", "a (1), b:2.png")],
+        [("the guide picture c.png", "c.png"), ("the mask m.png", "m.png")],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +170,14 @@ def test_what_is_written_reads_back_as_the_same(shapes):
         ("mixed/output[a]", "cannot be read"),
         ("mixed/output:much", "cannot be read"),
         ("mixed/output@3x4", "LAYER.CHANNEL.@COLUMNxROW"),
+        ("mean(norm1[2])@3x4", "LAYER.CHANNEL.@COLUMNxROW"),
+        ("style(norm1)", r"expected style\(LAYER, PICTURE\)"),
+        ("style(norm1, a.png", r"expected style\(LAYER, PICTURE\)"),
+        ("style(norm1[2], a.png)", r"expected style\(LAYER, PICTURE\)"),
+        ("style(norm, a.png)", "no layer 'norm'"),
+        ("norm1@", "cannot be read"),
+        ("norm1@mask.png:0", "the weight is 0"),
+        ("classifier@mask.png", "has no places"),
         ("mean(mixed/output", "cannot be read"),
         (" , ", "names no layer"),
     ],

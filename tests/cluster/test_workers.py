@@ -25,8 +25,9 @@ from dreamlib.models.engines import load_net
 from dreamlib.models.model import load_model
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import Scale
+from dreamlib.tiling.in_process import InProcess
 from dreamlib.tiling.octaves import Place
-from dreamlib.tiling.stepper import InProcess, load_stepper
+from dreamlib.tiling.stepper import load_stepper
 from tests import dreams
 from tests.cluster import stub
 from tests.cluster.machines import alive, certificate

@@ -7,7 +7,13 @@ from google.protobuf import text_format
 from hypothesis import example, given
 from hypothesis import strategies as some
 
-from dreamlib.ascent.objective_parser import parse_layers, parse_weights
+from dreamlib.ascent.objective_parser import (
+    absolute_layers,
+    files_of,
+    parse_guide_layers,
+    parse_layers,
+    parse_weights,
+)
 from dreamlib.errors import LONGEST, DreamError, paragraph
 from dreamlib.jobs.keyframes import parse_variations
 from dreamlib.models.labels import parse_targets
@@ -22,13 +28,16 @@ SHAPES = {"conv1": (1, 16, 9, 9), "mixed/output": (1, 28, 5, 5)}
 #: What texts are made of: their signs, words that mean something, and anything.
 WORDS = some.sampled_from(
     [*",:;|@[]()~.-+/%=\"'{}\n", "conv1", "mixed/output", "mean(", "roll:rows:", "sine(", "zoom:",
-     "tv:", "1..", "octaves", "9" * 5000, "1e400", "nan", "inf", "-1", "0.5", "3x4", "goldfish",
+     "style(", "..", "layers:", "m.png", "tv:", "1..", "octaves",
+     "9" * 5000, "1e400", "nan", "inf", "-1", "0.5", "3x4", "goldfish",
      "layer {", "name: ", "dim: ", "type: "]
 )  # fmt: skip
 TEXTS = some.lists(WORDS | some.text(max_size=4), max_size=12).map("".join)
 
 PARSERS = {
     "layers": lambda text: parse_layers(text, SHAPES),
+    "guide_layer": lambda text: parse_guide_layers(text, SHAPES),
+    "files": lambda text: absolute_layers(text) and files_of("layers", text),
     "guide": lambda text: parse_weights(text, "--guide"),
     "target": lambda text: parse_targets(text, LABELS, None) if "random" not in text else None,
     "vary": parse_variations,

@@ -326,3 +326,21 @@ def test_a_region_of_a_drawing_comes_in_its_size(workplace, model):
     assert dream(model, "--target", 1, "--script", "script.toml", "--region", "20,10,70,64") == 0
     assert pixels("out.png").shape == (64, 70, 3)
     assert np.abs(pixels("out.png") - pixels("sky.png")[10:74, 20:90]).mean() > 0.5
+
+
+@pytest.mark.parametrize("script", [SCRIPT, SCRIPT + "views = 2\n"])
+def test_classes_fade_into_each_other_over_the_frames_of_a_script(workplace, model, script):
+    """Each frame draws, into the one before, what its share of both classes is."""
+    (workplace / "script.toml").write_text(script)
+    how = ["--script", "script.toml", "--engine", "torch", "--model", model]
+    fade = ["--vary", "target:ostrich..balloon:0.5", "--frames", 3, "--distort", "hue:1"]
+    assert run("sky.png", "film", *how, "--seed", 5, *fade, "--no-keep-tone") == 0
+    assert run("sky.png", "first.png", *how, "--seed", 5, "--target", "ostrich") == 0
+    assert np.array_equal(pixels("film/0000.png"), pixels("first.png"))
+    seed = int(np.random.SeedSequence([5, 1]).generate_state(1)[0])
+    off = {}
+    for target in ("ostrich:0.5, balloon:0.25", "ostrich", "balloon"):
+        assert run("film/0000.png", "next.png", *how, "--seed", seed, "--target", target) == 0
+        off[target] = np.abs(pixels("film/0001.png") - pixels("next.png")).mean()
+    assert min(off, key=off.get) == "ostrich:0.5, balloon:0.25"
+    assert 2 * min(off.values()) < sorted(off.values())[1]

@@ -51,6 +51,62 @@ def test_variations_last_with_guides_by_absolute_paths(tmp_path, monkeypatch):
     )
 
 
+def test_classes_fade_into_each_other():
+    assert values("target:goldfish:0.5..volcano, 963:-1", "target", 5) == [
+        "goldfish:0.5",
+        "goldfish:0.375, volcano:0.25, 963:-0.25",
+        "goldfish:0.25, volcano:0.5, 963:-0.5",
+        "goldfish:0.125, volcano:0.75, 963:-0.75",
+        "volcano, 963:-1",
+    ]
+
+
+def test_layers_fade_with_all_that_they_are_written_with():
+    text = "layers:a[1-3]:2, mean(b)..style(c, d.png), a[1-3]:4"
+    assert values(text, "layers", 3) == [
+        "a[1-3]:2, mean(b)",
+        "a[1-3]:3, mean(b):0.5, style(c, d.png):0.5",
+        "style(c, d.png), a[1-3]:4",
+    ]
+
+
+def test_more_than_two_fade_one_after_the_other():
+    assert values("layers:a..b..c", "layers", 5) == ["a", "a:0.5, b:0.5", "b", "b:0.5, c:0.5", "c"]
+
+
+def test_a_fade_of_one_frame_is_its_beginning():
+    assert values("layers:a..b", "layers", 1) == ["a"]
+
+
+def test_what_fades_into_its_own_opposite_is_never_nothing():
+    assert values("layers:a..a:-1", "layers", 3) == ["a", "a:-1", "a:-1"]
+
+
+@pytest.mark.parametrize("text", ["guide:x/../a.png..../b.png", "guide:x/../a.png .. ../b.png"])
+def test_dots_of_a_path_are_no_fade(text, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert values(text, "guide", 2) == ["x/../a.png", "../b.png"]
+    spelt = absolute_variations(text)
+    assert spelt == f"guide:{tmp_path}/here/a.png:1 .. {tmp_path}/b.png:1"
+    assert absolute_variations(spelt) == spelt
+
+
+def test_a_film_knows_the_pictures_that_it_varies_among():
+    text = "layers:style(a, x.png) .. b@m.png, guide:y.png|z.png:2, step_size:1..2, target:1..2"
+    files = [path for one in parse_variations(text) for _, path in one.files]
+    assert files == ["x.png", "m.png", "y.png", "z.png"]
+
+
+@given(st.integers(2, 60), st.integers(2, 5))
+def test_whatever_fades_is_tried_before_the_film_begins(frames, count):
+    """The frames that are told to be new have everything that any frame has."""
+    (fade,) = parse_variations("layers:" + "..".join("abcde"[:count]))
+    used = {name for frame in range(frames) for name in fade.value(frame, frames) if name.isalpha()}
+    new = [0, *(frame for frame in range(1, frames) if fade.is_new(frame, frames))]
+    assert {name for frame in new for name in fade.value(frame, frames) if name.isalpha()} == used
+
+
 def test_nothing_varies_by_default():
     settings = Settings()
     assert settings_at(settings, parse_variations(None), 3, 9) is settings
@@ -74,6 +130,12 @@ def test_a_ramp_never_leaves_its_ends(first, last, frames, frame):
         ("step_size:2", "does not change anything"),
         ("seed:1..9", "no setting that may change"),
         ("storage:uint8|uint16", "no setting that may change"),
+        ("end:a..b", "end does not fade"),
+        ("smooth:1..2", "smooth does not fade"),
+        ("target:random..goldfish", "cannot fade; name a class"),
+        ("layers:a..b[x", "'b[x' cannot be read"),
+        ("guide_layer:a..b[2]", "--guide-layer 'b[2]' cannot be read"),
+        ("target:a..b:0", "the weight is 0"),
     ],
 )
 def test_what_cannot_vary_is_refused_in_words(text, says):

@@ -98,6 +98,11 @@ def test_tiles_make_the_same_picture_on_both_engines(folder, more):
     [
         ["--layers", "mixed/output[1,4-6], pool1:-0.2, classifier[3]:5", "--octaves", "1"],
         ["--guide", "guide.png, sky.png:0.5", "--guide-layer", "mixed/output"],
+        ["--guide", "guide.png", "--guide-layer", "mixed/3x3, mixed/output@sky.png:0.5"],
+        ["--layers", "style(mixed/3x3, guide.png), style(pool1, guide.png)@sky.png"],
+        ["--layers", "style(mixed/output, guide.png)", "--script", "direct.toml"],
+        ["--end", END, "--optimiser", "adam"],
+        ["--end", END, "--no-normalise", "--step-size", "0.05"],
         ["--end", END, "--smooth", "0.5,1", "--calm", "0.3", "--laplacian", "3"],
         ["--target", "3", "--script", "script.toml"],
         ["--target", "3, 7:-0.5", "--script", "direct.toml", "--judges", "./judge"],

@@ -194,7 +194,9 @@ class Visitor:
 
     def dream(self, values, noise="96x96", **more):
         """Queue a dream; return its number."""
-        self.post("/dreams/new/", {"noise": noise, "clip": "on", **values, **more})
+        self.post(
+            "/dreams/new/", {"noise": noise, "clip": "on", "normalise": "on", **values, **more}
+        )
         number = re.search(r"/dreams/([0-9a-f-]{36})/$", self.arrived)
         assert number, "the form was refused"
         return number[1]

@@ -15,7 +15,13 @@ from tests.studio.conftest import add_dream
 
 
 def filled(picture, **changes):
-    return {"picture": str(picture.pk), "clip": "on", "suffix": ".png", **changes}
+    return {
+        "picture": str(picture.pk),
+        "clip": "on",
+        "normalise": "on",
+        "suffix": ".png",
+        **changes,
+    }
 
 
 def test_every_setting_is_in_the_form_or_withheld():

@@ -20,8 +20,8 @@ from tests.studio.test_pages import Outline
 
 def filled(**changes):
     return {
-        "noise": "96x96", "clip": "on", "keep_tone": "on", "suffix": ".mp4", "frames": "30",
-        **changes,
+        "noise": "96x96", "clip": "on", "normalise": "on", "keep_tone": "on", "suffix": ".mp4",
+        "frames": "30", **changes,
     }  # fmt: skip
 
 
@@ -182,3 +182,25 @@ def test_the_poster_and_the_film_are_for_their_owner(ann, bob):
         assert Client().get(address).status_code == 302
     download = ann.get(f"/dreams/{dream.pk}/download/").headers["Content-Disposition"]
     assert download == 'attachment; filename="sky_dream.mp4"'
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("layers", "style(a, /etc/passwd)"),
+        ("layers", "a@/etc/passwd:2"),
+        ("guide_layer", "a@/etc/passwd"),
+        ("vary", "layers:a..style(b, /etc/passwd)"),
+        ("vary", "layers:a|b@/etc/passwd"),
+    ],
+)
+def test_no_mixture_names_a_file_of_the_servers(ann, name, text):
+    form = DreamForm(ann.user, filled(**{name: text}))
+    assert not form.is_valid()
+    assert "passwd" not in str(form.errors.as_json())
+    assert name in form.errors
+
+
+def test_mixtures_without_files_and_fades_are_let_in(ann):
+    for given in ({"layers": "mean(a[1]):2, b[3]@4x5"}, {"vary": "layers:a..b[2], target:1..2"}):
+        assert DreamForm(ann.user, filled(**given)).is_valid()

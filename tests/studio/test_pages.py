@@ -198,7 +198,8 @@ def test_the_library_asks_no_more_for_more_pictures(ann, picture, queries):
 
 def test_a_new_dream_is_queued_as_the_form_says(ann, picture, sent):
     answer = ann.post("/dreams/new/", {
-        "picture": str(picture.pk), "clip": "on", "octaves": "2", "suffix": ".tif", "queue": "any",
+        "picture": str(picture.pk), "clip": "on", "normalise": "on", "octaves": "2",
+        "suffix": ".tif", "queue": "any",
     })  # fmt: skip
     dream = Dream.objects.get()
     assert answer.headers["Location"] == f"/dreams/{dream.pk}/"

@@ -232,7 +232,8 @@ def test_a_child_that_is_killed_is_tried_again_but_not_for_ever(ann, stub, monke
 
 
 def test_a_plan_and_a_trial_by_the_page(ann, picture):
-    form = {"picture": str(picture.pk), "clip": "on", "suffix": ".png", "try_region": "30,20,64,64",
+    form = {"picture": str(picture.pk), "clip": "on", "normalise": "on", "suffix": ".png",
+            "try_region": "30,20,64,64",
             **{name: str(value) for name, value in SETTINGS.items()}}  # fmt: skip
     plan = ann.post("/dreams/plan/", form).json()
     assert "pixel-steps" in plan["plan"]

@@ -34,7 +34,7 @@ def image_of(judge, height, width):
 
 
 def found(judges, image, direct, seed=0):
-    return np.asarray(judges.gradient(image, direct, np.random.RandomState(seed)))
+    return np.asarray(judges.gradient(image, direct, np.random.RandomState(seed), None))
 
 
 @pytest.mark.parametrize("kind", KINDS)

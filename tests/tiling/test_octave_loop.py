@@ -9,9 +9,10 @@ from dreamlib.imaging.picture import WRAPS, Window
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.tiling.canvas import Canvas, InMemory
 from dreamlib.tiling.gradient_scale import OWN_SCALE, GradientScale, Scale
+from dreamlib.tiling.in_process import InProcess
 from dreamlib.tiling.octaves import Place
 from dreamlib.tiling.schedule import Schedule, Tile
-from dreamlib.tiling.stepper import InProcess, Stepper
+from dreamlib.tiling.stepper import Stepper
 from tests import dreams
 from tests.nets import picture
 

@@ -9,8 +9,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dreamlib import pycaffe as caffe
-from dreamlib.ascent.objectives import ObjectiveSpec, objective_L2
+from dreamlib.ascent.objectives import objective_L2
 from dreamlib.ascent.regularizers import GradientRules
+from dreamlib.ascent.spec import ObjectiveSpec, TermSpec
 from dreamlib.dream import make_step
 from dreamlib.imaging.filters import gaussian_blur
 from dreamlib.imaging.picture import Window
@@ -20,10 +21,11 @@ from dreamlib.tiling import network as networks
 from dreamlib.tiling import stepper as module
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import OWN_SCALE, Scale
+from dreamlib.tiling.in_process import InProcess
 from dreamlib.tiling.network import ArrayNetwork, TensorNetwork
 from dreamlib.tiling.octaves import Place
 from dreamlib.tiling.schedule import Tile
-from dreamlib.tiling.stepper import InProcess, Stepper
+from dreamlib.tiling.stepper import Stepper
 from dreamlib.tiling.transfer import CARRIERS, HostTransfer, Staging
 from tests import dreams
 from tests.nets import picture, small_classifier
@@ -215,7 +217,7 @@ def test_a_blur_spares_the_undreamt_picture(net, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_where_nothing_is_active_the_picture_stays(net, kind):
-    spec = ObjectiveSpec(END, layers=f"{END}:1e-60")  # too small for a float32
+    spec = ObjectiveSpec(END, (TermSpec("l2", END, 1e-60),))  # too small for a float32
     for scale in (OWN_SCALE, Scale(0.0, None)):
         found, sums = stepped(net, kind, [tile()], scale=scale, objective=spec, tile_steps=2)
         assert sums == [(0.0,)]
