@@ -312,7 +312,9 @@ def _dream(arguments, settings):
         return 0
     if loses_alpha(job.picture, job.output):
         _say(
-            settings, f"{job.output} cannot hold the input's transparency; .png, .webp or .tif can"
+            settings,
+            f"{job.output} cannot hold the input's transparency, and will be laid on "
+            "white; .png, .webp or .tif can",
         )
     if job.folder:
         _say(settings, f"work folder: {job.folder.path}, up to {job.demand.canvases / 1e9:.2f} GB")

@@ -65,6 +65,8 @@ def run(job, listener=None):
     begin = time.monotonic()
     # Progress still hears Ctrl-C while the picture is written: it is not lost at the very end.
     with Progress(*work(job.dream), settings.quiet, listener=listener) as progress:
+        for note in job.picture.metadata.notes:
+            progress.say(note)
         try:
             canvas, quantizer = _dream(job, store, progress)
         except Left:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.errors import DreamError
+from dreamlib.imaging.alpha import lay
 from dreamlib.imaging.picture import to_levels
 from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.util.atomic_write import written_whole
@@ -236,13 +237,17 @@ def _pipe(frames, size, fps, options, even=False, on_frame=None):
 
 def _read_frame(path, size):
     """Read a frame: (height, width, 3) ndarray of uint8, RGB; refuse another size than its own."""
-    pixels = load_picture(str(path)).pixels
+    picture = load_picture(str(path))
+    pixels = picture.pixels
     if pixels.shape[:2] != size:  # its header says otherwise: EXIF has it turned
         raise DreamError(
             f"{path} is {pixels.shape[1]} x {pixels.shape[0]} pixels once it is turned upright, "
             f"expected {size[1]} x {size[0]}: the frames of a film are of one size"
         )
-    return to_levels(pixels)
+    pixels = to_levels(pixels)
+    if picture.has_alpha:
+        lay(pixels, picture.alpha)
+    return pixels
 
 
 def ordered(frames, order):
