@@ -14,7 +14,7 @@ from dreamlib.imaging.inplace import BLOCK
 from dreamlib.imaging.picture import to_levels, white_of
 
 #: Pixels along the side of a block, at least; and blocks of a picture, at most.
-SIDE, MOST_BLOCKS = 8, 1 << 20
+SIDE, MOST_BLOCKS = 8, 1 << 18
 
 
 class Surroundings:

@@ -109,7 +109,7 @@ def test_a_picture_that_is_hidden_all_over_stays(tmp_path):
 
 
 def test_blocks_of_a_large_picture_are_larger_so_that_there_are_few():
-    assert Surroundings(100_000, 200_000)._sums.nbytes <= 16 << 20
+    assert Surroundings(100_000, 200_000)._sums.nbytes <= 4 << 20
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
