@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import os
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from dreamlib.errors import DreamError
 from dreamlib.imaging import costs, pillow_io
 from dreamlib.imaging.alpha import lay
+from dreamlib.imaging.animated import first_alone
 from dreamlib.imaging.bmp import write_bmp
 from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, check_source, format_of
 from dreamlib.imaging.picture import Noise, Picture, RawFile, to_levels
@@ -59,10 +61,12 @@ def open_picture(source, seed, output, tiff="strip"):
     if _by_libvips(source, output, tiff):
         from dreamlib.imaging.vips import reading
 
-        return reading.open_picture(source)
-    picture = pillow_io.load_picture(source)
-    give_back_freed()  # decoding takes several times as much
-    return picture
+        picture = reading.open_picture(source)
+    else:
+        picture = pillow_io.load_picture(source)
+        give_back_freed()  # decoding takes several times as much
+    notes = picture.metadata.notes + first_alone(source)
+    return dataclasses.replace(picture, metadata=picture.metadata._replace(notes=notes))
 
 
 def reading_cost(source, output="", tiff="strip"):
