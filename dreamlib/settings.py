@@ -173,6 +173,9 @@ SETTINGS = (
             "the next frame", group="films", low=0, high=1, metavar="SHARE", applies_to=("clip",)),
     Setting("frame_format", str, "png", "of the frames; png loses nothing", group="films",
             choices=("png", "jpg", "webp"), recorded=False, applies_to=FRAMES),
+    Setting("growth", str, None, "a film of one dream as it grows, a frame for every step: .gif, "
+            ".webp, .mp4 or .webm", group="films", metavar="FILE", recorded=False,
+            applies_to=PICTURE),
     Setting("gif", str, None, "make a film of the frames", group="films", metavar="FILE",
             recorded=False, applies_to=FILM),
     Setting("webp", str, None, "the same, for browsers", group="films", metavar="FILE",

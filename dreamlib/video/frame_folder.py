@@ -308,8 +308,8 @@ def _named(folder):
             kinds.setdefault(tuple(texts[::2]), []).append((numbers, path))
     if not kinds:
         raise DreamError(
-            f"{folder} has no frames; expected pictures with numbers in their names, as 0000.png, "
-            "frame-1.png or image-0999.jpg"
+            f"the folder {folder} has no frames; expected pictures with numbers in their names, as "
+            "0000.png, frame-1.png or image-0999.jpg"
         )
     if len(kinds) > 1 and ("", "") not in kinds:
         one, other = sorted(kinds.values(), key=len)[-2:]

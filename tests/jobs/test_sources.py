@@ -122,3 +122,28 @@ def test_a_film_is_not_made_of_itself(workplace, capsys):
     assert run("--assemble", "a.gif", "--gif", "a.gif", "--reverse") == 2
     assert "name another file" in capsys.readouterr().err
     assert film_frames("a.gif")[1] == STAYS
+
+
+@pytest.mark.parametrize("more", [[], ["--schedule", "shift", "--tile-size", 64]])
+def test_a_film_shows_how_one_dream_grows(workplace, model, more):
+    flags = small(model, "--iterations", 3, *more)
+    assert run("sky.png", "alone.png", *flags) == 0
+    assert run("sky.png", "out.png", "--growth", "grow.webp", "--quality", 100, *flags) == 0
+    grown = np.asarray(Image.open("out.png")).astype(int)
+    assert np.array_equal(grown, np.asarray(Image.open("alone.png")))  # watched, not changed
+    pictures, stays = film_frames("grow.webp")
+    assert pictures.shape[1:] == (90, 120, 3)
+    # Two octaves of three steps; the last frame is the dream, and may be one with that of its step.
+    assert sum(stays) == 6 * 80 + 2000
+    distance = [np.abs(one - grown).mean() for one in pictures]
+    assert distance[0] > distance[len(pictures) // 2] > distance[-1] == 0
+
+
+def test_a_film_of_growth_that_cannot_be_is_refused_before_the_dream(workplace, model, capsys):
+    assert run("sky.png", "out.png", "--growth", "grow.avi", *small(model)) == 2
+    assert ".gif, .webp, .mp4, .webm" in capsys.readouterr().err
+    region = ["--growth", "grow.gif", "--region", "0,0,80,80"]
+    assert run("sky.png", "out.png", *region, *small(model)) == 2
+    assert "leave one of the two out" in capsys.readouterr().err
+    assert run("sky.png", "frames", "--frames", 2, "--growth", "grow.gif", *small(model)) == 2
+    assert "--growth means nothing to a film of frames" in capsys.readouterr().err
