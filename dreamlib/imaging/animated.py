@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import struct
 
-from dreamlib.util.image_open import open_image
+from dreamlib.imaging.pillow_io import BROKEN, open_header
 
 #: First bytes of the formats that may be animated.
 GIF, PNG, WEBP = b"GIF8", b"\x89PNG", b"RIFF"
-
-#: Pillow's exceptions for files that are broken.
-BROKEN = (OSError, SyntaxError, ValueError, TypeError, EOFError)
 
 
 def frames_of(path):
@@ -34,7 +31,7 @@ def frames_of(path):
     if mark not in (GIF, PNG):
         return 1
     try:
-        with open_image(path) as image:
+        with open_header(path) as image:
             return getattr(image, "n_frames", 1)
     except BROKEN:
         return 1

@@ -10,8 +10,8 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.alpha import lay
-from dreamlib.imaging.animated import BROKEN
 from dreamlib.imaging.formats import check_claim
+from dreamlib.imaging.pillow_io import BROKEN
 from dreamlib.util.image_open import open_image
 
 #: Milliseconds up to which browsers show a frame for a tenth of a second instead.
@@ -88,6 +88,8 @@ class Animation:
 
     def _images(self):
         """Yield Pillow's image, at each of its frames."""
+        from PIL import Image
+
         try:
             with open_image(self.path) as image:
                 check_claim(self.path, image.width, image.height)
@@ -96,7 +98,7 @@ class Animation:
                     image.seek(frame)
                     image.load()
                     yield image
-        except BROKEN as error:
+        except (*BROKEN, Image.DecompressionBombError) as error:
             raise DreamError(f"{self.path} cannot be read, it may be truncated: {error}") from error
 
 

@@ -224,3 +224,13 @@ def test_a_gif_of_uneven_times_is_refused_by_its_shortest(tmp_path):
         assemble(sorted(frames.iterdir()), tmp_path / "out.gif", fps=100, stays=[1, 50])
     assemble(sorted(frames.iterdir()), tmp_path / "out.gif", fps=100, stays=[2, 50])
     assert film_frames(tmp_path / "out.gif")[1] == [20, 500]
+
+
+def test_an_animation_that_claims_a_size_which_no_file_holds_is_refused(tmp_path):
+    path = animated(tmp_path / "claims.gif")
+    data = bytearray(path.read_bytes())
+    data[6:10] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+    assert frames_of(path) == 4
+    with pytest.raises(DreamError, match=r"claims\.gif"):
+        Animation(path)
