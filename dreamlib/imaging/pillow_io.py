@@ -6,6 +6,7 @@ own, other formats as EXIF's description.
 
 from __future__ import annotations
 
+import struct
 import warnings
 from contextlib import contextmanager
 
@@ -16,7 +17,7 @@ from dreamlib.imaging.alpha import filled, lay
 from dreamlib.imaging.floats import NO_NUMBERS, tone_mapped, white_of_whole
 from dreamlib.imaging.formats import check_claim, check_source, format_of
 from dreamlib.imaging.picture import Metadata, Picture, to_levels, white_of
-from dreamlib.imaging.profiles import CMYK, GREY, RGB, checked_profile, to_srgb
+from dreamlib.imaging.profiles import CMYK, GREY, LAB, RGB, checked_profile, to_srgb
 from dreamlib.imaging.tiff_header import (
     FORMAT,
     PHOTOMETRIC,
@@ -43,7 +44,9 @@ KEPT_TAGS = (*TEXT_TAGS, 0x8769, 0x8825)
 JPEG_EXIF_LIMIT = 65_000
 
 #: Pillow's exceptions for files that are broken, or no pictures.
-BROKEN = (OSError, SyntaxError, ValueError, TypeError, EOFError, RuntimeError)
+BROKEN = (
+    OSError, SyntaxError, ValueError, TypeError, EOFError, RuntimeError, LookupError, struct.error,
+)  # fmt: skip
 
 
 def load_picture(source):
@@ -95,7 +98,7 @@ def load_picture(source):
 
 def _as_picture(source, image, exif, tags):
     """Turn Pillow's image, already upright, into ours."""
-    colours = {"CMYK": CMYK, "L": GREY, "1": GREY}.get(image.mode, RGB)
+    colours = {"CMYK": CMYK, "L": GREY, "1": GREY, "LAB": LAB}.get(image.mode, RGB)
     deep = image.mode.startswith("I") or image.mode == "F"
     if deep or image.mode in ("LA", "La"):
         colours = GREY

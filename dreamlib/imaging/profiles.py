@@ -13,8 +13,8 @@ from io import BytesIO
 HEADER, COLOURS, MARK_AT, MARK = 128, slice(16, 20), slice(36, 40), b"acsp"
 
 #: Names of colours in profiles -> in words.
-RGB, GREY, CMYK = b"RGB ", b"GRAY", b"CMYK"
-WORDS = {RGB: "RGB", GREY: "grey", CMYK: "CMYK"}
+RGB, GREY, CMYK, LAB = b"RGB ", b"GRAY", b"CMYK", b"Lab "
+WORDS = {RGB: "RGB", GREY: "grey", CMYK: "CMYK", LAB: "Lab"}
 
 #: LittleCMS's numbers.
 RELATIVE, BLACK_POINT = 1, 0x2000
@@ -29,7 +29,7 @@ def checked_profile(path, profile, colours):
         Of the picture.
     profile : bytes or None
     colours : bytes
-        `RGB`, `GREY` or `CMYK`.
+        `RGB`, `GREY`, `CMYK` or `LAB`.
 
     Returns
     -------

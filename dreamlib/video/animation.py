@@ -53,10 +53,10 @@ class Animation:
         durations = []
         for image in self._images():
             if not durations:
-                self.size = image.height, image.width
+                self.size, self.loop = (image.height, image.width), _plays(image)
             stay = image.info.get("duration", 0)
             durations.append(stay if stay > TOO_SHORT else INSTEAD)
-        self.frames, self.loop = len(durations), _plays(image)
+        self.frames = len(durations)
         self.fps, self.stays = timing(durations)
         if fps:
             self.fps, self.stays = Fraction(fps).limit_denominator(1000), None

@@ -102,8 +102,10 @@ def test_inks_of_16_bits_are_those_of_8(tmp_path):
 def test_lab_is_read_on_both_ways(tmp_path, both):
     lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
     image = ImageCms.profileToProfile(Image.fromarray(smooth()), srgb, lab, outputMode="LAB")
-    for found in both(saved(image, tmp_path / "lab.tif")):
+    path = saved(image, tmp_path / "lab.tif")
+    for found in both(path):
         assert np.abs(found - smooth()).mean() < 2
+    assert opened(path).metadata.notes == ()  # its own profile, which says so
 
 
 def test_lab_of_16_bits_and_of_floats_is_by_daylight_of_profiles(tmp_path):

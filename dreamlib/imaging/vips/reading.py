@@ -17,7 +17,7 @@ from dreamlib.imaging.floats import NO_NUMBERS, SHOULDER, are_levels, white_of_w
 from dreamlib.imaging.formats import check_claim, check_source
 from dreamlib.imaging.picture import Metadata, Window
 from dreamlib.imaging.pillow_io import kept_exif, open_header
-from dreamlib.imaging.profiles import CMYK, GREY, RGB, checked_profile
+from dreamlib.imaging.profiles import CMYK, GREY, LAB, RGB, checked_profile
 from dreamlib.imaging.tiff_header import (
     CIELAB,
     COMPRESSION,
@@ -196,7 +196,7 @@ def open_picture(path):
     x, y = (image.yres, image.xres) if turned else (image.xres, image.yres)
     dpi = None if x == y == 1 else (x * MM_PER_INCH, y * MM_PER_INCH)
     kind, (profile, exif) = _kind(path, image), _from_header(path, image)
-    profile, notes = checked_profile(path, profile, PROFILES.get(kind, RGB))
+    profile, notes = checked_profile(path, profile, PROFILES.get(kind, LAB))
     return LargePicture(
         path=path,
         width=colours.width,
