@@ -61,7 +61,9 @@ def build_parser():
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", nargs="?", help="a picture, or noise:WIDTHxHEIGHT")
+    parser.add_argument(
+        "input", nargs="?", help="a picture, noise:WIDTHxHEIGHT, a clip, or a folder of frames"
+    )
     parser.add_argument(
         "output", nargs="?", help="where to write; the suffix chooses the format [INPUT_dream.png]"
     )
@@ -88,7 +90,9 @@ def build_parser():
         "all layers; of a LAYER's channels, LAYER[0-31] for some; of layers by a pattern, 'conv4*'"
     )  # fmt: skip
     about.add_argument(
-        "--assemble", metavar="DIR", help="dream nothing: make films of the frames in a folder"
+        "--assemble",
+        metavar="DIR",
+        help="dream nothing: make films of the frames in a folder, or of a film",
     )
     about.add_argument("--find-class", metavar="TEXT", help="the model's classes by name")
     about.add_argument("--list-models", action="store_true", help="models, and how to get them")
@@ -127,7 +131,7 @@ def _job_of(arguments, frames):
         return "assembly"
     if arguments.contact_sheet is not None:
         return "sheet"
-    return kind_of(arguments.input or "", frames)
+    return kind_of(arguments.input or "", frames, arguments.output)
 
 
 def settings_from(arguments):
@@ -313,7 +317,9 @@ def _dream(arguments, settings):
         return 0
     if loses_alpha(job.picture, job.output):
         _say(
-            settings, f"{job.output} cannot hold the input's transparency; .png, .webp or .tif can"
+            settings,
+            f"{job.output} cannot hold the input's transparency, and will be laid on "
+            "white; .png, .webp or .tif can",
         )
     if job.folder:
         _say(settings, f"work folder: {job.folder.path}, up to {job.demand.canvases / 1e9:.2f} GB")
@@ -379,13 +385,13 @@ def _film(parser, arguments, settings):
 
 
 def _assemble(parser, arguments, settings):
-    """Make films of the frames in a folder."""
+    """Make films of frames that are there."""
     if arguments.input:
-        parser.error("--assemble takes a folder and no INPUT; leave one of them out")
-    from dreamlib.jobs.film_output import assemble_folder
+        parser.error("--assemble takes a folder or a film and no INPUT; leave one of them out")
+    from dreamlib.jobs.film_output import assemble_frames
 
     _refuse_options(arguments, "--assemble")
-    films = assemble_folder(arguments.assemble, settings)
+    films = assemble_frames(arguments.assemble, settings)
     if films and not settings.quiet:
         print("\n".join(films))
     return _ended(settings, films is None, "stopped; nothing was written")

@@ -22,6 +22,7 @@ JOBS = {
 DREAMS = ("picture", "frames", "clip")
 EVERY_DREAM = (*DREAMS, "sheet")
 PICTURE, FRAMES, FILM = ("picture",), ("frames",), ("frames", "assembly")
+MOVING = ("frames", "clip", "assembly")
 EVERYTHING = tuple(JOBS)
 
 # Forms of texts: a regular expression for all of it, and the same in words.
@@ -166,10 +167,21 @@ SETTINGS = (
             metavar="VARIATIONS", applies_to=("frames", "clip")),
     Setting("keep_tone", bool, True, "lead brightness and contrast back to the first frame's",
             group="films", applies_to=FRAMES),
+    Setting("from_", int, None, "number of the first frame of a clip, a folder or a film that is "
+            "taken, from 0", group="films", low=0, high=10_000_000, metavar="N", recorded=False,
+            applies_to=("clip", "assembly")),
+    Setting("to", int, None, "number of the last frame that is taken", group="films", low=0,
+            high=10_000_000, metavar="N", recorded=False, applies_to=("clip", "assembly")),
+    Setting("every", int, None, "take every Nth frame; a clip stays as long as it is",
+            group="films", low=1, high=1_000_000, metavar="N", recorded=False,
+            applies_to=("clip", "assembly")),
     Setting("carry", float, 0.8, "share of a clip's detail that is carried along the motion into "
             "the next frame", group="films", low=0, high=1, metavar="SHARE", applies_to=("clip",)),
     Setting("frame_format", str, "png", "of the frames; png loses nothing", group="films",
             choices=("png", "jpg", "webp"), recorded=False, applies_to=FRAMES),
+    Setting("growth", str, None, "a film of one dream as it grows, a frame for every step: .gif, "
+            ".webp, .mp4 or .webm", group="films", metavar="FILE", recorded=False,
+            applies_to=PICTURE),
     Setting("gif", str, None, "make a film of the frames", group="films", metavar="FILE",
             recorded=False, applies_to=FILM),
     Setting("webp", str, None, "the same, for browsers", group="films", metavar="FILE",
@@ -177,9 +189,10 @@ SETTINGS = (
     Setting("mp4", str, None, "the same, as .mp4 or .webm", group="films", metavar="FILE",
             recorded=False, applies_to=FILM),
     Setting("fps", float, None, "frames in a second; by default 12.5, or the clip's", group="films",
-            high=240, above=0, metavar="N", recorded=False, applies_to=FILM),
-    Setting("loop", int, 0, "times that a GIF or WebP plays; 0 is for ever", group="films", low=0,
-            high=65535, metavar="N", recorded=False, applies_to=FILM),
+            high=240, above=0, metavar="N", recorded=False, applies_to=MOVING),
+    Setting("loop", int, 0, "times that a GIF or WebP plays; 0 is for ever, unless an animation "
+            "says otherwise", group="films", low=0, high=65535, metavar="N", recorded=False,
+            applies_to=MOVING),
     Setting("reverse", bool, False, "the film runs from the last frame to the first", group="films",
             recorded=False, applies_to=FILM),
     Setting("boomerang", bool, False, "the film runs there and back", group="films", recorded=False,

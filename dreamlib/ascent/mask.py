@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from dreamlib.imaging.alpha import laid_strips
 from dreamlib.imaging.color import luminance_of
 from dreamlib.imaging.filters import mirrored
 from dreamlib.imaging.open_save import open_picture
@@ -31,7 +32,7 @@ class Mask:
 
     @classmethod
     def read(cls, path, most_pixels=MOST_PIXELS):
-        """Read a mask from a picture file: its luminance; alpha is ignored.
+        """Read a mask from a picture file: its luminance; what is transparent is black.
 
         Parameters
         ----------
@@ -123,12 +124,13 @@ def _taps(start, length, side, own_side, closed):
 
 def _as_grey(picture, most_pixels):
     """Make a picture grey, of at most `most_pixels` pixels, each the mean of a square: uint8."""
-    height, width = picture.height, picture.width
+    height, width, black = picture.height, picture.width, 0
     factor = max(1, math.ceil(math.sqrt(height * width / most_pixels)))
     grey = np.empty((-(-height // factor), -(-width // factor)), np.uint8)
     starts = [np.arange(0, side, factor) for side in (height, width)]
     counts = [np.diff(edges, append=side) for edges, side in zip(starts, (height, width))]
-    for top, pixels in picture.strips(factor * max(1, STRIP // (factor * width))):
+    rows = factor * max(1, STRIP // (factor * width))
+    for top, pixels in laid_strips(picture, rows, black):
         luminance = luminance_of(pixels.astype(np.float32))
         luminance *= 255 / white_of(picture.dtype)
         if factor > 1:

@@ -247,7 +247,7 @@ class Arrays:
         ----------
         mask : dreamlib.ascent.mask.Mask
         """
-        size = tuple(self.net.blobs["data"].shape)[2:]
+        size = tuple(self.net.blobs[self.net.inputs[0]].shape)[2:]
         return mask.part(Window(0, 0, *size), size)
 
 

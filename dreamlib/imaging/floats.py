@@ -1,9 +1,12 @@
-"""Pictures in floating point: where white is, and what becomes of what is brighter.
+"""Pictures in floating point and whole numbers of 32 bits: where white is, and what is brighter.
 
 A TIFF does not say. Values whose mean is above 1 and whose peak is not far above 255 are grey
 levels, others light, in which 1 is white. Where light is above 1 the curve of `shoulder` brings it
 below: up to `SHOULDER` values stay, so that a picture with a lamp in it keeps its looks. A TIFF's
 light has the curve of a screen, sRGB's, a Radiance picture's has none and is given it.
+
+Whole numbers of 32 bits are taken for 16 where none is larger than those; else white is the largest
+that there can be, as the format says.
 """
 
 from __future__ import annotations
@@ -78,3 +81,20 @@ def tone_mapped(values, peak, mean):
         values = shoulder(values)
     values *= 255
     return values
+
+
+def white_of_whole(dtype, peak):
+    """Return the value of white among whole numbers of more than 8 bits.
+
+    Parameters
+    ----------
+    dtype : numpy dtype
+        Of 16 or 32 bits.
+    peak : int
+        The largest value.
+
+    Returns
+    -------
+    int
+    """
+    return 65535 if peak <= 65535 else int(np.iinfo(dtype).max)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import os
 from pathlib import Path
@@ -10,11 +11,14 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging import costs, pillow_io
+from dreamlib.imaging.alpha import lay
+from dreamlib.imaging.animated import first_alone
 from dreamlib.imaging.bmp import write_bmp
 from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, check_source, format_of
 from dreamlib.imaging.picture import Noise, Picture, RawFile, to_levels
 from dreamlib.imaging.pillow_io import BROKEN, open_header
 from dreamlib.imaging.radiance import is_radiance, load_radiance
+from dreamlib.imaging.tiff_header import FORMAT, UNSIGNED, bits_of, tiff_tags
 from dreamlib.util.atomic_write import written_whole
 from dreamlib.util.memory import give_back_freed
 
@@ -57,10 +61,12 @@ def open_picture(source, seed, output, tiff="strip"):
     if _by_libvips(source, output, tiff):
         from dreamlib.imaging.vips import reading
 
-        return reading.open_picture(source)
-    picture = pillow_io.load_picture(source)
-    give_back_freed()  # decoding takes several times as much
-    return picture
+        picture = reading.open_picture(source)
+    else:
+        picture = pillow_io.load_picture(source)
+        give_back_freed()  # decoding takes several times as much
+    notes = picture.metadata.notes + first_alone(source)
+    return dataclasses.replace(picture, metadata=picture.metadata._replace(notes=notes))
 
 
 def reading_cost(source, output="", tiff="strip"):
@@ -83,12 +89,15 @@ def reading_cost(source, output="", tiff="strip"):
 
 def _by_libvips(source, output, tiff):
     """Tell whether a file is read by libvips: what Pillow reads worse, and libvips can."""
-    deep, pixels = _header(source)
+    tags = tiff_tags(source)
+    deep, pixels = _header(source, tags)
     if not (_needs_libvips(output, tiff) or deep or pixels > LARGE) or not has_libvips():
         return False
     from dreamlib.imaging.vips.library import reads
+    from dreamlib.imaging.vips.reading import reads_colours
 
-    return reads(source) or not pixels  # what neither knows libvips will say
+    # What neither knows libvips will say.
+    return reads_colours(tags) and (reads(source) or not pixels)
 
 
 def has_libvips():
@@ -101,22 +110,22 @@ def _needs_libvips(output, tiff):
     return kind is DEEP_ZOOM or (kind is TIFF and tiff != "strip")
 
 
-def _header(source):
+def _header(source, tags):
     """Return whether a file has more than 8 bits a channel, and its pixels; (False, 0) if unknown.
 
     Faults are reported by the library that reads the picture.
     """
+    # Of signed numbers Pillow takes the bits for unsigned ones.
+    deep = bits_of(tags) > 8 or tags.get(FORMAT, (UNSIGNED,))[0] != UNSIGNED
     try:
         with open_header(source) as header:
             # Pillow turns 16-bit RGB into 8 bits as it decodes: the mode does not show it.
             raw_modes = [str(tile[3]) for tile in getattr(header, "tile", ())]
-            deep = header.mode[0] in "IF" or any(";16" in mode for mode in raw_modes)
-            bits = getattr(header, "tag_v2", {}).get(258, (8,))
-            return deep or max(bits) > 8, header.width * header.height
+            deep = deep or header.mode[0] in "IF" or any(";16" in mode for mode in raw_modes)
+            return deep, header.width * header.height
     except BROKEN:
         # Pillow has no mode for floating point of three channels, as a TIFF may have.
-        with open(source, "rb") as file:
-            return file.read(2) in (b"II", b"MM"), 0
+        return bool(tags), 0
 
 
 def save_picture(path, pixels, settings_text="", like=None, quality=95, tiff="strip", deep=False):
@@ -132,7 +141,8 @@ def save_picture(path, pixels, settings_text="", like=None, quality=95, tiff="st
     settings_text : str
         Goes into the file, for `dreamlib.imaging.pillow_io.read_settings_text`.
     like : Picture, Noise or dreamlib.imaging.vips.reading.LargePicture, optional
-        Whose alpha and metadata to take, where the format can hold them.
+        Whose alpha and metadata to take, where the format can hold them; where it cannot hold
+        alpha, the picture is laid on white.
     quality : int
         Of JPEG, WebP, and Deep Zoom's tiles, which are JPEG.
     tiff : {'strip', 'tile', 'pyramid'}
@@ -163,7 +173,7 @@ def save_picture(path, pixels, settings_text="", like=None, quality=95, tiff="st
     if raw:
         pixels = np.memmap(pixels.path, pixels.dtype, "r", shape=(height, width, 3))
     if format_of(path).name == "BMP":
-        return _save_bmp(path, pixels)
+        return _save_bmp(path, pixels, like)
     return pillow_io.save_picture(path, pixels, settings_text, like, quality)
 
 
@@ -182,7 +192,9 @@ def writing_cost(path, height, width, like, tiff="strip"):
         Bytes.
     """
     pixels = height * width
-    return costs.writing(path, pixels, _writes_libvips(Path(path), pixels, like, tiff))
+    size = costs.writing(path, pixels, _writes_libvips(Path(path), pixels, like, tiff))
+    whole_alpha = format_of(path).name == "BMP" and like is not None and like.has_alpha
+    return size + (pixels * np.dtype(like.dtype).itemsize if whole_alpha else 0)
 
 
 def _writes_libvips(path, pixels, like, tiff):
@@ -191,16 +203,22 @@ def _writes_libvips(path, pixels, like, tiff):
     return wanted and has_libvips()
 
 
-def _save_bmp(path, pixels):
-    """Write a bitmap, which takes no settings."""
+def _save_bmp(path, pixels, like):
+    """Write a bitmap, which takes no settings and no alpha."""
     height, width = pixels.shape[:2]
+    alpha = None
+    if like.has_alpha:  # as a whole: a bitmap begins with its last row
+        alpha = like.alpha if isinstance(like, Picture) else like.whole_alpha()
 
     def strips(top, bottom):
+        rows = pixels[top:bottom]
         if isinstance(pixels, np.memmap):  # mapped anew: what was read is not to stay in memory
-            return np.array(
-                np.memmap(pixels.filename, pixels.dtype, "r", shape=pixels.shape)[top:bottom]
-            )
-        return pixels[top:bottom]
+            rows = np.memmap(pixels.filename, pixels.dtype, "r", shape=pixels.shape)[top:bottom]
+        if alpha is not None or isinstance(pixels, np.memmap):
+            rows = np.array(rows)
+        if alpha is not None:
+            lay(rows, alpha[top:bottom])
+        return rows
 
     with written_whole(path) as temporary, open(temporary, "wb") as file:
         write_bmp(file, strips, height, width)

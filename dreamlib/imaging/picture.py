@@ -1,9 +1,9 @@
 """A picture: pixels from top to bottom, alpha and metadata.
 
 That is anything with ``height``, ``width``, ``dtype``, ``has_alpha``, ``metadata``,
-``strips(rows)`` and ``cropped(window)``: `Picture` in memory, `Noise` made as it is read, or
-`dreamlib.imaging.vips.reading.LargePicture` in a file. Whole numbers are 8 or 16 bits of grey,
-floating point is 0 to 255.
+``strips(rows)`` and ``cropped(window)``, and where it has alpha ``layers(rows)``: `Picture` in
+memory, `Noise` made as it is read, or `dreamlib.imaging.vips.reading.LargePicture` in a file. Whole
+numbers are 8 or 16 bits of grey, floating point is 0 to 255.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Metadata(NamedTuple):
     icc_profile: bytes | None = None  #: of its colours; None is sRGB
     exif: bytes | None = None  #: without an orientation, since that has been applied
     dpi: tuple | None = None  #: (horizontal, vertical)
+    notes: tuple = ()  #: what its reader has to say, in words
 
 
 NO_METADATA = Metadata()
@@ -52,7 +53,7 @@ class Picture:
     Attributes
     ----------
     pixels : (H, W, 3) ndarray of uint8, uint16 or float32, or None
-        RGB. None where only alpha and metadata are meant.
+        RGB, with hidden colours filled in. None where only alpha and metadata are meant.
     alpha : (H, W) ndarray of uint8, or None
     metadata : Metadata
     """
@@ -97,6 +98,25 @@ class Picture:
         """
         for top in range(0, self.height, rows):
             yield top, self.pixels[top : top + rows]
+
+    def layers(self, rows):
+        """Give pixels and alpha from top to bottom.
+
+        Parameters
+        ----------
+        rows : int
+            Height of a strip; the last may be lower.
+
+        Yields
+        ------
+        top : int
+        pixels : (h, W, 3) ndarray
+            A view.
+        alpha : (h, W) ndarray
+            A view.
+        """
+        for top, pixels in self.strips(rows):
+            yield top, pixels, self.alpha[top : top + rows]
 
     def cropped(self, window):
         """Return alpha and metadata of a part.

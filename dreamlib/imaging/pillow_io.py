@@ -6,16 +6,26 @@ own, other formats as EXIF's description.
 
 from __future__ import annotations
 
+import struct
 import warnings
 from contextlib import contextmanager
-from io import BytesIO
 
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.floats import NO_NUMBERS, tone_mapped
+from dreamlib.imaging.alpha import filled, lay
+from dreamlib.imaging.floats import NO_NUMBERS, tone_mapped, white_of_whole
 from dreamlib.imaging.formats import check_claim, check_source, format_of
 from dreamlib.imaging.picture import Metadata, Picture, to_levels, white_of
+from dreamlib.imaging.profiles import CMYK, GREY, LAB, RGB, checked_profile, to_srgb
+from dreamlib.imaging.tiff_header import (
+    FORMAT,
+    PHOTOMETRIC,
+    UNSIGNED,
+    WHITE_IS_ZERO,
+    bits_of,
+    tiff_tags,
+)
 from dreamlib.imaging.webp_header import webp_header
 from dreamlib.util.atomic_write import written_whole
 from dreamlib.util.image_open import open_image, unread
@@ -34,7 +44,9 @@ KEPT_TAGS = (*TEXT_TAGS, 0x8769, 0x8825)
 JPEG_EXIF_LIMIT = 65_000
 
 #: Pillow's exceptions for files that are broken, or no pictures.
-BROKEN = (OSError, SyntaxError, ValueError, TypeError, EOFError, RuntimeError)
+BROKEN = (
+    OSError, SyntaxError, ValueError, TypeError, EOFError, RuntimeError, LookupError, struct.error,
+)  # fmt: skip
 
 
 def load_picture(source):
@@ -63,34 +75,47 @@ def load_picture(source):
             with open_image(source) as file:
                 check_claim(source, file.width, file.height)
                 file.load()
-                return _as_picture(source, ImageOps.exif_transpose(file), kept_exif(file))
+                upright, tags = ImageOps.exif_transpose(file), tiff_tags(source)
+                return _as_picture(source, upright, kept_exif(file), tags)
     except Image.DecompressionBombError as error:
         raise DreamError(
             f"{source} is too large for Pillow: {error}; save it as TIFF, PNG or JPEG, which "
             "libvips reads: pip install 'dreamlib[vips]'"
         ) from error
     except UnidentifiedImageError as error:
+        tags = tiff_tags(source)
+        if tags:
+            raise DreamError(
+                f"{source} is a TIFF of {bits_of(tags)} bits a channel, which libvips may read: "
+                "pip install 'dreamlib[vips]', or save it with 8 or 16"
+            ) from error
         raise DreamError(f"{source} {unread(source, 'Pillow')} ({size} bytes)") from error
     except BROKEN as error:
         raise DreamError(f"{source} cannot be read, it may be truncated: {error}") from error
 
 
-def _as_picture(source, image, exif):
+def _as_picture(source, image, exif, tags):
     """Turn Pillow's image, already upright, into ours."""
+    colours = {"CMYK": CMYK, "L": GREY, "1": GREY, "LAB": LAB}.get(image.mode, RGB)
+    deep = image.mode.startswith("I") or image.mode == "F"
+    if deep or image.mode in ("LA", "La"):
+        colours = GREY
+    profile, notes = checked_profile(source, image.info.get("icc_profile"), colours)
     exif = exif.tobytes() if len(exif) else None
-    metadata = Metadata(image.info.get("icc_profile"), exif, _resolution(image))
-    if image.mode.startswith("I") or image.mode == "F":
-        return Picture(_deep(source, image), metadata=metadata)
+    metadata = Metadata(profile if colours == RGB else None, exif, _resolution(image), notes)
+    if deep:
+        return Picture(_deep(source, image, tags), metadata=metadata)
     alpha = None
     if "transparency" in image.info or image.mode in ("LA", "PA", "La", "RGBa"):
         image = image.convert("RGBA")
     if image.mode == "RGBA":
         alpha = np.array(image.getchannel("A"))
     elif image.mode not in ("RGB", "P"):
-        image = _to_srgb(image, metadata.icc_profile)
-        # The profile speaks of channels that the output does not have: it is used up here.
-        metadata = metadata._replace(icc_profile=None)
-    return Picture(np.array(image.convert("RGB")), alpha, metadata)
+        image = to_srgb(image, profile)
+    pixels = np.array(image.convert("RGB"))
+    if alpha is not None:
+        filled(pixels, alpha)
+    return Picture(pixels, alpha, metadata)
 
 
 def _resolution(image):
@@ -99,37 +124,25 @@ def _resolution(image):
     return dpi if dpi and min(dpi) > 1 else None
 
 
-def _deep(source, image):
+def _deep(source, image, tags):
     """Grey of more than 8 bits as float32 RGB, 0 to 255.
 
-    Whole numbers are 16 bit, as a PNG's are; floats are as `dreamlib.imaging.floats` says.
+    Whole numbers and floats are as `dreamlib.imaging.floats` says.
     """
-    grey = np.array(image).astype(np.float32)
+    values = np.array(image)
+    if tags.get(FORMAT, (UNSIGNED,))[0] == UNSIGNED and values.dtype == np.int32:
+        values = values.view(np.uint32)
+    if values.dtype == np.uint16 and tags.get(PHOTOMETRIC) == (WHITE_IS_ZERO,):
+        values = 65535 - values
+    grey = values.astype(np.float32)
     if image.mode != "F":
-        grey /= 257
+        grey *= np.float32(255 / white_of_whole(values.dtype, values.max()))
     elif not np.isfinite(grey).all():
         raise DreamError(f"{source} {NO_NUMBERS}")
     else:
         grey = tone_mapped(grey, grey.max(), grey.mean(dtype=np.float64))
     np.clip(grey, 0, 255, out=grey)
     return np.repeat(grey[:, :, None], 3, axis=2)
-
-
-def _to_srgb(image, profile):
-    """Convert a picture of other colours by its profile, or by Pillow's rule if it has none."""
-    from PIL import ImageCms
-
-    if image.mode == "LAB":
-        source = ImageCms.createProfile("LAB")
-    elif profile:
-        source = BytesIO(profile)
-    else:
-        return image.convert("RGB")
-    try:
-        target = ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-    except ImageCms.PyCMSError:
-        return image.convert("RGB")  # a profile that is not for this mode, or is broken
 
 
 def save_picture(path, pixels, settings_text, like, quality):
@@ -155,7 +168,7 @@ def save_picture(path, pixels, settings_text, like, quality):
         Disk full, picture too large for the format...
     """
     kind = format_of(path)
-    image = _to_image(pixels, like.alpha if kind.alpha else None)
+    image = _to_image(pixels, like.alpha, kind.alpha)
     options = _options(kind.name, settings_text, like.metadata, quality)
     if "icc_profile" in options:
         image.info["icc_profile"] = options["icc_profile"]  # where Pillow 8's TIFF looks for it
@@ -167,16 +180,19 @@ def save_picture(path, pixels, settings_text, like, quality):
     return "pnginfo" in options or "exif" in options or "tiffinfo" in options
 
 
-def _to_image(pixels, alpha):
-    """Round a picture to 8 bits."""
+def _to_image(pixels, alpha, holds_alpha):
+    """Round a picture to 8 bits; lay it on white where the format cannot hold its alpha."""
     from PIL import Image
 
     scale = 255 / white_of(pixels.dtype)
     if alpha is None:
         return Image.fromarray(to_levels(pixels, np.uint8, scale))
-    out = np.empty((*pixels.shape[:2], 4), np.uint8)
+    out = np.empty((*pixels.shape[:2], 3 + holds_alpha), np.uint8)
     to_levels(pixels, scale=scale, out=out[..., :3])
-    out[..., 3] = alpha
+    if holds_alpha:
+        out[..., 3] = alpha
+    else:
+        lay(out, alpha)
     return Image.fromarray(out)
 
 

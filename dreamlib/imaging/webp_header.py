@@ -6,12 +6,12 @@ import struct
 
 ALPHA = 0x10  # among the flags of an extended header
 
-#: Bytes of EXIF that are read at most.
-MOST_EXIF = 1 << 20
+#: What is kept of it, by Pillow's names, and the bytes of each that are read at most.
+KEPT, MOST_BYTES = {b"EXIF": "exif", b"ICCP": "icc_profile"}, 1 << 22
 
 
 def webp_header(path):
-    """Read size, mode and EXIF of a WebP.
+    """Read size, mode, profile and EXIF of a WebP.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def webp_header(path):
             begin = file.tell()
             if size is None:
                 size, mode = _picture(name, file.read(10))
-            elif name == b"EXIF":
-                info["exif"] = file.read(min(length, MOST_EXIF))
+            elif name in KEPT:
+                info[KEPT[name]] = file.read(min(length, MOST_BYTES))
             file.seek(begin + length + length % 2)
     return _header(size, mode, info) if size else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from dreamlib.errors import DreamError
@@ -17,21 +18,34 @@ WHAT = {"end", "layers", "target", "guide"}
 NOT_OF_CLASSES = {setting.name for setting in SETTINGS if setting.script_has_own} | {"laplacian"}
 
 
-def is_clip(source):
-    """Tell by its name whether a source is a clip, not a picture.
+#: Names of films that an animation is dreamt into; into others its first frame is.
+FILMS = (".gif", ".webp", ".mp4", ".webm")
+
+
+def is_clip(source, output=None):
+    """Tell whether a source is a clip, not a picture.
 
     Parameters
     ----------
     source : str
+        By its name a clip; or a folder, or an animated GIF, WebP or PNG.
+    output : str, optional
+        What will be written; a picture is one of an animation's first frame.
 
     Returns
     -------
     bool
     """
-    return Path(source).suffix.lower() in CLIPS
+    if Path(source).suffix.lower() in CLIPS or os.path.isdir(source):
+        return True
+    if not os.path.isfile(source) or (output and Path(output).suffix.lower() not in FILMS):
+        return False
+    from dreamlib.imaging.animated import frames_of
+
+    return frames_of(source) > 1
 
 
-def kind_of(source, frames):
+def kind_of(source, frames, output=None):
     """Return the kind of a dream: see `dreamlib.settings.JOBS`.
 
     Parameters
@@ -39,6 +53,7 @@ def kind_of(source, frames):
     source : str
     frames : int or None
         The setting.
+    output : str, optional
 
     Returns
     -------
@@ -49,7 +64,7 @@ def kind_of(source, frames):
     DreamError
         Frames are asked for of a clip.
     """
-    if is_clip(source):
+    if is_clip(source, output):
         if frames is not None:
             raise DreamError(
                 f"{source} is a clip, which has its own frames; leave --frames out, or name a "
@@ -91,7 +106,7 @@ def run_source(source, output, settings):
     -------
     dreamlib.jobs.run.Result or dreamlib.jobs.film.Result
     """
-    kind = kind_of(source, settings.frames)
+    kind = kind_of(source, settings.frames, output)
     if kind == "frames":
         from dreamlib.jobs.frames import run_frames
 

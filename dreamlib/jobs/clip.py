@@ -10,22 +10,27 @@ from pathlib import Path
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.picture import Picture
+from dreamlib.imaging.picture import Metadata, Picture
 from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.jobs.demands import of_film, refuse_frames
 from dreamlib.jobs.film import run_film
-from dreamlib.jobs.film_output import writing
+from dreamlib.jobs.film_output import chosen_loop, part_of, writing
 from dreamlib.settings import refuse_inapplicable
 from dreamlib.tiling.memory_plan import Stage
 from dreamlib.util.progress import phase
-from dreamlib.video.clip import mux, open_clip
+from dreamlib.video.clip import mux
 from dreamlib.video.encode import check_film
 from dreamlib.video.frame_folder import FrameFolder
 from dreamlib.video.optical_flow import DetailCarrier
+from dreamlib.video.sources import open_source
 
 #: Bytes for each pixel of a frame: beside its dream, the frame before and this one, undreamt and
 #: dreamt; and while detail is moved along the motion.
 FRAME, FOLLOWING = 36, 76
+
+
+#: Names of animations end so.
+ANIMATED = (".gif", ".webp", ".png", ".apng")
 
 
 def run_clip(source, output, settings):
@@ -34,10 +39,10 @@ def run_clip(source, output, settings):
     Parameters
     ----------
     source : str
-        Whatever ffmpeg reads.
+        Whatever `dreamlib.video.sources.open_source` opens.
     output : str or None
         ``.mp4``, ``.webm``, ``.gif`` or ``.webp``; by default ``STEM_dream.mp4`` in the current
-        folder.
+        folder, of a GIF ``.gif``, of other animations ``.webp``.
     settings : Settings
 
     Returns
@@ -58,16 +63,17 @@ class FramesOfClip:
     """
 
     def __init__(self, source, output, settings):
-        self.path = Path(output or f"{Path(source).stem}_dream.mp4")
-        self._clip = open_clip(source)
+        self.path = Path(output or f"{Path(source).stem}_dream{_suffix(source)}")
+        self._clip = part_of(open_source(source, settings.fps), settings)
         if self.path.exists() and self.path.samefile(self._clip.path):
             raise DreamError(f"{self.path} is the input; name another output")
-        check_film(self.path, self._clip.fps)
+        check_film(self.path, self._clip.fps, min(self._clip.stays or [1]))
         self.folder = FrameFolder(f"{self.path}.work", resume=settings.resume)
         height, width = self._clip.size
         refuse_frames(settings, source, self._clip.decoding_memory + FOLLOWING * height * width)
         self.count = self._clip.frames
-        self.first = Picture(np.zeros((*self._clip.size, 3), np.uint8))
+        metadata = Metadata(notes=tuple(self._clip.notes))
+        self.first = Picture(np.zeros((*self._clip.size, 3), np.uint8), metadata=metadata)
 
     def open(self, settings):
         self._settings = settings
@@ -100,10 +106,19 @@ class FramesOfClip:
         self._carrier.finish(self._picture, levels)
 
     def finish(self):
-        frames, quality = self.folder.frames()[: self.count], self._settings.quality
+        frames, settings = self.folder.frames()[: self.count], self._settings
         phase("film")
-        with writing(self.path, self.count, self._settings.quiet) as on_frame:
-            if not mux(frames, self.path, self._clip, quality, on_frame):
+        with writing(self.path, self.count, settings.quiet) as on_frame:
+            loop = chosen_loop(settings)
+            if not mux(frames, self.path, self._clip, settings.quality, on_frame, loop):
                 return None
         self.folder.remove()
         return []
+
+
+def _suffix(source):
+    """Return the suffix of a film where none is named."""
+    suffix = Path(source).suffix.lower()
+    if Path(source).is_dir() or suffix not in ANIMATED:
+        return ".mp4"
+    return ".gif" if suffix == ".gif" else ".webp"

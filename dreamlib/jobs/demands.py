@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from dreamlib.ascent.build import MASK_PIXELS
 from dreamlib.ascent.guides import guide_bytes
 from dreamlib.errors import DreamError
 from dreamlib.imaging.open_save import reading_cost, writing_cost
 from dreamlib.imaging.picture import Noise, Picture
+from dreamlib.jobs.growth import film_size
 from dreamlib.tiling import memory_plan
 from dreamlib.util.memory import resident_memory
 from dreamlib.video.encode import assembling_memory
@@ -49,6 +52,9 @@ def besides(settings, picture, definition, specs, output, written, film=None):
         hint = ", or take smaller guide pictures"
         stages.append(memory_plan.Stage(guides.making, f"seeing {guides.what}", hint, True))
         kept = max(kept, guides.kept)
+    if settings.growth:
+        size = assembling_memory(settings.growth, math.prod(film_size(*written)))
+        stages.append(memory_plan.Stage(size, f"writing {settings.growth}", ", or leave it out"))
     film = film or memory_plan.Besides()
     pixels = picture.height * picture.width
     return memory_plan.Besides((*stages, *film.stages), kept + kept_masks, film.standing, pixels)

@@ -87,6 +87,8 @@ def _run(film, folder, source, settings, listener):
     steps, left = renderer.work(film.first, 0), renderer.work(film.first, done)
     with Progress(*steps, settings.quiet, None, ("frame", film.count), listener) as progress:
         progress.skip(progress.total - Progress(*left).total)
+        for note in film.first.metadata.notes:
+            progress.say(note)
         for frame, picture in film.pictures(done):
             levels = renderer.dream(picture, frame, progress)
             if levels is None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from pathlib import Path
 
 from dreamlib.dream import Step
 from dreamlib.errors import DreamError
 from dreamlib.settings import BY_NAME, refuse_inapplicable
 from dreamlib.util.progress import Progress, phase
+from dreamlib.video.clip import mux
 from dreamlib.video.encode import assemble, check_film
-from dreamlib.video.frame_folder import find_frames
-
-#: Frames in a second, where nothing else is said.
-FPS = 12.5
+from dreamlib.video.part import Part
+from dreamlib.video.sources import FPS, FramesClip, open_source
 
 
 def wanted_films(settings):
@@ -44,12 +44,13 @@ def wanted_films(settings):
     return films
 
 
-def assemble_folder(folder, settings):
-    """Make films of the frames in a folder: the command's ``--assemble``.
+def assemble_frames(source, settings):
+    """Make films of frames that are there: the command's ``--assemble``.
 
     Parameters
     ----------
-    folder : str
+    source : str
+        A folder of frames, a film or an animation.
     settings : Settings
 
     Returns
@@ -60,11 +61,71 @@ def assemble_folder(folder, settings):
     refuse_inapplicable(settings, "assembly")
     films = wanted_films(settings)
     if not films:
-        raise DreamError(f"--assemble {folder}: name a film: --gif, --webp or --mp4 FILE")
-    return make_films(find_frames(folder), films, settings)
+        raise DreamError(f"--assemble {source}: name a film: --gif, --webp or --mp4 FILE")
+    clip = open_source(source, settings.fps)
+    for film in films:
+        if Path(film).exists() and Path(film).samefile(clip.path):
+            raise DreamError(f"{film} is what films are to be made of; name another file")
+    part = part_of(clip, settings)
+    for film in films:
+        check_film(film, part.fps, min(part.stays or [1]))
+    with tempfile.TemporaryDirectory(prefix="dreamlib-") as folder:
+        if isinstance(clip, FramesClip):
+            frames = clip.files if part is clip else [clip.files[one] for one in part.numbers]
+        else:  # in files, since they may run backwards
+            phase("reading")
+            frames = [_kept(folder, *one) for one in enumerate(part.frames_from())]
+        return make_films(frames, films, settings, part)
 
 
-def make_films(frames, films, settings):
+def _kept(folder, number, pixels):
+    """Write a frame for a while; return its path."""
+    from PIL import Image
+
+    path = Path(folder, f"{number:06d}.png")
+    try:
+        Image.fromarray(pixels).save(path, compress_level=1)
+    except OSError as error:
+        raise DreamError(
+            f"{path} cannot be written: {error.strerror}; free some room, or set TMPDIR to a place "
+            "that has some"
+        ) from error
+    return path
+
+
+def part_of(clip, settings):
+    """Return the part of a clip that ``--from``, ``--to`` and ``--every`` say, or all of it.
+
+    Parameters
+    ----------
+    clip : see `dreamlib.video.sources.open_source`
+    settings : Settings
+
+    Returns
+    -------
+    clip or dreamlib.video.part.Part
+    """
+    wanted = settings.from_, settings.to, settings.every
+    if wanted == (None, None, None):
+        return clip
+    return Part(clip, settings.from_ or 0, settings.to, settings.every or 1)
+
+
+def chosen_loop(settings):
+    """Return how often a film is to play; None where nothing is said.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    int or None
+    """
+    return settings.loop if "loop" in settings.given else None
+
+
+def make_films(frames, films, settings, clip=None):
     """Assemble frames into films, with progress.
 
     Parameters
@@ -72,6 +133,8 @@ def make_films(frames, films, settings):
     frames : list of Path
     films : list of str
     settings : Settings
+    clip : clip or dreamlib.video.part.Part, optional
+        Whose times and sound they have; by default `FPS` and none.
 
     Returns
     -------
@@ -83,9 +146,14 @@ def make_films(frames, films, settings):
     for film in films:
         phase("film")
         with writing(film, shown, settings.quiet) as on_frame:
-            whole = assemble(
-                frames, film, settings.fps or FPS, settings.loop, order, settings.quality, on_frame
-            )
+            if clip:
+                loop = chosen_loop(settings)
+                whole = mux(frames, film, clip, settings.quality, on_frame, loop, order)
+            else:
+                fps = settings.fps or FPS
+                whole = assemble(
+                    frames, film, fps, settings.loop, order, settings.quality, on_frame
+                )
         if not whole:
             return None
     return films

@@ -12,6 +12,7 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging import color
+from dreamlib.imaging.alpha import laid_strips
 from dreamlib.imaging.open_save import open_picture, reading_cost
 from dreamlib.imaging.picture import Noise, Picture
 from dreamlib.jobs.demands import of_film, refuse_frames
@@ -179,7 +180,7 @@ class FramesOfPicture:
 
 
 def levels_of(picture):
-    """Read a picture as levels from 0 to 255.
+    """Read a picture as levels from 0 to 255, laid on white where it is transparent.
 
     Parameters
     ----------
@@ -190,5 +191,5 @@ def levels_of(picture):
     -------
     (H, W, 3) ndarray of uint8 or float32
     """
-    pixels = np.concatenate([rows for _, rows in picture.strips(max(1, picture.height))])
+    pixels = np.concatenate([rows for _, rows in laid_strips(picture, max(1, picture.height))])
     return np.float32(pixels) / np.float32(257) if pixels.dtype == np.uint16 else pixels

@@ -12,6 +12,7 @@ from dreamlib.imaging.formats import DEEP_ZOOM, check_output, format_of
 from dreamlib.imaging.open_save import open_picture
 from dreamlib.imaging.picture import Noise
 from dreamlib.jobs.demands import refuse_unreadable
+from dreamlib.jobs.growth import check_growth
 from dreamlib.jobs.resolve import DEVIATION, GREY, OF_OCTAVES, Network, make_job
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
@@ -49,6 +50,8 @@ def prepare(source, output, settings, planning=False):
     refuse_inapplicable(settings, "picture")
     source, output = str(source), str(output or default_output(source, "dream.png"))
     check_output(output, source)
+    if settings.growth:
+        check_growth(settings)
     if settings.classify and format_of(output) is DEEP_ZOOM:
         raise DreamError(
             f"--classify reads the output back, which it cannot do with {output}; write .tif or "

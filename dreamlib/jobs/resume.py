@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 from dreamlib.ascent.objective_parser import absolute_guides, absolute_layers, files_of
@@ -12,7 +13,9 @@ from dreamlib.jobs.keyframes import absolute_variations, parse_variations
 from dreamlib.jobs.objective import absolute_judges, numbered_targets, parse_judges
 from dreamlib.models.model import TOML
 from dreamlib.models.zoo import absolute_name, find_model
+from dreamlib.settings import BY_NAME
 from dreamlib.tiling.work_folder import fingerprint
+from dreamlib.video.frame_folder import find_frames
 
 
 def resumed(settings, folder):
@@ -99,9 +102,14 @@ def fingerprints(source, model, settings):
     """
     noise = source.startswith("noise:")
     prints = {
-        "the input picture": source if noise else fingerprint(source),
+        "the input picture": source if noise else _of_source(source),
         **_of_model("the model", model),
     }
+    taken = {name: getattr(settings, name) for name in ("from_", "to", "every")}
+    if any(number is not None for number in taken.values()):
+        prints["the choice of frames"] = " ".join(
+            f"{BY_NAME[name].flag} {number}" for name, number in taken.items() if number is not None
+        )
     for name in parse_judges(settings.judges):
         prints.update(_of_model(f"the judge {name}", find_model(name)))
     pictures = [
@@ -119,6 +127,18 @@ def fingerprints(source, model, settings):
         open_picture(path, 0, "")  # refuses what is none, before there is a folder
         prints[name] = fingerprint(path)
     return prints
+
+
+def _of_source(source):
+    """Return what identifies a file, or all files of a folder."""
+    if not os.path.isdir(source):
+        return fingerprint(source)
+    known, size = hashlib.sha256(), 0
+    for path in find_frames(source):
+        one = fingerprint(path)
+        known.update(f"{path.name} {one['sha256']}\n".encode())
+        size += one["bytes"]
+    return {"bytes": size, "sha256": known.hexdigest()}
 
 
 def _of_model(what, model):

@@ -14,6 +14,7 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging import open_save as files
 from dreamlib.imaging.picture import Picture, RawFile, Window, to_levels
 from dreamlib.imaging.resample import STRIP, strips
+from dreamlib.jobs.growth import growing
 from dreamlib.settings import to_toml
 from dreamlib.tiling.canvas import Canvas, InMemory
 from dreamlib.tiling.in_process import InProcess
@@ -66,6 +67,8 @@ def run(job, listener=None):
     begin = time.monotonic()
     # Progress still hears Ctrl-C while the picture is written: it is not lost at the very end.
     with Progress(*work(job.dream), settings.quiet, listener=listener) as progress:
+        for note in job.picture.metadata.notes:
+            progress.say(note)
         try:
             canvas, quantizer = _dream(job, store, progress)
         except Left:
@@ -134,17 +137,23 @@ def _dream(job, store, progress):
     """Dream a job: the canvas, and the quantizer of its pixels."""
     stepper = Stepper(job.network.net, job.dream, job.network.judges)
     source = _source(job, store, stepper.quantizer.rule)
-    preview = None
-    if job.settings.preview:
-        from dreamlib.tiling.preview import Preview
+    size = job.dream.octaves[-1].size
+    with growing(job.settings, size, stepper.quantizer) as growth:
+        watching = [growth] if growth else []
+        if job.settings.preview:
+            from dreamlib.tiling.preview import Preview
 
-        preview = Preview(job.output, job.settings.preview, stepper.quantizer, progress.say)
-    with _workers(job, stepper, progress) as workers:
-        canvas = OctaveLoop(
-            source, job.dream, stepper.quantizer, workers, store, progress, preview
-        ).run()
-    if job.dream.finish.is_on:
-        canvas = _finished(job, store, stepper.quantizer, canvas, source)
+            minutes = job.settings.preview
+            watching.append(Preview(job.output, minutes, stepper.quantizer, progress.say))
+        with _workers(job, stepper, progress) as workers:
+            canvas = OctaveLoop(
+                source, job.dream, stepper.quantizer, workers, store, progress, watching
+            ).run()
+        if job.dream.finish.is_on:
+            canvas = _finished(job, store, stepper.quantizer, canvas, source)
+        if growth:
+            phase("film")
+            growth.finish(canvas, progress.say)
     return canvas, stepper.quantizer
 
 

@@ -71,13 +71,14 @@ class OctaveLoop:
     progress : dreamlib.util.progress.Progress
         Called with a `Step` after every tile; where it returns True the dream ends early, and
         where it returns `LEAVE` it is left.
-    on_canvas : callable, optional
-        Called with the canvas and the octave between phases, when no one changes it.
+    watching : sequence of callable
+        Called with the canvas, the octave, and whether a pass has ended, between phases, when no
+        one changes it.
     """
 
-    def __init__(self, source, dream, quantizer, workers, store, progress, on_canvas=None):
+    def __init__(self, source, dream, quantizer, workers, store, progress, watching=()):
         self._dream, self._workers, self._store = dream, workers, store
-        self._progress, self._on_canvas = progress, on_canvas
+        self._progress, self._watching = progress, watching
         self._pyramid = Pyramid(source, dream, quantizer, store)
 
     def run(self):
@@ -149,6 +150,8 @@ class OctaveLoop:
                     if stop:
                         return stop
                 self._apply(state, tiles, canvas, back_buffer)
+                for watch in self._watching:
+                    watch(canvas, state.octave, state.phase == len(phases))
             state.pass_, state.phase = state.pass_ + 1, 0
             state.scale.end_pass()
             if (state.octave, state.pass_) == (0, 1) and not self._dream.gradient.normalise:
@@ -234,5 +237,3 @@ class OctaveLoop:
             state.scale.add(state.done[index], area)
         state.phase, state.done, state.applying = state.phase + 1, {}, False
         self._store.save(state, canvas, interiors)
-        if self._on_canvas:
-            self._on_canvas(canvas, state.octave)

@@ -33,13 +33,15 @@ class Preview:
         self._seconds, self._quantizer, self._say = 60 * minutes, quantizer, say
         self._last = time.monotonic()
 
-    def __call__(self, canvas, octave):
+    def __call__(self, canvas, octave, whole=False):
         """Write a preview if it is time for one.
 
         Parameters
         ----------
         canvas : dreamlib.tiling.canvas.Canvas
         octave : int
+        whole : bool
+            Whether a pass has ended: no matter.
         """
         if time.monotonic() - self._last < self._seconds:
             return

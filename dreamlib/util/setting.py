@@ -39,8 +39,8 @@ class Setting:
 
     @property
     def flag(self):
-        """The command's spelling."""
-        return "--" + self.name.replace("_", "-")
+        """The command's spelling; an underscore at the end keeps Python's own words apart."""
+        return "--" + self.name.rstrip("_").replace("_", "-")
 
     def expectation(self):
         """Return in words which values are right: a str."""

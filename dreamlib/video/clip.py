@@ -21,6 +21,18 @@ from dreamlib.video.encode import assemble
 #: Bytes for each pixel that ffmpeg takes to decode H.264 or H.265: frames that others refer to.
 DECODING = 52
 
+#: Curves of high dynamic range by ffmpeg's names; and what brings them to a screen: linear light,
+#: of which 203 candelas are white (ITU-R BT.2408). Up to a third of that it stays, up to five times
+#: as much is compressed below white.
+CURVES = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
+TONE_MAP = (
+    ",zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,"
+    "tonemap=mobius:param=0.3:peak=5:desat=0,zscale=t=iec61966-2-1:m=bt709:r=pc"
+)
+
+#: Bytes for each pixel that this takes.
+TONE_MAPPING = 60
+
 #: Codecs of sound that a container takes as they are, and the one for all others.
 SOUND = {
     ".mp4": ({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}, "aac"),
@@ -37,6 +49,11 @@ class Clip:
     fps: Fraction  #: frames in a second
     aspect: Fraction  #: width of a pixel by its height
     sounds: tuple  #: the codec of each stream of sound
+    curve: str = ""  #: of its high dynamic range: a key of `CURVES`; empty for all others
+
+    #: Its frames stay equally long; it plays for ever, where that is asked; it has a time of its
+    #: own, which a folder of frames has not.
+    stays, loop, own_time = None, 0, True
 
     @cached_property
     def frames(self):
@@ -55,7 +72,18 @@ class Clip:
     @property
     def decoding_memory(self):
         """Bytes that ffmpeg takes while frames are read."""
-        return ffmpeg.PROGRAM + DECODING * self.size[0] * self.size[1]
+        each = DECODING + (TONE_MAPPING if self.curve else 0)
+        return ffmpeg.PROGRAM + each * self.size[0] * self.size[1]
+
+    @property
+    def notes(self):
+        """What there is to say of it, in words: a tuple of str."""
+        if not self.curve:
+            return ()
+        what = f"{self.path} is HDR ({CURVES[self.curve]})"
+        if ffmpeg.has_filter("zscale"):
+            return (f"{what}: its light is brought to what a screen shows (tone mapping)",)
+        return (f"{what}, and this ffmpeg has no zscale to map it: its colours will be pale",)
 
     @property
     def duration(self):
@@ -66,6 +94,10 @@ class Clip:
     def _filters(self):
         # From time zero on, where the sound begins; a late first frame is shown from there.
         return f"fps={self.fps}:start_time=0"
+
+    @property
+    def _colours(self):
+        return TONE_MAP if self.curve and ffmpeg.has_filter("zscale") else ""
 
     def frames_from(self, start=0):
         """Read the frames one by one.
@@ -89,6 +121,7 @@ class Clip:
         filters = self._filters
         if start:
             filters += f",trim=start_frame={start},setpts=PTS-STARTPTS"
+        filters += self._colours
         arguments = ["-i", ffmpeg.source(self.path), "-map", "0:V:0", "-vf", filters]
         arguments += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
         with ffmpeg.process(arguments, stdout=subprocess.PIPE) as (running, messages):
@@ -142,7 +175,14 @@ def open_clip(path):
         _rate(Fraction(fields["F"].replace(":", "/")), described),
         _aspect(fields.get("A", "1:1")),
         tuple(re.findall(r"Stream #0:\d+.*?: Audio: (\w+)", described)),
+        _curve(described),
     )
+
+
+def _curve(described):
+    """Return the curve of a clip of high dynamic range, as ffmpeg calls it; "" of others."""
+    found = re.search(rf"Stream #0:\d+.*?: Video: .*?\b({'|'.join(CURVES)})\b", described)
+    return found.group(1) if found else ""
 
 
 def _rate(finest, described):
@@ -165,18 +205,20 @@ def _aspect(text):
     return Fraction(width, height) if width and height else Fraction(1)
 
 
-def mux(frames, out, clip, quality=90, on_frame=None):
-    """Write a film of frames with a clip's frame rate and sound, whole or not at all.
+def mux(frames, out, clip, quality=90, on_frame=None, loop=None, order="forward"):
+    """Write a film of frames with a clip's times and sound, whole or not at all.
 
     Sound is copied, or encoded again where the container cannot hold its codec. GIF and WebP are
-    silent.
+    silent, and so is what does not run forwards.
 
     Parameters
     ----------
-    frames, out, quality, on_frame
+    frames, out, quality, on_frame, order
         As for `dreamlib.video.encode.assemble`, which says what is returned and raised, too.
-    clip : Clip
-        Has the frame rate, the shape of the pixels and the sound.
+    clip : Clip, dreamlib.video.animation.Animation, FramesClip or dreamlib.video.part.Part
+        Has the times, the shape of the pixels and the sound.
+    loop : int, optional
+        By default the clip's.
 
     Returns
     -------
@@ -184,12 +226,16 @@ def mux(frames, out, clip, quality=90, on_frame=None):
     """
     suffix = Path(out).suffix.lower()
     sound = []
-    if clip.sounds and suffix in SOUND:
+    if clip.sounds and suffix in SOUND and order == "forward":
         taken, otherwise = SOUND[suffix]
+        span = getattr(clip, "span", None)
+        if span:
+            sound += ["-ss", str(span[0]), "-t", str(span[1])]
         sound += ["-i", ffmpeg.source(clip.path), "-map", "0:v", "-map", "1:a"]
         for index, codec in enumerate(clip.sounds):
             sound += [f"-c:a:{index}", "copy" if codec in taken else otherwise]
         sound += ["-map_metadata", "1"]
     return assemble(
-        frames, out, clip.fps, quality=quality, on_frame=on_frame, sound=sound, aspect=clip.aspect
-    )
+        frames, out, clip.fps, clip.loop if loop is None else loop, order, quality, on_frame,
+        sound, clip.aspect, clip.stays,
+    )  # fmt: skip

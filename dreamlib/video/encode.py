@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.errors import DreamError
+from dreamlib.imaging.alpha import lay
 from dreamlib.imaging.picture import to_levels
 from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.util.atomic_write import written_whole
@@ -59,6 +60,9 @@ LEAST_FPS = 0.01
 
 MOST_LOOPS = 65535
 
+#: Hundredths of a second that a GIF's frame may stay.
+MOST_DELAY = 65535
+
 #: Sides of a GIF in pixels are 16-bit numbers; those of a WebP have 14 bits.
 MOST_SIDE = {".gif": 65535, ".webp": 16383}
 
@@ -75,7 +79,7 @@ PALETTE_FRAMES = 8
 DITHER = "paletteuse=dither=bayer:bayer_scale=4:diff_mode=rectangle"
 
 
-def check_film(out, fps):
+def check_film(out, fps, shortest=1):
     """Refuse a film that could not be written, before its frames are made.
 
     Parameters
@@ -83,6 +87,8 @@ def check_film(out, fps):
     out : str or Path
     fps : float or Fraction
         Frames in a second.
+    shortest : int
+        Of a picture-like film: how long a frame stays at least, in units of ``1 / fps``.
 
     Raises
     ------
@@ -94,6 +100,7 @@ def check_film(out, fps):
     if suffix not in FORMATS:
         raise DreamError(f"{out}: films are written as {', '.join(FORMATS)}; name one of these")
     most = FORMATS[suffix].most_fps
+    fps = fps if FORMATS[suffix].video else fps / shortest
     if not (math.isfinite(fps) and LEAST_FPS <= fps <= most):
         raise DreamError(
             f"{out}: {float(fps):g} frames per second; a {suffix} has from {LEAST_FPS} to {most}"
@@ -125,8 +132,9 @@ def assembling_memory(out, pixels):
 
 
 def assemble(
-    frames, out, fps=12.5, loop=0, order="forward", quality=90, on_frame=None, sound=(), aspect=1
-):
+    frames, out, fps=12.5, loop=0, order="forward", quality=90, on_frame=None, sound=(), aspect=1,
+    stays=None,
+):  # fmt: skip
     """Make a film of frames, whole or not at all.
 
     Parameters
@@ -150,6 +158,8 @@ def assemble(
         ffmpeg's arguments for a second input and its streams.
     aspect : Fraction
         Width of a pixel by its height.
+    stays : list of int, optional
+        How long each frame stays, in units of ``1 / fps``; by default 1.
 
     Returns
     -------
@@ -162,6 +172,7 @@ def assemble(
         No frames, unreadable ones, unequal sizes, a full disk, or see `check_film`.
     """
     frames, out = ordered([Path(frame) for frame in frames], order), Path(out)
+    stays = ordered(list(stays), order) if stays else [1] * len(frames)
     suffix = out.suffix.lower()
     if not frames:
         raise DreamError(f"{out}: a film needs at least one frame")
@@ -169,7 +180,7 @@ def assemble(
         raise DreamError(f"{out}: quality {quality}; expected 1 to 100")
     if not 0 <= loop <= MOST_LOOPS:
         raise DreamError(f"{out}: loop {loop}; expected 0 (for ever) to {MOST_LOOPS}")
-    check_film(out, fps)
+    check_film(out, fps, min(stays))
     size = check_sizes(frames)
     if max(size) > MOST_SIDE.get(suffix, max(size)):
         raise DreamError(
@@ -182,13 +193,17 @@ def assemble(
             palette = os.path.join(folder, "palette.png")
             step = math.ceil(len(frames) / PALETTE_FRAMES)
             _pipe(frames[::step], size, 1, ["-vf", "palettegen", "-frames:v", "1", palette])
-            filters = ["-i", palette, "-lavfi", DITHER]
-        elif FORMATS[suffix].video:
+            shown = f"[0:v]{_times(stays)}[shown];[shown][1:v]{DITHER}"
+            last = round(100 * stays[-1] / fps)  # hundredths of a second
+            filters = ["-i", palette, "-lavfi", shown, "-final_delay", str(min(last, MOST_DELAY))]
+            stays = None
+        if FORMATS[suffix].video:
             filters = [*(sound or ["-map", "0:v"]), "-vf", f"{COLOURS},{filters[1]}"]
         with written_whole(out) as temporary:
             options = [*filters, *_options(suffix, quality, loop), temporary]
             even = FORMATS[suffix].video
-            _pipe(frames, size, Fraction(fps).limit_denominator(100_000), options, even, on_frame)
+            rate = Fraction(fps).limit_denominator(100_000)
+            _pipe(frames, size, rate, options, even, on_frame, stays)
             if os.path.getsize(temporary) > MOST_BYTES.get(suffix, math.inf):
                 raise DreamError(f"a {suffix} has up to 4 GB, and this one has more; name an .mp4")
         return True
@@ -197,6 +212,16 @@ def assemble(
 
 class _Ended(Exception):
     """Ends a film that `on_frame` does not want any more, so that nothing of it stays."""
+
+
+def _times(stays):
+    """Write ffmpeg's filter by which each frame begins when those before have stayed.
+
+    The time rises evenly, and bends where frames begin to stay longer or shorter.
+    """
+    bends = [(0, stays[0])]
+    bends += [(n, now - was) for n, (was, now) in enumerate(zip(stays, stays[1:]), 1) if now != was]
+    return "setpts='" + "+".join(f"{by}*max(N-{at}\\,0)" for at, by in bends) + "'"
 
 
 def _options(suffix, quality, loop):
@@ -211,8 +236,12 @@ def _options(suffix, quality, loop):
     return [*options, "-f", suffix[1:]]
 
 
-def _pipe(frames, size, fps, options, even=False, on_frame=None):
-    """Pipe frames into ffmpeg; `even` repeats the last row or column of an odd side."""
+def _pipe(frames, size, fps, options, even=False, on_frame=None, stays=None):
+    """Pipe frames into ffmpeg, each as often as it stays.
+
+    `even` repeats the last row or column of an odd side. WebP's encoder makes one frame of those
+    that are equal; MP4 and WebM have a constant rate.
+    """
     height, width = size
     padding = ((0, height % 2 * even), (0, width % 2 * even), (0, 0))
     shape = f"{width + padding[1][1]}x{height + padding[0][1]}"
@@ -220,10 +249,12 @@ def _pipe(frames, size, fps, options, even=False, on_frame=None):
     with ffmpeg.process([*arguments, *options], stdin=subprocess.PIPE) as (running, messages):
         try:
             for number, path in enumerate(frames, 1):
-                pixels = _read_frame(path, size)
+                pixels = read_frame(path, size)
                 if any(map(any, padding)):
                     pixels = np.pad(pixels, padding, mode="edge")
-                running.stdin.write(np.ascontiguousarray(pixels).data)
+                pixels = np.ascontiguousarray(pixels)
+                for _ in range(stays[number - 1] if stays else 1):
+                    running.stdin.write(pixels.data)
                 if on_frame and on_frame(number, len(frames)):
                     raise _Ended
             running.stdin.close()
@@ -234,15 +265,31 @@ def _pipe(frames, size, fps, options, even=False, on_frame=None):
             raise DreamError(f"ffmpeg could not write the film: {messages()}")
 
 
-def _read_frame(path, size):
-    """Read a frame: (height, width, 3) ndarray of uint8, RGB; refuse another size than its own."""
-    pixels = load_picture(str(path)).pixels
+def read_frame(path, size):
+    """Read a frame of a film, laid on white where it is transparent.
+
+    Parameters
+    ----------
+    path : Path
+    size : (height, width)
+        That it has; another one is refused.
+
+    Returns
+    -------
+    (height, width, 3) ndarray of uint8
+        RGB.
+    """
+    picture = load_picture(str(path))
+    pixels = picture.pixels
     if pixels.shape[:2] != size:  # its header says otherwise: EXIF has it turned
         raise DreamError(
             f"{path} is {pixels.shape[1]} x {pixels.shape[0]} pixels once it is turned upright, "
             f"expected {size[1]} x {size[0]}: the frames of a film are of one size"
         )
-    return to_levels(pixels)
+    pixels = to_levels(pixels)
+    if picture.has_alpha:
+        lay(pixels, picture.alpha)
+    return pixels
 
 
 def ordered(frames, order):

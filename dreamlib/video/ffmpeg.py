@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from functools import lru_cache
 
 from dreamlib.errors import DreamError
 
@@ -42,6 +43,24 @@ def find_ffmpeg():
             "there is no ffmpeg, which reads and writes films; pip install imageio-ffmpeg, or "
             "install your system's ffmpeg"
         ) from error
+
+
+@lru_cache
+def has_filter(name):
+    """Tell whether this ffmpeg was built with a filter.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    bool
+    """
+    listed = subprocess.run(
+        [find_ffmpeg(), "-hide_banner", "-filters"], stdin=subprocess.DEVNULL, capture_output=True
+    )
+    return name.encode() in listed.stdout.split()
 
 
 def run(arguments, path):

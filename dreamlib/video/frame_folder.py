@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from dreamlib.errors import DreamError, reading
-from dreamlib.imaging.formats import FORMATS
+from dreamlib.imaging.formats import DEEP_ZOOM, FORMATS, format_of
 from dreamlib.imaging.open_save import save_picture
 from dreamlib.imaging.picture import Metadata, Picture
 from dreamlib.imaging.pillow_io import open_header
@@ -243,7 +244,7 @@ def _checksum(path):
 
 
 def _pictures(folder):
-    """List the pictures in a folder that have numbers for names."""
+    """List the pictures in a folder that have numbers for names, as ours have."""
     return sorted(
         path
         for path in folder.iterdir()
@@ -253,7 +254,7 @@ def _pictures(folder):
 
 @reading()
 def find_frames(folder):
-    """Find a folder's frames, ``0000.png`` onwards, with any number of digits.
+    """Find a folder's frames, as ``0000.png``, ``frame-1.png`` or ``a1.jpg`` onwards.
 
     Parameters
     ----------
@@ -262,28 +263,25 @@ def find_frames(folder):
     Returns
     -------
     list of Path
-        In the order of their numbers.
+        In the order of their numbers, which may have any number of digits and begin anywhere.
 
     Raises
     ------
     DreamError
-        There are none, a number is missing or used twice, or a frame has another size.
+        There are none, or of two kinds of names; a number is missing or used twice, or a frame has
+        another size.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise DreamError(f"{folder} is no folder; name the one that has the frames")
     numbered = {}
-    for path in _pictures(folder):
-        other = numbered.setdefault(int(path.stem), path)
+    for number, path in _numbers(folder, _named(folder)):
+        other = numbered.setdefault(number, path)
         if other != path:
             raise DreamError(
                 f"{folder} has two frames of one number, {other.name} and {path.name}; "
                 "move one elsewhere"
             )
-    if not numbered:
-        raise DreamError(
-            f"{folder} has no frames; expected pictures with numbers for names, as 0000.png"
-        )
     numbers = sorted(numbered)
     for before, after in zip(numbers, numbers[1:]):
         if after != before + 1:
@@ -294,6 +292,45 @@ def find_frames(folder):
     frames = [numbered[number] for number in numbers]
     check_sizes(frames)
     return frames
+
+
+def _named(folder):
+    """List the pictures whose names are alike but for numbers: [(numbers, path)].
+
+    Where some have nothing but a number, as ours have, it is those.
+    """
+    kinds = {}
+    for path in sorted(folder.iterdir()):
+        still = path.suffix.lower() in FORMATS and format_of(path) is not DEEP_ZOOM
+        texts = re.split(r"([0-9]+)", path.stem)
+        if still and len(texts) > 1 and not path.name.startswith("."):
+            numbers = tuple(int(digits) for digits in texts[1::2])
+            kinds.setdefault(tuple(texts[::2]), []).append((numbers, path))
+    if not kinds:
+        raise DreamError(
+            f"the folder {folder} has no frames; expected pictures with numbers in their names, as "
+            "0000.png, frame-1.png or image-0999.jpg"
+        )
+    if len(kinds) > 1 and ("", "") not in kinds:
+        one, other = sorted(kinds.values(), key=len)[-2:]
+        raise DreamError(
+            f"{folder} has frames of two names, {other[0][1].name} and {one[0][1].name}; move one "
+            "kind elsewhere"
+        )
+    return kinds.get(("", "")) or next(iter(kinds.values()))
+
+
+def _numbers(folder, named):
+    """Choose the number that counts, where names have several: the one that changes."""
+    columns = list(zip(*(numbers for numbers, _ in named)))
+    changing = [place for place, column in enumerate(columns) if len(set(column)) > 1]
+    if len(changing) > 1:
+        raise DreamError(
+            f"{folder}: several numbers change from {named[0][1].name} to {named[-1][1].name}; "
+            "expected one in a name that counts the frames"
+        )
+    place = changing[0] if changing else len(columns) - 1
+    return [(numbers[place], path) for numbers, path in named]
 
 
 def check_sizes(frames):

@@ -181,6 +181,8 @@ def odd():
     eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\n%%EndComments\nshowpage\n"
     bomb = zlib.compress(b"octaves = 3\n" * 20_000_000)
     return {
+        **{f"cut-animation.{kind}": animation(kind)[:-60] for kind in ("gif", "webp", "png")},
+        "no-animation.gif": animation("gif").replace(b"\x2c", b"\x3c"),
         "nan.tif": _float_tiff(values),
         "inf.tif": _float_tiff(np.where(values > 0.5, np.inf, values)),
         "bright.hdr": radiance(bright),
@@ -196,6 +198,14 @@ def odd():
         "data.npy": b"\x93NUMPY\1\0",
         "movie.mpg": b"\0\0\1\xb3" + bytes(99),
     }
+
+
+def animation(kind):
+    """Three frames of an animation."""
+    out = io.BytesIO()
+    frames = [Image.fromarray(picture(40, 48, seed)) for seed in range(3)]
+    frames[0].save(out, kind, save_all=True, append_images=frames[1:], duration=50)
+    return out.getvalue()
 
 
 def _float_tiff(values):

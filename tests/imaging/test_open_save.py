@@ -162,7 +162,7 @@ def test_what_belongs_to_the_picture_travels_with_the_settings(library, tmp_path
 
 def test_other_formats_drop_what_they_cannot_hold(library, tmp_path):
     path = str(tmp_path / "out.bmp")
-    assert not save_picture(path, smooth(), TEXT, Picture(None, smooth()[..., 1]))
+    assert not save_picture(path, smooth(), TEXT, Picture(None, metadata=Metadata(SRGB)))
     assert np.array_equal(load_picture(path).pixels, smooth())
     assert load_picture(path).alpha is None
 

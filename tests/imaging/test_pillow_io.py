@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 from dreamlib.errors import DreamError
 from dreamlib.imaging.open_save import save_picture
 from dreamlib.imaging.pillow_io import load_picture
-from tests.imaging.pictures import TEXT, noise, saved, smooth
+from tests.imaging.pictures import TEXT, noise, saved, see_through, smooth
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def test_any_mode_becomes_rgb(tmp_path, mode, suffix, tolerance):
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_alpha_is_kept_apart(tmp_path, mode):
     image = Image.fromarray(smooth()).convert(mode)
-    image.putalpha(Image.fromarray(smooth()[..., 0]))
+    image.putalpha(Image.fromarray(see_through()))
     picture = load_picture(saved(image, tmp_path / "picture.png"))
-    assert np.array_equal(picture.alpha, smooth()[..., 0])
+    assert np.array_equal(picture.alpha, see_through())
     assert np.array_equal(picture.pixels, np.asarray(image.convert("RGBA"))[..., :3])
 
 

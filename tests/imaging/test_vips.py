@@ -36,6 +36,7 @@ from tests.imaging.pictures import (
     noise,
     read_exif,
     saved,
+    see_through,
     smooth,
 )
 
@@ -63,7 +64,7 @@ def rich(folder, alpha=True, dtype=np.uint8, pixels=None):
     """A picture with all that goes around a dream."""
     pixels = smooth(dtype=dtype) if pixels is None else pixels
     if alpha:
-        pixels = np.dstack([pixels, smooth(*pixels.shape[:2], dtype=dtype)[..., 2]])
+        pixels = np.dstack([pixels, see_through(*pixels.shape[:2], dtype=dtype)])
     exif = exif_of(maker="maker", artist="an artist (a, b)")
     image = pyvips.Image.new_from_array(pixels)
     image = image.copy(interpretation="rgb16" if dtype == np.uint16 else "srgb", xres=6, yres=6)
@@ -96,12 +97,6 @@ def test_sixteen_bits_stay_sixteen(tmp_path, suffix):
     path = vips_saved(pixels, tmp_path / f"deep{suffix}")
     assert open_picture(path).dtype == np.uint16
     assert np.array_equal(decoded(path), pixels)
-
-
-def test_whole_numbers_of_32_bits_are_taken_for_16_and_limited(tmp_path):
-    values = np.int32([[0, 300], [65535, 70000]])
-    path = saved(values, tmp_path / "long.tif")
-    assert decoded(path)[..., 0].tolist() == [[0, 300], [65535, 65535]]
 
 
 def test_cmyk_becomes_rgb(tmp_path):
@@ -237,14 +232,14 @@ def test_without_loss_pixels_come_back(tmp_path, suffix, deep, alpha, raw, tiff,
     assert open_picture(path).has_alpha == alpha
     assert np.array_equal(decoded(path), pixels)
     if alpha:
-        expected = smooth(height, width)[..., 2].astype(dtype) * (257 if deep else 1)
+        expected = see_through(height, width).astype(dtype) * (257 if deep else 1)
         assert np.array_equal(alpha_of(path), expected)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_what_belongs_to_the_picture_travels(tmp_path, suffix, dtype):
-    like = rich(tmp_path, dtype=dtype)
+    like = rich(tmp_path, suffix != ".jpg", dtype)
     path = str(tmp_path / f"out{suffix}")
     assert save_picture(path, smooth(dtype=dtype), TEXT, like)
     picture = open_picture(path)

@@ -1,7 +1,10 @@
 """`--memory` is kept: what files, guides, films and workers take is reckoned before it is taken."""
 
 import gc
+import os
 import re
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -19,12 +22,23 @@ from dreamlib.jobs.resolve import make_job
 from dreamlib.settings import Settings
 from dreamlib.tiling.memory_plan import OVERHEAD, Besides
 from dreamlib.util.memory import give_back_freed, parse_bytes, resident_memory
+from dreamlib.util.subprocesses import environment
 from dreamlib.video.clip import Clip
 from dreamlib.video.encode import assemble
 from tests.nets import picture
 
 END = "mixed/output"
 SIDES = 5000, 4000  #: of a picture that is read by libvips
+
+#: Runs the command and prints its peak, in bytes.
+PEAK = """
+import sys
+from dreamlib import cli
+from dreamlib.util.memory import peak_memory
+
+assert cli.main(sys.argv[1:]) == 0
+print(peak_memory())
+"""
 
 
 def settings(model, **values):
@@ -91,6 +105,21 @@ def test_a_region_is_reckoned_with_all_of_the_picture_that_it_is_of(large, model
     part = settings(model, region="0,0,200,200", memory="100G", schedule="shift")
     job = prepare("sky.tif", "out.png", part, planning=True)
     assert job.demand.canvases >= 3 * SIDES[0] * SIDES[1]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux's /proc")
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_region_of_a_large_png_is_dreamt_within_its_memory(workplace, model, alpha):
+    vips = pytest.importorskip("pyvips")
+    image = vips.Image.black(9000, 10_000, bands=3) + 90
+    image = image.bandjoin(200) if alpha else image  # 90 megapixels, 270 or 360 MB
+    image.cast("uchar").copy(interpretation="srgb").pngsave("large.png", compression=1)
+    command = [sys.executable, "-c", PEAK, "large.png", "out.png", "--model", model, "--quiet",
+               "--engine", "torch", "--end", END, "--octaves", "2", "--iterations", "1",
+               "--region", "4000,3000,200,200", "--memory", "450M"]  # fmt: skip
+    done = subprocess.run(command, env=environment(), check=True, capture_output=True)
+    assert int(done.stdout) < 450 << 20
+    assert Image.open("out.png").size == (200, 200)
 
 
 def test_a_webp_that_takes_too_much_to_be_written_is_refused(large, model):

@@ -75,6 +75,44 @@ def test_a_number_that_is_there_twice_is_refused(tmp_path):
         find_frames(tmp_path / "frames")
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["frame-1.png", "frame-2.png", "frame-10.png"],
+        ["image-0998.png", "image-0999.png", "image-1000.png"],
+        ["a1.png", "a2.png", "a03.PNG"],
+        ["shot12-0-left.png", "shot12-1-left.png", "shot12-2-left.png"],
+        ["7.png", "8.png", "9.png", "cover1.png", "._7.png"],
+    ],
+)
+def test_frames_of_other_programs_are_found_in_the_order_of_their_numbers(tmp_path, names):
+    for name in reversed(names):
+        Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / name, "PNG")
+    (tmp_path / "notes1.txt").write_text("no picture")
+    if "frame-10.png" in names:
+        for number in range(3, 10):
+            Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / f"frame-{number}.png")
+        names = [f"frame-{number}.png" for number in range(1, 11)]
+    assert [path.name for path in find_frames(tmp_path)] == names[: 3 if "7.png" in names else None]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["frame-1.png", "frame-3.png"], r"frame-1\.png and frame-3\.png there is no frame 2"),
+        (["a1.png", "a01.png"], r"two frames of one number, a01\.png and a1\.png"),
+        (["a1.png", "b1.png"], r"frames of two names, a1\.png and b1\.png|b1\.png and a1\.png"),
+        (["1-1.png", "1-2.png", "2-3.png"], r"several numbers change from 1-1\.png to 2-3\.png"),
+        (["sky.png"], r"has no frames; expected .*frame-1\.png"),
+    ],
+)
+def test_what_other_programs_frames_cannot_be_is_said_by_their_names(tmp_path, names, said):
+    for name in names:
+        Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / name)
+    with pytest.raises(DreamError, match=said):
+        find_frames(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["nothing", "."])
 def test_no_frames_are_an_error(tmp_path, name):
     with pytest.raises(DreamError, match=r"no folder|has no frames"):

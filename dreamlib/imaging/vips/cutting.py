@@ -22,7 +22,7 @@ def deep_zoom(path, output, region=None, quality=85):
     path : str
         A file that `open_picture` reads. Memory does not grow with its height.
     output : str
-        ``NAME.dzi``; its tiles, JPEGs of 8 bits with the picture's profile and without its alpha,
+        ``NAME.dzi``; its tiles, JPEGs of 8 bits with the picture's profile and laid on white,
         go to ``NAME_files/``. Both replace what was there.
     region : dreamlib.imaging.picture.Window, optional
         The part.
@@ -43,7 +43,9 @@ def deep_zoom(path, output, region=None, quality=85):
     picture = open_picture(path)
     output = Path(os.path.realpath(output))
     try:
-        image = split(picture)[0]
+        image, alpha = split(picture)
+        if alpha is not None:
+            image = laid_on_white(image.bandjoin(alpha))
         if region:
             image = image.crop(region.left, region.top, region.width, region.height)
         image = to_depth(image, "uchar").copy(interpretation="srgb")
@@ -57,7 +59,7 @@ def deep_zoom(path, output, region=None, quality=85):
 
 
 def cut_out(path, window, output):
-    """Write a part of a picture as a TIFF of the same depth, without its alpha.
+    """Write a part of a picture as a TIFF of the same depth, with its alpha.
 
     Parameters
     ----------
@@ -74,12 +76,30 @@ def cut_out(path, window, output):
         The file is no picture, or broken, or the part cannot be written.
     """
     vips = libvips()
-    image = split(open_picture(path))[0]
+    image, alpha = split(open_picture(path))
+    image = image if alpha is None else image.bandjoin(alpha)
     image = image.crop(window.left, window.top, window.width, window.height)
     try:
         image.tiffsave(str(output))
     except vips.Error as error:
         raise DreamError(f"{path} cannot be cut into {output}: {reason(error)}") from error
+
+
+def laid_on_white(image):
+    """Lay an image on white where its last band is transparent.
+
+    Parameters
+    ----------
+    image : pyvips.Image
+        Of four bands and 8 or 16 bits.
+
+    Returns
+    -------
+    pyvips.Image
+        Of three.
+    """
+    white = 255 if image.format == "uchar" else 65535
+    return image.flatten(background=[white] * 3, max_alpha=white)
 
 
 def replace_metadata(vips, image, icc_profile):

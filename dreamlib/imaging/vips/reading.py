@@ -12,10 +12,22 @@ from typing import Any
 import numpy as np
 
 from dreamlib.errors import DreamError
-from dreamlib.imaging.floats import NO_NUMBERS, SHOULDER, are_levels
+from dreamlib.imaging.alpha import Surroundings
+from dreamlib.imaging.floats import NO_NUMBERS, SHOULDER, are_levels, white_of_whole
 from dreamlib.imaging.formats import check_claim, check_source
-from dreamlib.imaging.picture import Metadata
+from dreamlib.imaging.picture import Metadata, Window
 from dreamlib.imaging.pillow_io import kept_exif, open_header
+from dreamlib.imaging.profiles import CMYK, GREY, LAB, RGB, checked_profile
+from dreamlib.imaging.tiff_header import (
+    CIELAB,
+    COMPRESSION,
+    JPEG,
+    PHOTOMETRIC,
+    YCBCR,
+    bits_of,
+    extra_is_alpha,
+    tiff_tags,
+)
 from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
 from dreamlib.util.image_open import unread
 from dreamlib.util.memory import give_back_freed
@@ -25,8 +37,9 @@ FETCH_ROWS = 16
 
 MM_PER_INCH = 25.4
 
-PHOTOMETRIC, YCBCR = 262, 6  # TIFF's tags, and their values
-COMPRESSION, JPEG = 259, 7
+#: Kinds of colours that have profiles; and how libvips is to convert them.
+PROFILES = {"grey": GREY, "rgb": RGB, "cmyk": CMYK}
+TO_SRGB = {"intent": "relative", "black_point_compensation": True}
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,8 @@ class LargePicture:
     has_alpha : bool
     metadata : Metadata
         The profile is None where the colours are converted.
+    window : Window or None
+        The part whose alpha is meant; None is all.
     """
 
     path: str
@@ -51,6 +66,7 @@ class LargePicture:
     dtype: Any
     has_alpha: bool
     metadata: Metadata
+    window: Any = None
 
     def cropped(self, window):
         """Return alpha and metadata of a part: see `dreamlib.imaging.picture.Picture.cropped`.
@@ -62,12 +78,11 @@ class LargePicture:
         Returns
         -------
         LargePicture
-            This one without its alpha.
         """
-        return replace(self, has_alpha=False)
+        return replace(self, window=window)
 
     def strips(self, rows):
-        """Decode the picture from top to bottom.
+        """Decode the picture from top to bottom, with hidden colours filled in.
 
         Parameters
         ----------
@@ -89,17 +104,48 @@ class LargePicture:
         -----
         Memory holds some strips of the picture; only what is interlaced or progressive has to be
         decoded as a whole. A picture that EXIF turns is decoded to a temporary file in TMPDIR.
+        Where there is alpha the picture is decoded twice.
         """
+        around = None
+        if self.has_alpha:
+            around = Surroundings(self.height, self.width)
+            for seen in self.layers(FETCH_ROWS):
+                around.see(*seen)
+        for top, strip in self._bands(rows):
+            pixels = strip[..., :3]
+            if around:
+                around.fill(top, pixels, strip[..., 3])
+                pixels = np.ascontiguousarray(pixels)
+            yield top, pixels
+
+    def layers(self, rows):
+        """Decode pixels and alpha as they lie: see `dreamlib.imaging.picture.Picture.layers`."""
+        for top, strip in self._bands(rows):
+            yield top, strip[..., :3], strip[..., 3]
+
+    def whole_alpha(self):
+        """Decode the alpha of `window`, or all: an (h, w) ndarray of `dtype`."""
+        part = self.window or Window(0, 0, self.height, self.width)
+        whole = np.empty((self.height, part.width), self.dtype)
+        for top, _, alpha in self.layers(FETCH_ROWS):
+            whole[top : top + len(alpha)] = alpha[:, part.left : part.left + part.width]
+        return whole[part.top : part.top + part.height]
+
+    def _bands(self, rows):
+        """Decode strips of colours, and alpha where there is one: (h, W, 3 or 4)."""
         if rows < 1:
             raise ValueError(f"strips need at least one row, not {rows}")
         vips = libvips()
         try:
-            colours = split(self)[0]
+            colours, alpha = split(self)
+            bands = colours if alpha is None else colours.bandjoin(alpha)
+            del colours, alpha
             # A region and not a crop for each strip: at the end of a crop libvips forgets the rows
             # it has decoded ahead, and a file that is read in order cannot give them again.
-            region = vips.Region.new(colours)
+            region = vips.Region.new(bands)
             for top in range(0, self.height, rows):
-                strip = np.empty((min(rows, self.height - top), self.width, 3), self.dtype)
+                shape = min(rows, self.height - top), self.width, 3 + self.has_alpha
+                strip = np.empty(shape, self.dtype)
                 for row in range(0, len(strip), FETCH_ROWS):
                     part = strip[row : row + FETCH_ROWS]
                     with interrupts_later():
@@ -107,7 +153,7 @@ class LargePicture:
                     part[:] = np.frombuffer(data, self.dtype).reshape(part.shape)
                     del data
                 if top + len(strip) == self.height:  # gives back what was decoded whole
-                    del region, colours
+                    del region, bands
                     give_back_freed()
                 yield top, strip
         except vips.Error as error:
@@ -141,39 +187,63 @@ def open_picture(path):
         check_claim(path, image.width, image.height)
         colours, alpha = _split(vips, path, image)
         turned = image.get("orientation") > 4 if image.get_typeof("orientation") else False
-        keeps_profile = _kind(path, image) == "rgb" and image.get_typeof("icc-profile-data")
-        profile = bytes(image.get("icc-profile-data")) if keeps_profile else None
     except vips.Error as error:
+        wide = bits_of(tiff_tags(path)) > 32
+        said = "numbers of 64 bits; save it with 32" if wide else reason(error)
         raise DreamError(
-            f"{path} {unread(path, 'libvips')} ({size} bytes): {reason(error)}"
+            f"{path} {unread(path, 'libvips')} ({size} bytes): {said}"
         ) from error
     x, y = (image.yres, image.xres) if turned else (image.xres, image.yres)
-    # libvips says one pixel per millimetre where the file says nothing.
     dpi = None if x == y == 1 else (x * MM_PER_INCH, y * MM_PER_INCH)
+    kind, (profile, exif) = _kind(path, image), _from_header(path, image)
+    profile, notes = checked_profile(path, profile, PROFILES.get(kind, LAB))
     return LargePicture(
         path=path,
         width=colours.width,
         height=colours.height,
         dtype=np.dtype(np.uint8 if colours.format == "uchar" else np.uint16),
         has_alpha=alpha is not None,
-        metadata=Metadata(profile, _exif(path), dpi),
+        metadata=Metadata(profile if kind == "rgb" else None, exif, dpi, notes),
     )
 
 
-def _exif(path):
-    """Return the EXIF that is kept, where Pillow knows the format."""
+def _from_header(path, image):
+    """Return profile and EXIF that are kept, as Pillow reads them where it knows the format."""
     from PIL import UnidentifiedImageError
 
     try:
         with open_header(path) as header:
-            tags = getattr(header, "tag_v2", {})
-            if tags.get(PHOTOMETRIC) == YCBCR and tags.get(COMPRESSION) != JPEG:
+            if not reads_colours(tiff_tags(path)):
                 # libvips would give luminance as red.
                 raise DreamError(f"{path} is a TIFF of YCbCr without JPEG; save it as RGB")
             exif = kept_exif(header)
-            return exif.tobytes() if len(exif) else None
-    except UnidentifiedImageError:
-        return None  # colours that Pillow has no mode for, as floats of three channels
+            return header.info.get("icc_profile"), exif.tobytes() if len(exif) else None
+    except UnidentifiedImageError:  # colours that Pillow has no mode for, as floats of three
+        return _profile(image), None
+
+
+def _profile(image):
+    known = image.get_typeof("icc-profile-data")
+    return bytes(image.get("icc-profile-data")) if known else None
+
+
+def reads_colours(tags):
+    """Tell whether libvips understands the colours of a TIFF.
+
+    Parameters
+    ----------
+    tags : dict
+        Of `dreamlib.imaging.tiff_header.tiff_tags`.
+
+    Returns
+    -------
+    bool
+        False of Lab with 8 bits, and of YCbCr without JPEG.
+    """
+    colours = tags.get(PHOTOMETRIC, (0,))[0]
+    if colours == YCBCR:
+        return tags.get(COMPRESSION) == (JPEG,)
+    return colours != CIELAB or bits_of(tags) > 8
 
 
 def split(picture):
@@ -224,22 +294,19 @@ def _split(vips, path, image):
     kind = _kind(path, image)
     if image.get_typeof("orientation") and image.get("orientation") > 1:
         image = _open(vips, path, "random").autorot()
-    if image.coding != "none":  # LAB in 32 bits
-        return image.colourspace("srgb"), None
     count = {"grey": 1, "cmyk": 4}.get(kind, 3)
     alpha = None
     if image.bands > count:
-        alpha = _whole(path, image[count], count)
+        if extra_is_alpha(tiff_tags(path)):
+            alpha = _whole(path, image[count], count)
         image = image.extract_band(0, n=count)
     if kind in ("grey", "rgb"):
         image = _whole(path, image, 0, count)
     depth = "srgb" if image.format == "uchar" else "rgb16"
     if kind == "rgb":
         image = image.copy(interpretation=depth)
-    elif kind != "grey" or _profile_is_for(image, b"GRAY"):
-        image = _to_srgb(vips, image, depth)
     else:
-        image = image.bandjoin([image, image]).copy(interpretation=depth)
+        image = _to_srgb(vips, path, image, kind, depth)
     return image, None if alpha is None else to_depth(alpha, image.format)
 
 
@@ -266,15 +333,24 @@ def _whole(path, image, first, count=1):
         return image
     if image.format in ("float", "double"):
         image = _tone_mapped(path, image, first, count).rint()
+    elif image.format in ("int", "uint"):
+        peak = _seen(path, first, count)[1]
+        white = white_of_whole({"int": np.int32, "uint": np.uint32}[image.format], peak)
+        if white != 65535:
+            image = image.cast("double").linear(65535 / white, 0).rint()
     return image.cast("ushort")  # limits, and does not wrap
+
+
+def _seen(path, first, count):
+    """Return the least, largest and mean value of some bands."""
+    # Seen in a pass of its own: an image can be read only once.
+    seen = _open(libvips(), path).extract_band(first, n=count).stats()
+    return seen(0, 0)[0], seen(1, 0)[0], seen(4, 0)[0]
 
 
 def _tone_mapped(path, image, first, count):
     """Turn floating point into 16 bits: see `dreamlib.imaging.floats`."""
-    # Seen in a pass of its own: this image can be read only once.
-    vips = libvips()
-    seen = _open(vips, path).extract_band(first, n=count).stats()
-    lowest, peak, mean = seen(0, 0)[0], seen(1, 0)[0], seen(4, 0)[0]
+    lowest, peak, mean = _seen(path, first, count)
     if not all(map(math.isfinite, (lowest, peak, mean))):
         raise DreamError(f"{path} {NO_NUMBERS}")
     if are_levels(peak, mean):
@@ -286,19 +362,22 @@ def _tone_mapped(path, image, first, count):
     return image.linear(65535, 0)
 
 
-def _profile_is_for(image, colours):
-    """Whether the embedded profile speaks of these colours, by the signature in its header."""
-    if not image.get_typeof("icc-profile-data"):
-        return False
-    return bytes(image.get("icc-profile-data"))[16:20] == colours
-
-
-def _to_srgb(vips, image, depth):
-    """Convert other colours by their profile, or by libvips' rule if they have none."""
-    if image.get_typeof("icc-profile-data"):
+def _to_srgb(vips, path, image, kind, depth):
+    """Convert other colours as `dreamlib.imaging.profiles` says."""
+    own = PROFILES.get(kind)
+    if own and checked_profile(path, _profile(image), own)[0]:
         try:
-            bits = 8 if depth == "srgb" else 16
-            return image.icc_transform("srgb", embedded=True, depth=bits)
+            return image.icc_transform(
+                "srgb", embedded=True, depth=8 if depth == "srgb" else 16, **TO_SRGB
+            )
         except vips.Error:
-            pass  # a profile that is not for these colours, or is broken
-    return image.colourspace(depth)
+            pass  # it has no table for this way
+    if kind == "grey":
+        return image.bandjoin([image, image]).copy(interpretation=depth)
+    if kind == "cmyk":
+        white = 255 if depth == "srgb" else 65535
+        black = image[3].linear(-1, white)
+        inks = image.extract_band(0, n=3)
+        rgb = black - (inks * black).linear(1 / white, 0).rint()
+        return rgb.cast(image.format).copy(interpretation=depth)
+    return image.icc_export(output_profile="srgb", depth=8 if depth == "srgb" else 16, **TO_SRGB)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import struct
 
+from dreamlib.imaging.tiff_header import layout
+
 ASCII = 2  # the type of a TIFF's texts
-BIG_TIFF = 43  # the version in the header; of others 42
 
 
 def add_texts(path, texts):
@@ -30,7 +31,7 @@ def add_texts(path, texts):
         It is no TIFF, or a classic one that would grow beyond 4 GB.
     """
     with open(path, "r+b") as file:
-        form, first = _layout(file)
+        form, first = layout(file)
         file.seek(first)
         (count,) = struct.unpack(form["count"], file.read(struct.calcsize(form["count"])))
         size = struct.calcsize(form["entry"])
@@ -50,22 +51,6 @@ def add_texts(path, texts):
         # The header comes last: up to here the file is the TIFF that it was.
         file.seek(form["header"])
         file.write(_pack_offset(form, start))
-
-
-def _layout(file):
-    """Read the header: how the directories are packed, and where the first is."""
-    mark = file.read(4)
-    order = {b"II": "<", b"MM": ">"}.get(mark[:2])
-    if order is None:
-        raise ValueError(f"this is no TIFF, it begins with {mark!r}")
-    if struct.unpack(order + "H", mark[2:])[0] == BIG_TIFF:
-        form = {"header": 8, "count": order + "Q", "offset": order + "Q", "entry": order + "HHQ8s"}
-    else:
-        form = {"header": 4, "count": order + "H", "offset": order + "I", "entry": order + "HHI4s"}
-    form["order"] = order
-    file.seek(form["header"])
-    size = struct.calcsize(form["offset"])
-    return form, struct.unpack(form["offset"], file.read(size))[0]
 
 
 def _text_entry(file, form, tag, value):

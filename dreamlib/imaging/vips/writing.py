@@ -8,7 +8,7 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, check_size, format_of
 from dreamlib.imaging.picture import Picture
 from dreamlib.imaging.pillow_io import SETTINGS_KEY, exif_with, in_ascii, tiff_texts
-from dreamlib.imaging.vips.cutting import replace_metadata, save_tiles
+from dreamlib.imaging.vips.cutting import laid_on_white, replace_metadata, save_tiles
 from dreamlib.imaging.vips.library import interrupts_later, libvips, reason, to_depth
 from dreamlib.imaging.vips.pixels import load
 from dreamlib.imaging.vips.reading import MM_PER_INCH, LargePicture, split
@@ -63,8 +63,9 @@ def save_picture(path, pixels, settings_text="", like=None, quality=95, tiff="st
         if not kind.deep:
             image = to_depth(image, "uchar")
         image = image.copy(interpretation="srgb" if image.format == "uchar" else "rgb16")
-        if like.has_alpha and kind.alpha:
+        if like.has_alpha:
             image = image.bandjoin(_alpha(vips, like, image))
+            image = image if kind.alpha else laid_on_white(image)
         image, embedded = _describe(vips, image, kind, settings_text, like.metadata)
         if kind is DEEP_ZOOM:
             save_tiles(image, path, quality)
@@ -85,6 +86,8 @@ def _alpha(vips, like, image):
     """Return the alpha of a picture, at the depth of the image it goes to."""
     large = isinstance(like, LargePicture)
     alpha = split(like)[1] if large else load(vips, like.alpha)
+    if large and like.window:
+        alpha = alpha.crop(like.window.left, like.window.top, *like.window[:1:-1])
     if (alpha.width, alpha.height) != (image.width, image.height):
         raise DreamError(
             f"{like.path if large else 'the picture'} has an alpha of {alpha.width}x{alpha.height} "
