@@ -21,7 +21,7 @@ TOO_SHORT, INSTEAD = 10, 100
 FINEST = 10
 
 #: Bytes for each pixel that Pillow takes: canvases, and copies of a frame.
-DECODING = 24
+DECODING = 40
 
 
 class Animation:
