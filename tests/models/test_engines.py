@@ -54,7 +54,7 @@ def test_our_own_caffe_is_not_taken_for_the_real_one(monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.setenv("PYTHONPATH", "")
-    monkeypatch.delitem(sys.modules, "caffe", raising=False)
+    monkeypatch.setitem(sys.modules, "caffe", None)
     pycaffe.install()
     assert engines.load_caffe("auto") is pycaffe
     with pytest.raises(DreamError, match="--engine torch"):
