@@ -30,6 +30,7 @@ _PLACES = {
     "prepare": "jobs.prepare:prepare",  # all that can be refused is; returns a job
     "plan_job": "jobs.plan:plan",  # time, memory and disk of a job, as a table
     "run_job": "jobs.run:run",  # dreams it, and tells a listener how far it is
+    "unfinished": "jobs.resume:unfinished",  # whether a folder holds what can be resumed
     "REGION_CONTEXT": "tiling.octaves:CONTEXT",  # pixels around a region that are dreamt with it
     "Report": "util.progress:Report",  # what a listener is told
     "Left": "util.progress:Left",  # raised where a listener wanted the dream to be left
@@ -71,7 +72,7 @@ _PLACES = {
     "own_stdout": "util.json_lines:own_stdout",  # for messages alone
 }
 
-__all__ = ["run", "unfinished", *_PLACES]
+__all__ = ["run", *_PLACES]
 
 
 def __getattr__(name):
@@ -117,22 +118,3 @@ def run(source, output=None, preset=None, **settings):
     if preset is not None:
         settings = with_preset(preset, settings)
     return run_source(str(source), output, Settings(**settings))
-
-
-def unfinished(folder):
-    """Tell whether a folder holds a dream or a film that can be resumed.
-
-    Parameters
-    ----------
-    folder : Path
-        The setting `work_dir` of a picture; the output of a film.
-
-    Returns
-    -------
-    bool
-    """
-    from dreamlib.tiling import work_folder
-    from dreamlib.video import frame_folder
-
-    film = folder / frame_folder.OWN / frame_folder.JOURNAL
-    return (folder / work_folder.JOURNAL).exists() or film.exists()

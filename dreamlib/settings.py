@@ -183,6 +183,8 @@ SETTINGS = (
     Setting("tiff", str, "strip", "layout of a TIFF output: for any program, in tiles, or with "
             "smaller copies for viewers", group="output", choices=("strip", "tile", "pyramid"),
             recorded=False, applies_to=("picture", "sheet")),
+    Setting("overwrite", bool, False, "let an output take the place of a file that no dream has "
+            "written", group="output", recorded=False, applies_to=EVERYTHING),
     Setting("classify", bool, False, "tell the network's classes of the picture, before and after",
             group="output", recorded=False, applies_to=PICTURE),
     Setting("quiet", bool, False, "print errors alone", group="output", recorded=False,
@@ -291,13 +293,26 @@ def refuse_inapplicable(settings, job):
     useless = [setting.name for setting in SETTINGS if job not in setting.applies_to]
     if settings.script and job != "assembly":
         own = [setting.name for setting in SETTINGS if setting.script_has_own]
-        _refuse(changed(settings, own), "--script, which has its own octaves and steps")
-    _refuse(changed(settings, useless), JOBS[job])
+        refuse(changed(settings, own), "--script, which has its own octaves and steps")
+    refuse(changed(settings, useless), JOBS[job])
+    _refuse_contradictions(settings)
     if not settings.resume:  # else the record has what is not repeated
         needy = [one.name for one in SETTINGS if one.needs]
         varied = [name for name in needy if _is_varied(settings, name)]
         for name in changed(settings, needy) + varied:
             _refuse_alone(settings, BY_NAME[name])
+
+
+def _refuse_contradictions(settings):
+    """Refuse settings to which others leave no meaning."""
+    if settings.schedule == "whole":
+        refuse(changed(settings, ("tile_size", "overlap")), "--schedule whole: it has no tiles")
+    if settings.schedule == "windows" and settings.overlap:
+        refuse(["overlap"], "--schedule windows, which are changed as a whole")
+    if settings.region and settings.wrap not in (None, "none"):
+        refuse(["wrap"], "--region: a part has no borders that close")
+    if settings.devices and settings.gpu is not None:
+        refuse(["gpu"], "--devices, which says where steps are taken")
 
 
 def _is_varied(settings, name):
@@ -313,7 +328,15 @@ def _refuse_alone(settings, setting):
     raise DreamError(f"{setting.flag} means nothing without {needed}; add that, or leave it out")
 
 
-def _refuse(names, what):
+def refuse(names, what):
+    """Refuse settings by their flags, if there are any.
+
+    Parameters
+    ----------
+    names : list of str
+    what : str
+        To which they mean nothing.
+    """
     flags = ", ".join(BY_NAME[name].flag for name in names)
     if len(names) == 1:
         raise DreamError(f"{flags} means nothing to {what}; leave it out")

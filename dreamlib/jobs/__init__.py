@@ -17,6 +17,21 @@ WHAT = {"end", "layers", "target", "guide"}
 NOT_OF_CLASSES = {setting.name for setting in SETTINGS if setting.script_has_own} | {"laplacian"}
 
 
+#: What a setting that is given rules out of a file, or of a preset: what would take its place, or
+#: mean nothing beside it.
+OVERRULED = {
+    "end": {"layers", "target", "class_strength", "judges"},
+    "layers": {"end"},
+    "target": {"end"},
+    "guide_layer": {"end"},
+    "script": {*(one.name for one in SETTINGS if one.script_has_own), "schedule", "tile_size",
+               "overlap"},
+    "schedule": {"tile_size", "overlap"},
+    "region": {"wrap"},
+    "devices": {"gpu"},
+}  # fmt: skip
+
+
 def is_clip(source):
     """Tell by its name whether a source is a clip, not a picture.
 
@@ -59,6 +74,27 @@ def kind_of(source, frames):
     return "picture" if frames is None else "frames"
 
 
+def overruled(read, given):
+    """Leave out of a file's settings what those that are given rule out.
+
+    Parameters
+    ----------
+    read, given : dict
+        Settings by name.
+
+    Returns
+    -------
+    dict
+    """
+    gone = {name for one in given for name in OVERRULED.get(one, ())}
+    if given.get("script") and read.get("judges"):
+        from dreamlib.ascent.octave_script import load_script
+
+        if not any(octave.views for octave in load_script(given["script"])):
+            gone.add("judges")  # they look on in direct ascent alone
+    return {name: value for name, value in read.items() if name not in gone}
+
+
 def with_preset(name, values):
     """Complete settings by those of a preset.
 
@@ -81,7 +117,7 @@ def with_preset(name, values):
         preset = {key: value for key, value in preset.items() if key not in WHAT}
     if {"target", "script"} & set(values):
         preset = {key: value for key, value in preset.items() if key not in NOT_OF_CLASSES}
-    return {**preset, **values}
+    return {**overruled(preset, values), **values}
 
 
 def run_source(source, output, settings):
@@ -91,7 +127,10 @@ def run_source(source, output, settings):
     -------
     dreamlib.jobs.run.Result or dreamlib.jobs.film.Result
     """
+    from dreamlib.jobs.outputs import refuse_unused
+
     kind = kind_of(source, settings.frames)
+    refuse_unused(settings, kind, output)
     if kind == "frames":
         from dreamlib.jobs.frames import run_frames
 

@@ -15,6 +15,7 @@ from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.jobs.demands import of_film, refuse_frames
 from dreamlib.jobs.film import run_film
 from dreamlib.jobs.film_output import writing
+from dreamlib.jobs.outputs import check_free
 from dreamlib.settings import refuse_inapplicable
 from dreamlib.tiling.memory_plan import Stage
 from dreamlib.util.progress import phase
@@ -63,6 +64,7 @@ class FramesOfClip:
         if self.path.exists() and self.path.samefile(self._clip.path):
             raise DreamError(f"{self.path} is the input; name another output")
         check_film(self.path, self._clip.fps)
+        check_free(self.path, settings.overwrite)
         self.folder = FrameFolder(f"{self.path}.work", resume=settings.resume)
         height, width = self._clip.size
         refuse_frames(settings, source, self._clip.decoding_memory + FOLLOWING * height * width)

@@ -21,6 +21,7 @@ from dreamlib.imaging.grid import Cell, draw_grid
 from dreamlib.imaging.open_save import open_picture, save_picture
 from dreamlib.imaging.picture import Metadata, Noise, Picture, shrunken, shrunken_size, to_levels
 from dreamlib.imaging.resample import octave_sizes
+from dreamlib.jobs.outputs import EARLY, check_free, refuse_unused
 from dreamlib.jobs.prepare import default_output, with_seed
 from dreamlib.jobs.sheet_items import Item, check_number, choose_items
 from dreamlib.models import engines
@@ -224,6 +225,8 @@ def run(source, output, text, settings):
     refuse_inapplicable(settings, "sheet")
     output = str(output or default_output(source, "sheet.png"))
     check_output(output, source)
+    check_free(output, settings.overwrite)
+    refuse_unused(settings, "sheet", output)
     model = find_model(settings.model)
     seed = with_seed(settings).seed
     phase("reading")
@@ -246,7 +249,7 @@ def run(source, output, text, settings):
     )  # fmt: skip
     seconds = time.monotonic() - begin
     phase("writing")
-    early = "# ended early\n" if sheet.interrupted else ""
+    early = f"{EARLY}\n" if sheet.interrupted else ""
     words = f"# contact sheet: {sheet.cells} small dreams, longest side {SIDE} pixels\n"
     around = Picture(None, metadata=Metadata(picture.metadata.icc_profile))
     save_picture(

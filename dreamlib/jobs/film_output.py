@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dreamlib.dream import Step
 from dreamlib.errors import DreamError
+from dreamlib.jobs.outputs import check_free, refuse_unused
 from dreamlib.settings import BY_NAME, refuse_inapplicable
 from dreamlib.util.progress import Progress, phase
 from dreamlib.video.encode import assemble, check_film
@@ -40,6 +41,7 @@ def wanted_films(settings):
                 f"{' or '.join(suffixes)}"
             )
         check_film(path, settings.fps or FPS)
+        check_free(path, settings.overwrite)
         films.append(path)
     return films
 
@@ -58,6 +60,7 @@ def assemble_folder(folder, settings):
         As for `make_films`.
     """
     refuse_inapplicable(settings, "assembly")
+    refuse_unused(settings, "assembly", None)
     films = wanted_films(settings)
     if not films:
         raise DreamError(f"--assemble {folder}: name a film: --gif, --webp or --mp4 FILE")

@@ -12,10 +12,12 @@ from dreamlib.imaging.formats import DEEP_ZOOM, check_output, format_of
 from dreamlib.imaging.open_save import open_picture
 from dreamlib.imaging.picture import Noise
 from dreamlib.jobs.demands import refuse_unreadable
+from dreamlib.jobs.outputs import check_free
 from dreamlib.jobs.resolve import DEVIATION, GREY, OF_OCTAVES, Network, make_job
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
 from dreamlib.settings import BY_NAME, meant, refuse_inapplicable, to_toml
+from dreamlib.tiling.preview import preview_of
 from dreamlib.tiling.schedule import OVERLAPPING
 from dreamlib.util.input_file import check_path
 from dreamlib.util.progress import phase
@@ -24,7 +26,7 @@ from dreamlib.util.progress import phase
 FROM_NOISE, INTO_PICTURE = "direct", "direct-photograph"
 
 
-def prepare(source, output, settings, planning=False):
+def prepare(source, output, settings, planning=False, network=None):
     """Read the picture and load the network; choose what was left open; refuse what cannot be.
 
     Parameters
@@ -36,6 +38,8 @@ def prepare(source, output, settings, planning=False):
     settings : Settings
     planning : bool
         Make no work folder.
+    network : Network, optional
+        Of another job with the same settings, which is taken instead of being loaded anew.
 
     Returns
     -------
@@ -49,6 +53,9 @@ def prepare(source, output, settings, planning=False):
     refuse_inapplicable(settings, "picture")
     source, output = str(source), str(output or default_output(source, "dream.png"))
     check_output(output, source)
+    check_free(output, settings.overwrite)
+    if settings.preview:
+        check_free(preview_of(output), settings.overwrite)
     if settings.classify and format_of(output) is DEEP_ZOOM:
         raise DreamError(
             f"--classify reads the output back, which it cannot do with {output}; write .tif or "
@@ -70,7 +77,7 @@ def prepare(source, output, settings, planning=False):
         refuse_unreadable(settings, source, output)
         picture = open_picture(source, settings.seed, output, settings.tiff)
         settings, picture = choose_script(settings, picture)
-        network = open_network(settings)
+        network = network or open_network(settings)
         job = make_job(network, picture, settings, output)
         to_toml(job.recorded)  # refuses what no output could hold
         in_folder = settings.work_dir or settings.resume or not job.demand.in_ram
@@ -88,8 +95,24 @@ def prepare(source, output, settings, planning=False):
                 refuse_changes(folder, record)
             folder.begin(record, job.dream.storage, job.dream.wrap, job.demand.canvases)
             job = job._replace(folder=folder)
+        elif not planning:
+            refuse_unfinished(work_dir)
         on_error.pop_all()
     return job
+
+
+def refuse_unfinished(work_dir):
+    """Refuse to dream anew beside an unfinished dream of the same output, which nobody asked for.
+
+    Parameters
+    ----------
+    work_dir : Path
+    """
+    from dreamlib.jobs.resume import unfinished
+    from dreamlib.tiling.work_folder import UNFINISHED
+
+    if unfinished(work_dir):
+        raise DreamError(UNFINISHED.format(work_dir))
 
 
 def default_output(source, ending):

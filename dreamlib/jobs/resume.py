@@ -12,7 +12,9 @@ from dreamlib.jobs.keyframes import absolute_variations, parse_variations
 from dreamlib.jobs.objective import absolute_judges, numbered_targets, parse_judges
 from dreamlib.models.model import TOML
 from dreamlib.models.zoo import absolute_name, find_model
+from dreamlib.tiling import work_folder
 from dreamlib.tiling.work_folder import fingerprint
+from dreamlib.video import frame_folder
 
 
 def resumed(settings, folder):
@@ -118,6 +120,22 @@ def fingerprints(source, model, settings):
         open_picture(path, 0, "")  # refuses what is none, before there is a folder
         prints[name] = fingerprint(path)
     return prints
+
+
+def unfinished(folder):
+    """Tell whether a folder holds a dream or a film that can be resumed.
+
+    Parameters
+    ----------
+    folder : Path
+        The setting `work_dir` of a picture; the output of a film.
+
+    Returns
+    -------
+    bool
+    """
+    film = folder / frame_folder.OWN / frame_folder.JOURNAL
+    return (folder / work_folder.JOURNAL).exists() or film.exists()
 
 
 def _of_model(what, model):

@@ -14,6 +14,7 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging import open_save as files
 from dreamlib.imaging.picture import Picture, RawFile, Window, to_levels
 from dreamlib.imaging.resample import STRIP, strips
+from dreamlib.jobs.outputs import EARLY, check_free
 from dreamlib.settings import to_toml
 from dreamlib.tiling.canvas import Canvas, InMemory
 from dreamlib.tiling.octave_loop import OctaveLoop
@@ -83,7 +84,7 @@ def run(job, listener=None):
         text = to_toml(job.recorded)
         if interrupted:
             share = 100 * progress.done / progress.total
-            text = f"# ended early, after {share:.0f} % of the steps\n" + text
+            text = f"{EARLY}, after {share:.0f} % of the steps\n{text}"
         embedded = _write(job, canvas, quantizer, text, interrupted)
     folder = None
     if job.folder and interrupted:
@@ -201,6 +202,7 @@ def _write(job, canvas, quantizer, text, interrupted):
         job.folder.drop_back_buffer()
     pixels = _levels(job, canvas, quantizer)
     try:
+        check_free(job.output, job.settings.overwrite)  # hours have gone by
         embedded = _save(job, pixels, text)
     except DreamError as error:
         if job.folder:
