@@ -101,6 +101,8 @@ def dream(arguments, settings, network=None):
         from dreamlib.jobs.plan import plan
 
         print(plan(job))
+        for line in job.notices:
+            say(settings, line)
         return 0, job.network
     if loses_alpha(job.picture, job.output):
         say(settings, f"{job.output} cannot hold the input's transparency; .png, .webp or .tif can")

@@ -51,9 +51,9 @@ SETTINGS = (
     Setting("layers", str, None, "dream a mixture instead: LAYER:WEIGHT, LAYER[12,47-50], "
             "mean(LAYER), LAYER[12]@COLUMNxROW, with commas between; a negative weight suppresses",
             metavar="MIXTURE", applies_to=DREAMS),
-    Setting("target", str, None, "dream classes: names or numbers (see --find-class) or random, "
-            "as goldfish, ostrich:0.5, 963; a weight below 0 avoids one", metavar="CLASSES",
-            applies_to=DREAMS),
+    Setting("target", str, None, "dream classes: names, numbers (see --find-class), WordNet's "
+            "(n01443537) or random, as goldfish, ostrich:0.5, 963; a weight below 0 avoids one",
+            metavar="CLASSES", applies_to=DREAMS),
     Setting("script", str, None, "draw by an octave script: a preset (direct, draw, fine, ...) or "
             "a .toml or .json file; --target alone takes direct for noise, direct-photograph for "
             "pictures",
@@ -311,6 +311,8 @@ def _refuse_contradictions(settings):
         refuse(["overlap"], "--schedule windows, which are changed as a whole")
     if settings.region and settings.wrap not in (None, "none"):
         refuse(["wrap"], "--region: a part has no borders that close")
+    if settings.reverse and settings.boomerang:
+        raise DreamError("--boomerang runs both ways already; leave --reverse out")
     if settings.devices and settings.gpu is not None:
         refuse(["gpu"], "--devices, which says where steps are taken")
 

@@ -28,7 +28,7 @@ from dreamlib.models import engines
 from dreamlib.models.input_size import misfit
 from dreamlib.models.layers import dreamable_layers
 from dreamlib.models.zoo import absolute_name, find_model
-from dreamlib.settings import refuse_inapplicable, to_toml
+from dreamlib.settings import to_toml
 from dreamlib.util.progress import Progress, phase
 
 #: Longest side of a cell's picture.
@@ -222,11 +222,10 @@ def run(source, output, text, settings):
     -------
     Result
     """
-    refuse_inapplicable(settings, "sheet")
     output = str(output or default_output(source, "sheet.png"))
+    refuse_unused(settings, "sheet", output)
     check_output(output, source)
     check_free(output, settings.overwrite)
-    refuse_unused(settings, "sheet", output)
     model = find_model(settings.model)
     seed = with_seed(settings).seed
     phase("reading")

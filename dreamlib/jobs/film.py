@@ -26,7 +26,7 @@ from dreamlib.jobs.keyframes import (
 from dreamlib.jobs.prepare import choose_script, open_network, with_models_own, with_seed
 from dreamlib.jobs.resolve import make_job
 from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
-from dreamlib.jobs.run import dream_levels, work
+from dreamlib.jobs.run import NothingMoved, dream_levels, work
 from dreamlib.settings import to_toml
 from dreamlib.util.memory import resident_memory
 from dreamlib.util.progress import Progress
@@ -88,7 +88,11 @@ def _run(film, folder, source, settings, listener):
     with Progress(*steps, settings.quiet, None, ("frame", film.count), listener) as progress:
         progress.skip(progress.total - Progress(*left).total)
         for frame, picture in film.pictures(done):
-            levels = renderer.dream(picture, frame, progress)
+            try:
+                levels = renderer.dream(picture, frame, progress)
+            except NothingMoved:
+                folder.remove()
+                raise
             if levels is None:
                 break
             film.keep(frame, levels, text)
@@ -178,7 +182,8 @@ class _FrameRenderer:
 
     def dream(self, picture, frame, progress):
         """Dream a frame: (H, W, 3) float32, levels; None where it was interrupted."""
-        levels = dream_levels(self._job(picture, frame), _Part(progress, frame))
+        part = _Part(progress, frame)
+        levels = dream_levels(self._job(picture, frame), part, must_move=not frame)
         return None if progress.interrupted else levels
 
     def _job(self, picture, frame):
@@ -206,6 +211,10 @@ class _Part:
 
     def __call__(self, step):
         return self._progress(step._replace(octave=self._frame))
+
+    def say(self, line):
+        """Print a line, with the frame that it is about."""
+        self._progress.say(f"frame {self._frame}: {line}" if self._frame else line)
 
     @property
     def left(self):

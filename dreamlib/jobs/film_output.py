@@ -8,7 +8,7 @@ from pathlib import Path
 from dreamlib.dream import Step
 from dreamlib.errors import DreamError
 from dreamlib.jobs.outputs import check_free, refuse_unused
-from dreamlib.settings import BY_NAME, refuse_inapplicable
+from dreamlib.settings import BY_NAME
 from dreamlib.util.progress import Progress, phase
 from dreamlib.video.encode import assemble, check_film
 from dreamlib.video.frame_folder import find_frames
@@ -28,8 +28,6 @@ def wanted_films(settings):
     -------
     list of str
     """
-    if settings.reverse and settings.boomerang:
-        raise DreamError("--boomerang runs both ways already; leave --reverse out")
     films = []
     for name, suffixes in (("gif", [".gif"]), ("webp", [".webp"]), ("mp4", [".mp4", ".webm"])):
         path = getattr(settings, name)
@@ -59,7 +57,6 @@ def assemble_folder(folder, settings):
     list of str, or None
         As for `make_films`.
     """
-    refuse_inapplicable(settings, "assembly")
     refuse_unused(settings, "assembly", None)
     films = wanted_films(settings)
     if not films:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, format_of
-from dreamlib.settings import SETTINGS, changed, refuse
+from dreamlib.settings import SETTINGS, changed, refuse, refuse_inapplicable
 from dreamlib.util.input_file import read_text
 
 #: Formats of pictures that the setting `quality` says something about.
@@ -101,7 +101,7 @@ def _is_saved(path, suffix):
 
 
 def refuse_unused(settings, kind, output):
-    """Refuse settings of an output that mean nothing to its format.
+    """Refuse settings that mean nothing to a job, or to the format of its output.
 
     Parameters
     ----------
@@ -115,6 +115,7 @@ def refuse_unused(settings, kind, output):
     ------
     DreamError
     """
+    refuse_inapplicable(settings, kind)
     still = format_of(output or "dream.png") if kind in ("picture", "sheet") else None
     frames = kind == "frames" and settings.frame_format != "png"
     clip = Path(output or "dream.mp4").suffix.lower() if kind == "clip" else None

@@ -15,8 +15,8 @@ from dreamlib.imaging.formats import check_size
 from dreamlib.imaging.picture import WRAPS, Noise, Window
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.jobs.demands import besides
-from dreamlib.jobs.keyframes import parse_variations
 from dreamlib.jobs.machine import machine_of
+from dreamlib.jobs.notices import asked_end, notices_of
 from dreamlib.models import engines
 from dreamlib.models.input_size import check_octaves_fit, misfit, smallest_side
 from dreamlib.models.layers import check_layer
@@ -59,6 +59,7 @@ class Job(NamedTuple):
     region: Window | None  #: what is written, in the last octave; None for all
     demand: memory_plan.Demand
     folder: object  #: a `WorkFolder`; None where canvases are held in RAM
+    notices: tuple = ()  #: what the user may not expect of it, a line each
 
 
 def make_job(network, picture, settings, output, film=None):
@@ -81,7 +82,7 @@ def make_job(network, picture, settings, output, film=None):
         Without a folder.
     """
     net, model, definition = network.net, network.model, network.definition
-    asked = settings.end if _asks_for_end(settings) else None
+    asked = asked_end(settings)
     settings = settings.replace(
         model=absolute_name(settings.model or network.published.name),
         engine=engines.engine_name(net),
@@ -114,7 +115,7 @@ def make_job(network, picture, settings, output, film=None):
     else:
         settings, plan = _notebook_octaves(definition, settings, spec, size)
         carry = "detail"
-    _check_end(asked, settings, [one for _, _, one in plan])
+    notices = notices_of(network, asked, settings, [one for _, _, one in plan])
     direct = any(drawn and drawn.views for _, drawn, _ in plan)
     _check_direct(settings, direct)
     judges = ()
@@ -181,25 +182,8 @@ def make_job(network, picture, settings, output, film=None):
     )
     settings = recorded.replace(wrap=wrap, storage=chosen.storage)
     deep = picture.dtype == np.uint16
-    return Job(output, picture, deep, network, settings, recorded, dream, region, demand, None)
-
-
-def _asks_for_end(settings):
-    """Tell whether somebody chose the setting `end`."""
-    varied = any(one.name == "end" for one in parse_variations(settings.vary))
-    return settings.end is not None and ("end" in settings.given or varied)
-
-
-def _check_end(asked, settings, specs):
-    """Refuse a layer that was asked for, and that nothing of what is dreamt is."""
-    if asked is None or asked in {spec.end for spec in specs}:
-        return
-    ways = {"layers": settings.layers, "target": settings.target, "guide": settings.guide}
-    ways = [BY_NAME[name].flag for name, text in ways.items() if text] or ["--script"]
-    what = " and ".join(ways)
-    raise DreamError(
-        f"--end {asked} means nothing beside {what}, by which {specs[-1].end!r} is dreamt; leave "
-        f"it out{f', or add {asked} to --layers' if settings.layers else ''}"
+    return Job(
+        output, picture, deep, network, settings, recorded, dream, region, demand, None, notices
     )
 
 

@@ -27,6 +27,10 @@ from dreamlib.util.progress import Left, Progress, phase, profile
 LEVELS = "levels"
 
 
+class NothingMoved(DreamError):
+    """No step of a dream had a gradient."""
+
+
 class Result(NamedTuple):
     """What became of a dream."""
 
@@ -72,6 +76,10 @@ def run(job, listener=None):
             if job.folder:
                 job.folder.close()  # for whoever resumes it
             raise
+        except NothingMoved:
+            if job.folder:  # there is nothing in it to resume
+                job.folder.remove()
+            raise
         except DreamError:
             if job.folder and job.folder.is_new and not settings.resume:
                 job.folder.remove()
@@ -97,7 +105,7 @@ def run(job, listener=None):
     return Result(Path(job.output), settings, device, seconds, interrupted, embedded, folder)
 
 
-def dream_levels(job, progress):
+def dream_levels(job, progress, must_move=True):
     """Dream a job in RAM, and write nothing.
 
     Parameters
@@ -105,13 +113,16 @@ def dream_levels(job, progress):
     job : dreamlib.jobs.resolve.Job
         Without a folder.
     progress : dreamlib.util.progress.Progress
+    must_move : bool
+        Whether a dream of which no step has a gradient is refused, or only told of.
 
     Returns
     -------
     (H, W, 3) ndarray of float32
         RGB, 0 to 255 unless the dream ran without clipping.
     """
-    canvas, quantizer = _dream(job, InMemory(job.dream.storage, job.dream.wrap), progress)
+    store = InMemory(job.dream.storage, job.dream.wrap)
+    canvas, quantizer = _dream(job, store, progress, must_move)
     return quantizer.as_levels(canvas.array())
 
 
@@ -130,7 +141,7 @@ def work(dream):
     return sizes, [dream.passes(number) for number in range(len(sizes))]
 
 
-def _dream(job, store, progress):
+def _dream(job, store, progress, must_move=True):
     """Dream a job: the canvas, and the quantizer of its pixels."""
     stepper = Stepper(job.network.net, job.dream, job.network.judges)
     source = _source(job, store, stepper.quantizer.rule)
@@ -139,13 +150,31 @@ def _dream(job, store, progress):
         from dreamlib.tiling.preview import Preview
 
         preview = Preview(job.output, job.settings.preview, stepper.quantizer, progress.say)
+    if must_move:  # not of every frame
+        for line in job.notices:
+            progress.say(line)
     with _workers(job, stepper, progress) as workers:
-        canvas = OctaveLoop(
-            source, job.dream, stepper.quantizer, workers, store, progress, preview
-        ).run()
+        loop = OctaveLoop(source, job.dream, stepper.quantizer, workers, store, progress, preview)
+        canvas = loop.run()
+    if loop.still:
+        _tell_of_still(job, loop, progress, must_move)
     if job.dream.finish.is_on:
         canvas = _finished(job, store, stepper.quantizer, canvas, source)
     return canvas, stepper.quantizer
+
+
+def _tell_of_still(job, loop, progress, must_move):
+    """Say how many steps had no gradient; refuse to call it a dream where none had any."""
+    layers = dict.fromkeys(octave.objective.end for octave in job.dream.octaves if octave.steps)
+    what = f"no gradient of {' or '.join(map(repr, layers))} reaches the picture"
+    if loop.still < loop.taken or loop.resumed or not must_move:
+        progress.say(f"{loop.still} of {loop.taken} steps moved nothing: there {what}")
+        return
+    raise NothingMoved(
+        f"{what}: not one of {loop.taken} steps moved it, and nothing was written. Something below "
+        "lets nothing through (a ReLU of what is never positive, weights of zeros); dream another "
+        "layer (--list-layers), or begin with another picture"
+    )
 
 
 def _workers(job, stepper, progress):

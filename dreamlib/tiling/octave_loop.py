@@ -70,12 +70,20 @@ class OctaveLoop:
         where it returns `LEAVE` it is left.
     on_canvas : callable, optional
         Called with the canvas and the octave between phases, when no one changes it.
+
+    Attributes
+    ----------
+    taken, still : int
+        Steps on tiles, and those of them without a gradient.
+    resumed : bool
+        Whether a run before has taken others.
     """
 
     def __init__(self, source, dream, quantizer, workers, store, progress, on_canvas=None):
         self._dream, self._workers, self._store = dream, workers, store
         self._progress, self._on_canvas = progress, on_canvas
         self._pyramid = Pyramid(source, dream, quantizer, store)
+        self.taken, self.still, self.resumed = 0, 0, False
 
     def run(self):
         """Dream all octaves.
@@ -93,6 +101,7 @@ class OctaveLoop:
         state = self._store.load_state() or State()
         self._pyramid.drop_unfinished()
         self._progress.skip(self._steps_before(state))
+        self.resumed = bool(state.octave or state.has_changed or state.done)
         count = len(self._dream.octaves)
         for octave in range(state.octave, count):
             phase(f"octave {octave + 1}/{count}")
@@ -180,6 +189,8 @@ class OctaveLoop:
         for index, sums in stepping:
             self._check(sums, state.place)
             state.done[index] = sums
+            self.taken += 1
+            self.still += not sums[0]
             step = Step(state.octave, state.pass_, end, canvas.shape[:2], tiles[index].pixels)
             stop = self._progress(step)
             if time.monotonic() - recorded > CHECKPOINT or stop:
