@@ -6,6 +6,7 @@ import sys
 
 from dreamlib.errors import DreamError
 from dreamlib.jobs import run_source
+from dreamlib.util.once import first_time
 
 EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
 
@@ -58,13 +59,13 @@ def _refuse_options(arguments, what):
 
 
 def _announce_model(settings):
-    """Say which model runs where the user named none, and how to get the notebook's."""
+    """Say which model runs where the user named none, and once how to get the notebook's."""
     if settings.model is not None:
         return
     from dreamlib.models.zoo import EMBEDDED, GOOGLENET, find_model
 
     name, how = find_model(None).name, ""
-    if name == EMBEDDED:
+    if name == EMBEDDED and not settings.quiet and first_time("told-of-googlenet"):
         how = f"; for the notebook's {GOOGLENET} run: {find_model(GOOGLENET).fetch}"
     say(settings, f"model: {name}{how}")
 

@@ -295,7 +295,6 @@ def refuse_inapplicable(settings, job):
         own = [setting.name for setting in SETTINGS if setting.script_has_own]
         refuse(changed(settings, own), "--script, which has its own octaves and steps")
     refuse(changed(settings, useless), JOBS[job])
-    _refuse_contradictions(settings)
     if not settings.resume:  # else the record has what is not repeated
         needy = [one.name for one in SETTINGS if one.needs]
         varied = [name for name in needy if _is_varied(settings, name)]
@@ -303,8 +302,13 @@ def refuse_inapplicable(settings, job):
             _refuse_alone(settings, BY_NAME[name])
 
 
-def _refuse_contradictions(settings):
-    """Refuse settings to which others leave no meaning."""
+def refuse_contradictions(settings):
+    """Refuse settings to which others leave no meaning.
+
+    Parameters
+    ----------
+    settings : Settings
+    """
     if settings.schedule == "whole":
         refuse(changed(settings, ("tile_size", "overlap")), "--schedule whole: it has no tiles")
     if settings.schedule == "windows" and settings.overlap:

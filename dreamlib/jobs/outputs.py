@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import DEEP_ZOOM, TIFF, format_of
-from dreamlib.settings import SETTINGS, changed, refuse, refuse_inapplicable
+from dreamlib.settings import SETTINGS, changed, refuse, refuse_contradictions, refuse_inapplicable
 from dreamlib.util.input_file import read_text
 
 #: Formats of pictures that the setting `quality` says something about.
@@ -116,6 +116,7 @@ def refuse_unused(settings, kind, output):
     DreamError
     """
     refuse_inapplicable(settings, kind)
+    refuse_contradictions(settings)
     still = format_of(output or "dream.png") if kind in ("picture", "sheet") else None
     frames = kind == "frames" and settings.frame_format != "png"
     clip = Path(output or "dream.mp4").suffix.lower() if kind == "clip" else None
