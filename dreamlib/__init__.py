@@ -28,6 +28,7 @@ _PLACES = {
     "to_toml": "settings:to_toml",  # as a text
     # A picture, from file to file
     "prepare": "jobs.prepare:prepare",  # all that can be refused is; returns a job
+    "Dream": "jobs.dreaming:Dream",  # a dream to be watched, of paths, arrays and images
     "plan_job": "jobs.plan:plan",  # time, memory and disk of a job, as a table
     "run_job": "jobs.run:run",  # dreams it, and tells a listener how far it is
     "unfinished": "jobs.resume:unfinished",  # whether a folder holds what can be resumed
@@ -89,15 +90,15 @@ def __dir__():
 
 
 def run(source, output=None, preset=None, **settings):
-    """Dream a picture file into another: what the command does, from Python.
+    """Dream a picture, a film or a clip: what the command does, from Python.
 
     Parameters
     ----------
-    source : str
-        A picture, ``noise:WIDTHxHEIGHT``, or a clip.
-    output : str, optional
-        Its suffix chooses the format; by default ``STEM_dream.png`` in the current folder. With
-        `frames`, a folder.
+    source : str, Path, ndarray or PIL.Image.Image
+        A picture, ``noise:WIDTHxHEIGHT``, or a clip; or an array or an image, as for
+        `dreamlib.Dream`.
+    output : str or Path, optional
+        Its suffix chooses the format. With `frames`, a folder.
     preset : str, optional
         Named settings to begin with: one of `preset_names`.
     **settings
@@ -105,16 +106,15 @@ def run(source, output=None, preset=None, **settings):
 
     Returns
     -------
-    dreamlib.jobs.run.Result, or dreamlib.jobs.film.Result of a film
+    dreamlib.jobs.run.Result, dreamlib.jobs.film.Result, ndarray or PIL.Image.Image
+        Of what was written, by default ``STEM_dream.png`` in the current folder. An array or an
+        image without an output becomes another one.
 
     Raises
     ------
     DreamError
         A setting, the picture, the network, memory or the output cannot do.
     """
-    from dreamlib.jobs import run_source, with_preset
-    from dreamlib.settings import Settings
+    from dreamlib.jobs.dreaming import Dream
 
-    if preset is not None:
-        settings = with_preset(preset, settings)
-    return run_source(str(source), output, Settings(**settings))
+    return Dream(source, preset, **settings).run(output)

@@ -10,13 +10,21 @@ import numpy as np
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import DEEP_ZOOM, check_output, format_of
 from dreamlib.imaging.open_save import open_picture
-from dreamlib.imaging.picture import Noise
+from dreamlib.imaging.picture import Noise, Picture
 from dreamlib.jobs.demands import refuse_unreadable
 from dreamlib.jobs.outputs import check_free
 from dreamlib.jobs.resolve import DEVIATION, GREY, OF_OCTAVES, Network, make_job
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
-from dreamlib.settings import BY_NAME, meant, refuse_inapplicable, to_toml
+from dreamlib.settings import (
+    BY_NAME,
+    changed,
+    meant,
+    refuse,
+    refuse_contradictions,
+    refuse_inapplicable,
+    to_toml,
+)
 from dreamlib.tiling.preview import preview_of
 from dreamlib.tiling.schedule import OVERLAPPING
 from dreamlib.util.input_file import check_path
@@ -25,16 +33,21 @@ from dreamlib.util.progress import phase
 #: The presets that a class is drawn by where no script is named: from noise, into a photograph.
 FROM_NOISE, INTO_PICTURE = "direct", "direct-photograph"
 
+#: Settings of what is written, or kept in files; and the name of what is not written.
+OF_FILES = ("work_dir", "resume", "preview", "devices", "cluster", "classify", "region")
+UNWRITTEN = "dream.png"
+
 
 def prepare(source, output, settings, planning=False, network=None):
     """Read the picture and load the network; choose what was left open; refuse what cannot be.
 
     Parameters
     ----------
-    source : str or Path
-        A picture file, or ``noise:WIDTHxHEIGHT``.
+    source : str, Path or Picture
+        A picture file, or ``noise:WIDTHxHEIGHT``; or a picture, whose pixels are not changed.
     output : str, Path or None
-        Its suffix chooses the format; None makes ``STEM_dream.png`` in the current folder.
+        Its suffix chooses the format; None makes ``STEM_dream.png`` of a file, in the current
+        folder.
     settings : Settings
     planning : bool
         Make no work folder.
@@ -51,8 +64,10 @@ def prepare(source, output, settings, planning=False, network=None):
         Picture, model, layer, output, memory or work folder cannot do.
     """
     refuse_inapplicable(settings, "picture")
-    source, output = str(source), str(output or default_output(source, "dream.png"))
-    check_output(output, source)
+    held = isinstance(source, Picture)
+    source = source if held else str(source)
+    output = str(output or default_output(source, "dream.png"))
+    check_output(output, None if held else source)
     check_free(output, settings.overwrite)
     if settings.preview:
         check_free(preview_of(output), settings.overwrite)
@@ -73,9 +88,7 @@ def prepare(source, output, settings, planning=False, network=None):
             on_error.callback(folder.close)
             settings = resumed(settings, folder)
         settings = with_models_own(with_seed(settings))
-        phase("reading")
-        refuse_unreadable(settings, source, output)
-        picture = open_picture(source, settings.seed, output, settings.tiff)
+        picture = source if held else _opened(source, output, settings)
         settings, picture = choose_script(settings, picture)
         network = network or open_network(settings)
         job = make_job(network, picture, settings, output)
@@ -99,6 +112,45 @@ def prepare(source, output, settings, planning=False, network=None):
             refuse_unfinished(work_dir)
         on_error.pop_all()
     return job
+
+
+def prepare_levels(source, settings, network=None):
+    """Do what `prepare` does for a dream in RAM that no file is written of.
+
+    Parameters
+    ----------
+    source, settings, network
+        As for `prepare`.
+
+    Returns
+    -------
+    Job
+
+    Raises
+    ------
+    DreamError
+    """
+    refuse_inapplicable(settings, "picture")
+    refuse_contradictions(settings)
+    refuse(changed(settings, OF_FILES), "a dream that goes to no file; name an output")
+    settings = with_models_own(with_seed(settings))
+    held = isinstance(source, Picture)
+    picture = source if held else _opened(source, UNWRITTEN, settings)
+    settings, picture = choose_script(settings, picture)
+    job = make_job(network or open_network(settings), picture, settings, UNWRITTEN)
+    if not job.demand.in_ram:
+        raise DreamError(
+            f"the dream takes {(job.demand.ram + job.demand.canvases) / (1 << 30):.2f}G of memory, "
+            "more than there is; name an output, or allow more memory"
+        )
+    return job
+
+
+def _opened(source, output, settings):
+    """Open a picture file, or make noise."""
+    phase("reading")
+    refuse_unreadable(settings, source, output)
+    return open_picture(source, settings.seed, output, settings.tiff)
 
 
 def refuse_unfinished(work_dir):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+
+import numpy as np
 
 from dreamlib.ascent.objective_parser import absolute_guides, parse_weights
 from dreamlib.ascent.octave_script import absolute_script, is_file
 from dreamlib.errors import DreamError
 from dreamlib.imaging.open_save import open_picture
+from dreamlib.imaging.picture import Picture
 from dreamlib.jobs.keyframes import absolute_variations, parse_variations
 from dreamlib.jobs.objective import absolute_judges, numbered_targets, parse_judges
 from dreamlib.models.model import TOML
@@ -88,7 +92,7 @@ def fingerprints(source, model, settings):
 
     Parameters
     ----------
-    source : str
+    source : str or Picture
         The input.
     model : dreamlib.models.model.Model
     settings : Settings
@@ -97,9 +101,8 @@ def fingerprints(source, model, settings):
     -------
     dict of str -> dict or str
     """
-    noise = source.startswith("noise:")
     prints = {
-        "the input picture": source if noise else fingerprint(source),
+        "the input picture": _of_source(source),
         **_of_model("the model", model),
     }
     for name in parse_judges(settings.judges):
@@ -120,6 +123,13 @@ def fingerprints(source, model, settings):
         open_picture(path, 0, "")  # refuses what is none, before there is a folder
         prints[name] = fingerprint(path)
     return prints
+
+
+def _of_source(source):
+    if isinstance(source, Picture):
+        digest = hashlib.sha256(np.ascontiguousarray(source.pixels).data).hexdigest()
+        return {"bytes": source.pixels.nbytes, "sha256": digest}
+    return source if source.startswith("noise:") else fingerprint(source)
 
 
 def unfinished(folder):

@@ -17,7 +17,7 @@ from dreamlib.imaging.resample import STRIP, strips
 from dreamlib.jobs.outputs import EARLY, check_free
 from dreamlib.settings import to_toml
 from dreamlib.tiling.canvas import Canvas, InMemory
-from dreamlib.tiling.octave_loop import OctaveLoop
+from dreamlib.tiling.octave_loop import OctaveLoop, drained
 from dreamlib.tiling.pyramid import Stored
 from dreamlib.tiling.quantize import Quantizer
 from dreamlib.tiling.stepper import InProcess, Stepper
@@ -71,7 +71,7 @@ def run(job, listener=None):
     # Progress still hears Ctrl-C while the picture is written: it is not lost at the very end.
     with Progress(*work(job.dream), settings.quiet, listener=listener) as progress:
         try:
-            canvas, quantizer = _dream(job, store, progress)
+            canvas, quantizer = drained(dreaming(job, store, progress))
         except Left:
             if job.folder:
                 job.folder.close()  # for whoever resumes it
@@ -122,7 +122,7 @@ def dream_levels(job, progress, must_move=True):
         RGB, 0 to 255 unless the dream ran without clipping.
     """
     store = InMemory(job.dream.storage, job.dream.wrap)
-    canvas, quantizer = _dream(job, store, progress, must_move)
+    canvas, quantizer = drained(dreaming(job, store, progress, must_move))
     return quantizer.as_levels(canvas.array())
 
 
@@ -141,8 +141,28 @@ def work(dream):
     return sizes, [dream.passes(number) for number in range(len(sizes))]
 
 
-def _dream(job, store, progress, must_move=True):
-    """Dream a job: the canvas, and the quantizer of its pixels."""
+def dreaming(job, store, progress, must_move=True):
+    """Dream a job, pass by pass.
+
+    Parameters
+    ----------
+    job : dreamlib.jobs.resolve.Job
+    store : dreamlib.tiling.canvas.InMemory or dreamlib.tiling.work_folder.WorkFolder
+    progress : dreamlib.util.progress.Progress
+        Or its like.
+    must_move : bool
+        As for `dream_levels`.
+
+    Yields
+    ------
+    canvas, quantizer, octave, passes
+        As `dreamlib.tiling.octave_loop.OctaveLoop.passes`.
+
+    Returns
+    -------
+    canvas, quantizer
+        Of the dream.
+    """
     stepper = Stepper(job.network.net, job.dream, job.network.judges)
     source = _source(job, store, stepper.quantizer.rule)
     preview = None
@@ -155,7 +175,7 @@ def _dream(job, store, progress, must_move=True):
             progress.say(line)
     with _workers(job, stepper, progress) as workers:
         loop = OctaveLoop(source, job.dream, stepper.quantizer, workers, store, progress, preview)
-        canvas = loop.run()
+        canvas = yield from loop.passes()
     if loop.still:
         _tell_of_still(job, loop, progress, must_move)
     if job.dream.finish.is_on:
@@ -212,7 +232,8 @@ def _source(job, store, rule):
     phase("canvas")
     picture = job.picture
     size = (picture.height, picture.width)
-    if isinstance(store, InMemory) and isinstance(picture, Picture):
+    deep = picture.dtype == np.uint16
+    if isinstance(store, InMemory) and isinstance(picture, Picture) and not deep:
         return Stored(Canvas.of(picture.pixels, job.dream.wrap), Quantizer(rule, np.uint8))
     dtype = np.dtype(np.uint8 if picture.dtype == np.uint8 else np.uint16)
     if not store.has("source"):

@@ -51,6 +51,24 @@ class State:
         return Place(self.octave, self.pass_, self.phase)
 
 
+def drained(steps):
+    """Go through all that a generator yields; return what it returns.
+
+    Parameters
+    ----------
+    steps : generator
+
+    Returns
+    -------
+    object
+    """
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
 class OctaveLoop:
     """Dreams one picture.
 
@@ -82,11 +100,25 @@ class OctaveLoop:
     def __init__(self, source, dream, quantizer, workers, store, progress, on_canvas=None):
         self._dream, self._workers, self._store = dream, workers, store
         self._progress, self._on_canvas = progress, on_canvas
+        self._quantizer = quantizer
         self._pyramid = Pyramid(source, dream, quantizer, store)
         self.taken, self.still, self.resumed = 0, 0, False
 
     def run(self):
-        """Dream all octaves.
+        """Dream all octaves; return what `passes` returns, and raise what it raises."""
+        return drained(self.passes())
+
+    def passes(self):
+        """Dream all octaves, pass by pass.
+
+        Yields
+        ------
+        canvas : dreamlib.tiling.canvas.Canvas
+            Of the octave, after each of its passes; the next one changes it.
+        quantizer : dreamlib.tiling.quantize.Quantizer
+            Of its pixels.
+        octave, passes : int
+            Its number, from 0, and how many of its passes are made.
 
         Returns
         -------
@@ -110,7 +142,7 @@ class OctaveLoop:
             canvas = self._pyramid.canvas(octave, state.has_changed)
             self._store.save(state)
             self._pyramid.drop(octave - 1)
-            stop = self._dream_octave(state, canvas)
+            stop = yield from self._dream_octave(state, canvas)
             self._pyramid.drop_base(octave)  # before there are larger ones
             if stop == LEAVE:
                 raise Left
@@ -135,7 +167,10 @@ class OctaveLoop:
     # -- steps ------------------------------------------------------------------------------------
 
     def _dream_octave(self, state, canvas):
-        """Make an octave's passes; return whether the dream is ended early, or left."""
+        """Make an octave's passes, as `passes` yields them.
+
+        Returns whether the dream is ended early, or left.
+        """
         size, passes = canvas.shape[:2], self._dream.passes(state.octave)
         schedule = self._dream.schedule(state.octave)
         base = None
@@ -157,6 +192,7 @@ class OctaveLoop:
                 self._apply(state, tiles, canvas, back_buffer)
             state.pass_, state.phase = state.pass_ + 1, 0
             state.scale.end_pass()
+            yield canvas, self._quantizer, state.octave, state.pass_
         self._store.save(state)
         return False
 
