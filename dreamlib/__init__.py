@@ -29,6 +29,7 @@ _PLACES = {
     # A picture, from file to file
     "prepare": "jobs.prepare:prepare",  # all that can be refused is; returns a job
     "Dream": "jobs.dreaming:Dream",  # a dream to be watched, of paths, arrays and images
+    "Panel": "jobs.panel:Panel",  # sliders for a notebook, where ipywidgets is installed
     "plan_job": "jobs.plan:plan",  # time, memory and disk of a job, as a table
     "run_job": "jobs.run:run",  # dreams it, and tells a listener how far it is
     "unfinished": "jobs.resume:unfinished",  # whether a folder holds what can be resumed

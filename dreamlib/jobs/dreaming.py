@@ -98,9 +98,18 @@ class Dream:
         given = {**self._given, **changes}
         given = {name: value for name, value in given.items() if value is not None}
         other = Dream(self._source if source is None else source, **given)
-        if _network_of(given) == _network_of(self._given):
-            other._network = self._network
+        other.share_network(self)
         return other
+
+    def share_network(self, other):
+        """Take the network that another dream has loaded, where this one has the same.
+
+        Parameters
+        ----------
+        other : Dream
+        """
+        if _network_of(self._given) == _network_of(other._given):
+            self._network = other._network
 
     def __iter__(self):
         """Dream anew, from the beginning.
