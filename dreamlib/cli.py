@@ -20,6 +20,7 @@ from dreamlib.runs import (
     EXIT_REFUSED,
     assemble,
     contact_sheet,
+    detail_sheet,
     dream,
     film,
     say,
@@ -30,8 +31,10 @@ from dreamlib.settings import BY_NAME, SETTINGS, Settings
 EXIT_UNREAD = 141  # as a shell reports a command whose reader went away
 
 
-#: Flags that ask for something else than a dream; and the settings that lists look at.
-ASKING = (*LISTS, "find_class", "assemble", "contact_sheet")
+#: Flags that ask for something else than a dream: those that are about files; and the settings that
+#: the others, lists, look at.
+ASKING = (*LISTS, "find_class", "assemble", "contact_sheet", "detail_sheet")
+OF_FILES = ("assemble", "contact_sheet", "detail_sheet")
 OF_LISTS = ("model", "engine", "gpu", "precision", "quiet")
 
 
@@ -41,6 +44,8 @@ def _job_of(arguments, frames):
         return "assembly"
     if arguments.contact_sheet is not None:
         return "sheet"
+    if arguments.detail_sheet:
+        return "details"
     return kind_of(arguments.input or "", frames)
 
 
@@ -146,7 +151,7 @@ def _main(argv):
 def _run(parser, arguments):
     asked = _asked(arguments)
     settings = settings_from(arguments)
-    if asked and asked not in ("assemble", "contact_sheet"):
+    if asked and asked not in OF_FILES:
         from dreamlib.commands import show
 
         show(arguments, settings)
@@ -176,7 +181,7 @@ def _asked(arguments):
     asked = [name for name in ASKING if getattr(arguments, name) not in (None, False)]
     if len(asked) > 1:
         raise DreamError(f"{_flags(asked)} ask for different things; write one of them")
-    if not asked or asked[0] in ("assemble", "contact_sheet"):
+    if not asked or asked[0] in OF_FILES:
         return asked[0] if asked else None
     given = [name for name in BY_NAME if hasattr(arguments, name) and name not in OF_LISTS]
     given += [name for name in ("plan", "save_config", "output_dir") if getattr(arguments, name)]
@@ -223,6 +228,8 @@ def _one(parser, arguments, settings, network=None):
     job = _job_of(arguments, settings.frames)
     if job == "sheet":
         return contact_sheet(arguments, settings), None
+    if job == "details":
+        return detail_sheet(arguments, settings), None
     if job == "picture":
         return dream(arguments, settings, network)
     return film(parser, arguments, settings), None
@@ -234,8 +241,8 @@ def _batch(parser, arguments, settings):
     from dreamlib.jobs.prepare import with_seed
 
     sources = [one for one in (arguments.input, arguments.output, *arguments.more) if one]
-    kind = "sheet" if arguments.contact_sheet is not None else "frames"
-    kind = kind if kind == "sheet" or settings.frames else "picture"
+    asked = {"contact_sheet": "sheet", "detail_sheet": "details"}.get(_asked(arguments))
+    kind = asked or ("frames" if settings.frames else "picture")
     tasks = tasks_of(sources, arguments.output_dir, kind, settings)
     settings = settings if settings.resume else with_seed(settings)
     worst, network = 0, None

@@ -79,7 +79,12 @@ def build_parser():
     )
     about.add_argument(
         "--contact-sheet", nargs="?", const="", metavar="LAYER", help="a sheet of small dreams of "
-        "all layers; of a LAYER's channels, LAYER[0-31] for some; of layers by a pattern, 'conv4*'"
+        "all layers; of layers by a pattern, 'block1?' or 'inception_4*'; of a LAYER's channels, "
+        "LAYER[0-31] for some; of classes, 'classes:goldfish, 980, 281-285'"
+    )  # fmt: skip
+    about.add_argument(
+        "--detail-sheet", action="store_true", help="dream nothing: a sheet of INPUT, all of it "
+        "and six windows at true scale"
     )  # fmt: skip
     about.add_argument(
         "--assemble", metavar="DIR", help="dream nothing: make films of the frames in a folder"

@@ -231,3 +231,25 @@ def contact_sheet(arguments, settings):
         print(f"{sheet.path}: {sheet.cells} small dreams of {used.model}, {used.engine}, "
               f"seed {used.seed}, {sheet.seconds:.1f} s")  # fmt: skip
     return _ended(settings, sheet.interrupted, "stopped early; the finished cells are saved")
+
+
+def detail_sheet(arguments, settings):
+    """Make a sheet of a large picture's details.
+
+    Parameters
+    ----------
+    arguments, settings
+        As for `film`.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    _refuse_options(arguments, "--detail-sheet")
+    from dreamlib.jobs.detail_sheet import run
+
+    sheet = run(arguments.input, arguments.output, settings)
+    if not settings.quiet:
+        print(f"{sheet.path}: {len(sheet.windows)} windows at true scale, {sheet.seconds:.1f} s")
+    return 0

@@ -17,6 +17,7 @@ JOBS = {
     "frames": "a film of frames",
     "clip": "a clip",
     "sheet": "a contact sheet, which makes small dreams",
+    "details": "a sheet of details, which dreams nothing",
     "assembly": "--assemble, which takes frames as they are",
 }
 DREAMS = ("picture", "frames", "clip")
@@ -84,9 +85,9 @@ SETTINGS = (
     Setting("clip", bool, True, "keep colours within 0..255 during the dream",
             applies_to=EVERY_DREAM),
     Setting("smooth", str, None, "blur gradients by the mean of these Gaussians, for softer "
-            "strokes", group="looks", metavar="SIGMAS", form=SIGMAS, applies_to=DREAMS),
+            "strokes", group="looks", metavar="SIGMAS", form=SIGMAS, applies_to=EVERY_DREAM),
     Setting("laplacian", int, 0, "make this number of bands of the gradient equally strong",
-            group="looks", low=0, high=8, metavar="LEVELS", applies_to=DREAMS),
+            group="looks", low=0, high=8, metavar="LEVELS", applies_to=EVERY_DREAM),
     Setting("tv", float, 0.0, "regularize by total variation: less difference between neighbours",
             group="looks", low=0, high=100, metavar="WEIGHT", old_name="calm", applies_to=DREAMS),
     Setting("decay", float, 0.0, "regularize by L2 decay towards the mean colour", group="looks",
@@ -106,7 +107,7 @@ SETTINGS = (
             "both", group="looks", choices=("result", "steps", "both"), needs=("mask",),
             applies_to=DREAMS),
     Setting("seed", int, None, "of the random numbers; one is drawn, and recorded, if none is "
-            "given", low=0, high=2**32 - 1, metavar="N", applies_to=EVERY_DREAM),
+            "given", low=0, high=2**32 - 1, metavar="N", applies_to=(*EVERY_DREAM, "details")),
     Setting("schedule", str, None, "tiles that are dreamt together: the whole picture, as in the "
             "notebook, or parts of it; by default whole where the memory allows, else shift; "
             "windows for scripts", group="large pictures",
@@ -129,7 +130,7 @@ SETTINGS = (
             group="large pictures", metavar="X,Y,W,H", form=REGION, applies_to=PICTURE),
     Setting("memory", str, None, "RAM that the program may take, as 2G or 600M; by default most "
             "of what is free", group="large pictures", metavar="SIZE", form=MEMORY, recorded=False,
-            applies_to=DREAMS),
+            applies_to=(*DREAMS, "details")),
     Setting("work_dir", str, None, "folder for canvases and journal; with it a dream survives the "
             "machine; by default OUTPUT.work where RAM does not do", group="large pictures",
             metavar="FOLDER", recorded=False, applies_to=PICTURE),
@@ -182,7 +183,7 @@ SETTINGS = (
             metavar="N", recorded=False, applies_to=EVERYTHING),
     Setting("tiff", str, "strip", "layout of a TIFF output: for any program, in tiles, or with "
             "smaller copies for viewers", group="output", choices=("strip", "tile", "pyramid"),
-            recorded=False, applies_to=("picture", "sheet")),
+            recorded=False, applies_to=("picture", "sheet", "details")),
     Setting("overwrite", bool, False, "let an output take the place of a file that no dream has "
             "written", group="output", recorded=False, applies_to=EVERYTHING),
     Setting("classify", bool, False, "tell the network's classes of the picture, before and after",

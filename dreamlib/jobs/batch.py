@@ -16,7 +16,8 @@ from dreamlib.jobs.resume import unfinished
 from dreamlib.settings import changed, refuse
 
 #: How the names of outputs end, by kind of job.
-ENDINGS = {"picture": "dream.png", "frames": "frames", "clip": "dream.mp4", "sheet": "sheet.png"}
+ENDINGS = {"picture": "dream.png", "frames": "frames", "clip": "dream.mp4", "sheet": "sheet.png",
+           "details": "details.png"}  # fmt: skip
 
 #: Of one output, which several inputs cannot share.
 OF_ONE = ("work_dir", "gif", "webp", "mp4")

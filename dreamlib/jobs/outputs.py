@@ -117,7 +117,7 @@ def refuse_unused(settings, kind, output):
     """
     refuse_inapplicable(settings, kind)
     refuse_contradictions(settings)
-    still = format_of(output or "dream.png") if kind in ("picture", "sheet") else None
+    still = format_of(output or "dream.png") if kind in ("picture", "sheet", "details") else None
     frames = kind == "frames" and settings.frame_format != "png"
     clip = Path(output or "dream.mp4").suffix.lower() if kind == "clip" else None
     films = [name for name in ("gif", "webp", "mp4") if getattr(settings, name)]
