@@ -155,9 +155,9 @@ def test_windows_are_where_there_is_most_to_see():
 def test_windows_of_sixteen_bits_are_cut_by_strips():
     deep = Picture(np.uint16(picture(700, 1300)) * 257)
     windows = detailed_windows(picture(700, 1300), (700, 1300))
-    for window, pixels in zip(windows, cut_windows(deep, windows)):
+    for window, shown in zip(windows, cut_windows(deep, windows)):
         part = deep.pixels[window.top : window.top + 300, window.left : window.left + 400]
-        assert np.array_equal(pixels, part // 257)
+        assert np.array_equal(shown, part // 257)
 
 
 def test_a_detail_sheet_refuses_what_it_cannot_show(workplace, capsys):
