@@ -20,7 +20,7 @@ from pathlib import Path
 
 #: Who may import whom: a module imports from its own floor or a lower one.
 FLOORS = (
-    ("cli", "commands", "__init__"),
+    ("cli", "flags", "runs", "commands", "__init__"),
     ("jobs",),
     ("cluster",),
     ("tiling",),
@@ -42,7 +42,8 @@ BESIDE = {
 
 #: What the floors may import beside lower floors.
 HELPERS = {"imaging", "util", "errors"}
-READERS = {"cli", "commands", "__init__", "jobs"}  # of settings and config, and of video
+#: Of settings and config, and of video.
+READERS = {"cli", "flags", "runs", "commands", "__init__", "jobs"}
 
 
 def modules_of(root, package):

@@ -28,8 +28,11 @@ _PLACES = {
     "to_toml": "settings:to_toml",  # as a text
     # A picture, from file to file
     "prepare": "jobs.prepare:prepare",  # all that can be refused is; returns a job
+    "Dream": "jobs.dreaming:Dream",  # a dream to be watched, of paths, arrays and images
+    "Panel": "jobs.panel:Panel",  # sliders for a notebook, where ipywidgets is installed
     "plan_job": "jobs.plan:plan",  # time, memory and disk of a job, as a table
     "run_job": "jobs.run:run",  # dreams it, and tells a listener how far it is
+    "unfinished": "jobs.resume:unfinished",  # whether a folder holds what can be resumed
     "REGION_CONTEXT": "tiling.octaves:CONTEXT",  # pixels around a region that are dreamt with it
     "Report": "util.progress:Report",  # what a listener is told
     "Left": "util.progress:Left",  # raised where a listener wanted the dream to be left
@@ -72,7 +75,7 @@ _PLACES = {
     "own_stdout": "util.json_lines:own_stdout",  # for messages alone
 }
 
-__all__ = ["run", "unfinished", *_PLACES]
+__all__ = ["run", *_PLACES]
 
 
 def __getattr__(name):
@@ -89,15 +92,15 @@ def __dir__():
 
 
 def run(source, output=None, preset=None, **settings):
-    """Dream a picture file into another: what the command does, from Python.
+    """Dream a picture, a film or a clip: what the command does, from Python.
 
     Parameters
     ----------
-    source : str
-        A picture, ``noise:WIDTHxHEIGHT``, or a clip.
-    output : str, optional
-        Its suffix chooses the format; by default ``STEM_dream.png`` in the current folder. With
-        `frames`, a folder.
+    source : str, Path, ndarray or PIL.Image.Image
+        A picture, ``noise:WIDTHxHEIGHT``, or a clip; or an array or an image, as for
+        `dreamlib.Dream`.
+    output : str or Path, optional
+        Its suffix chooses the format. With `frames`, a folder.
     preset : str, optional
         Named settings to begin with: one of `preset_names`.
     **settings
@@ -105,35 +108,15 @@ def run(source, output=None, preset=None, **settings):
 
     Returns
     -------
-    dreamlib.jobs.run.Result, or dreamlib.jobs.film.Result of a film
+    dreamlib.jobs.run.Result, dreamlib.jobs.film.Result, ndarray or PIL.Image.Image
+        Of what was written, by default ``STEM_dream.png`` in the current folder. An array or an
+        image without an output becomes another one.
 
     Raises
     ------
     DreamError
         A setting, the picture, the network, memory or the output cannot do.
     """
-    from dreamlib.jobs import run_source, with_preset
-    from dreamlib.settings import Settings
+    from dreamlib.jobs.dreaming import Dream
 
-    if preset is not None:
-        settings = with_preset(preset, settings)
-    return run_source(str(source), output, Settings(**settings))
-
-
-def unfinished(folder):
-    """Tell whether a folder holds a dream or a film that can be resumed.
-
-    Parameters
-    ----------
-    folder : Path
-        The setting `work_dir` of a picture; the output of a film.
-
-    Returns
-    -------
-    bool
-    """
-    from dreamlib.tiling import work_folder
-    from dreamlib.video import frame_folder
-
-    film = folder / frame_folder.OWN / frame_folder.JOURNAL
-    return (folder / work_folder.JOURNAL).exists() or film.exists()
+    return Dream(source, preset, **settings).run(output)

@@ -6,123 +6,36 @@ at once.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import difflib
 import os
 import signal
 import sys
 from pathlib import Path
 
-from dreamlib import __version__
-from dreamlib.errors import LONGEST_NAME, DreamError, paragraph, warnings_in_words
-from dreamlib.jobs import kind_of, run_source, with_preset
+from dreamlib.errors import DreamError, paragraph, warnings_in_words
+from dreamlib.flags import LISTS, build_parser
+from dreamlib.jobs import kind_of, overruled, with_preset
+from dreamlib.runs import (
+    EXIT_INTERRUPTED,
+    EXIT_REFUSED,
+    assemble,
+    contact_sheet,
+    detail_sheet,
+    dream,
+    film,
+    say,
+    write_config,
+)
 from dreamlib.settings import BY_NAME, SETTINGS, Settings
 
-EXIT_REFUSED, EXIT_INTERRUPTED = 2, 130
 EXIT_UNREAD = 141  # as a shell reports a command whose reader went away
 
-EXAMPLES = """\
-examples:
-  dream.py sky.jpg                                  write sky_dream.png beside you
-  dream.py sky.jpg deep.jpg --octaves 6 --iterations 20
-  dream.py noise:512x512 out.png --end LAYER --seed 7
-  dream.py sky.jpg again.png --config deep.jpg      the settings that made deep.jpg
-"""
 
-#: Flags that ask what there is; nothing is dreamt.
-LISTS = ("list_models", "list_layers", "list_presets")
-
-HEADINGS = ("network", "dream", "looks", "large pictures", "films", "output")
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        """Name the nearest flags beside those that are unknown."""
-        if message.startswith("unrecognized arguments"):
-            known = [text for action in self._actions for text in action.option_strings]
-            given = [word.split("=")[0] for word in message.split() if word.startswith("--")]
-            given = [flag for flag in given if len(flag) <= LONGEST_NAME]
-            near = [difflib.get_close_matches(flag, known, n=1, cutoff=0.7) for flag in given]
-            if any(near):
-                message += f"; did you mean {', '.join(match for one in near for match in one)}?"
-        super().error(paragraph(message))
-
-    def _print_message(self, message, file=None):
-        # argparse's own keeps silent where the text cannot be written
-        print(message or "", end="", file=file or sys.stderr)
-
-
-def build_parser():
-    """Make the argument parser from the table of settings."""
-    parser = _Parser(
-        prog="dream.py",
-        description="Dream a picture: the 2015 deep-dream notebook as a command.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "input", nargs="?", help="a picture, noise:WIDTHxHEIGHT, a clip, or a folder of frames"
-    )
-    parser.add_argument(
-        "output", nargs="?", help="where to write; the suffix chooses the format [INPUT_dream.png]"
-    )
-    groups = {name: parser.add_argument_group(name) for name in HEADINGS}
-    for setting in SETTINGS:
-        _add_flag(groups[setting.group], setting)
-    files = parser.add_argument_group("settings in files")
-    files.add_argument(
-        "--config", metavar="FILE", help="read them: .toml, .json or a dreamt picture"
-    )
-    files.add_argument(
-        "--preset", metavar="NAME", help="begin with named settings: see --list-presets"
-    )
-    files.add_argument("--save-config", metavar="FILE", help="write them: .toml or .json")
-    about = parser.add_argument_group("about")
-    about.add_argument(
-        "--plan", action="store_true", help="print sizes, tiles, memory and time; dream nothing"
-    )
-    about.add_argument(
-        "--profile", action="store_true", help="print time and peak memory of each phase"
-    )
-    about.add_argument(
-        "--contact-sheet", nargs="?", const="", metavar="LAYER", help="a sheet of small dreams of "
-        "all layers; of a LAYER's channels, LAYER[0-31] for some; of layers by a pattern, 'conv4*'"
-    )  # fmt: skip
-    about.add_argument(
-        "--assemble",
-        metavar="DIR",
-        help="dream nothing: make films of the frames in a folder, or of a film",
-    )
-    about.add_argument("--find-class", metavar="TEXT", help="the model's classes by name")
-    about.add_argument("--list-models", action="store_true", help="models, and how to get them")
-    about.add_argument("--list-presets", action="store_true", help="presets, and what they make")
-    about.add_argument("--list-layers", action="store_true", help="layers of the model")
-    about.add_argument("--version", action="version", version=f"dreamlib {__version__}")
-    return parser
-
-
-def _add_flag(group, setting):
-    shown = setting.default is not None and setting.kind is not bool
-    options = {"dest": setting.name, "default": argparse.SUPPRESS, "help": setting.help}
-    options["help"] += f" [{setting.default}]" * shown
-    if setting.kind is bool:
-        # Only the spelling that changes something is shown.
-        spellings = (setting.flag, "--no-" + setting.flag[2:])
-        changing, other = spellings[:: -1 if setting.default else 1]
-        if setting.default:
-            options["help"] = "do not " + setting.help
-        group.add_argument(changing, action="store_const", const=not setting.default, **options)
-        options["help"] = argparse.SUPPRESS
-        group.add_argument(other, action="store_const", const=setting.default, **options)
-        return
-    if setting.bare is not None:
-        options.update(nargs="?", const=setting.bare)
-    options["metavar"] = setting.metavar or "{" + ",".join(setting.choices) + "}"
-    group.add_argument(setting.flag, **options)
-    if setting.old_name:
-        options["help"] = argparse.SUPPRESS
-        group.add_argument("--" + setting.old_name.replace("_", "-"), **options)
+#: Flags that ask for something else than a dream: those that are about files; and the settings that
+#: the others, lists, look at.
+ASKING = (*LISTS, "find_class", "assemble", "contact_sheet", "detail_sheet")
+OF_FILES = ("assemble", "contact_sheet", "detail_sheet")
+OF_LISTS = ("model", "engine", "gpu", "precision", "quiet")
 
 
 def _job_of(arguments, frames):
@@ -131,6 +44,8 @@ def _job_of(arguments, frames):
         return "assembly"
     if arguments.contact_sheet is not None:
         return "sheet"
+    if arguments.detail_sheet:
+        return "details"
     return kind_of(arguments.input or "", frames, arguments.output)
 
 
@@ -152,7 +67,7 @@ def settings_from(arguments):
         for setting in SETTINGS
         if hasattr(arguments, setting.name)
     }
-    read = _read_config(arguments, flags) if arguments.config else {}
+    read = overruled(_read_config(arguments, flags), flags) if arguments.config else {}
     values = {**read, **flags}
     if "distort" in flags:  # what the user writes may run the user's code
         values.setdefault("allow_code", True)
@@ -235,179 +150,129 @@ def _main(argv):
 
 
 def _run(parser, arguments):
+    asked = _asked(arguments)
     settings = settings_from(arguments)
-    if any(getattr(arguments, name) for name in LISTS) or arguments.find_class is not None:
+    if asked and asked not in OF_FILES:
         from dreamlib.commands import show
 
         show(arguments, settings)
         return 0
-    job = _job_of(arguments, settings.frames)
-    if job == "assembly":
-        return _assemble(parser, arguments, settings)
-    if job == "sheet":
-        return _contact_sheet(parser, arguments, settings)
-    if arguments.input:
-        if job == "picture":
-            return _dream(arguments, settings)
-        return _film(parser, arguments, settings)
-    if not arguments.save_config:
-        parser.error("an INPUT picture is missing (dream.py --help shows examples)")
-    _write_config(arguments.save_config, settings)
-    return 0
-
-
-def _say(settings, text):
-    if not settings.quiet:
-        print(text, file=sys.stderr)
-
-
-def _ended(settings, early, text):
-    """Say what became of a job that Ctrl-C ended early; return the exit code."""
-    if early:
-        _say(settings, text)
-    return EXIT_INTERRUPTED if early else 0
-
-
-def _write_config(path, settings):
-    from dreamlib.config import save_config
-
-    if settings.model:
-        from dreamlib.models.zoo import absolute_name
-
-        settings = settings.replace(model=absolute_name(settings.model))
-    save_config(path, settings)
-    if not settings.quiet:
-        print(f"settings written to {path}")
-
-
-def _refuse_options(arguments, what):
-    """Refuse options of one dream that are no settings."""
-    flags = ["--plan"] * arguments.plan + ["--save-config"] * bool(arguments.save_config)
-    if flags:
-        raise DreamError(f"{', '.join(flags)} mean nothing to {what}; leave them out")
-
-
-def _announce_model(settings):
-    """Say which model runs where the user named none, and how to get the notebook's."""
-    if settings.model is not None:
-        return
-    from dreamlib.models.zoo import EMBEDDED, GOOGLENET, find_model
-
-    name, how = find_model(None).name, ""
-    if name == EMBEDDED:
-        how = f"; for the notebook's {GOOGLENET} run: {find_model(GOOGLENET).fetch}"
-    _say(settings, f"model: {name}{how}")
-
-
-def _dream(arguments, settings):
-    """Dream one picture."""
-    from dreamlib.commands import describe
-    from dreamlib.imaging.formats import loses_alpha
-    from dreamlib.jobs.prepare import prepare
-    from dreamlib.jobs.run import run
-
-    job = prepare(arguments.input, arguments.output, settings, planning=arguments.plan)
-    _announce_model(settings)
-    if arguments.save_config:
-        _write_config(arguments.save_config, settings)
-    if arguments.plan:
-        from dreamlib.jobs.plan import plan
-
-        print(plan(job))
-        return 0
-    if loses_alpha(job.picture, job.output):
-        _say(
-            settings,
-            f"{job.output} cannot hold the input's transparency, and will be laid on "
-            "white; .png, .webp or .tif can",
-        )
-    if job.folder:
-        _say(settings, f"work folder: {job.folder.path}, up to {job.demand.canvases / 1e9:.2f} GB")
-    try:
-        if settings.classify:
-            _print_classes("before", job, job.picture)
-        result = run(job)
-    except KeyboardInterrupt:
-        if not job.folder:
-            raise
-        print(f"dream.py: stopped at once; {_way_on(job.folder.path)}", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    if not result.embedded:
-        _say(settings, f"{result.path.suffix} pictures cannot carry their settings: use "
-             "--save-config to keep them")  # fmt: skip
-    used = result.settings
-    if not settings.quiet:
-        print(
-            f"{result.path}: {describe(job.network.published, used)}, {used.engine} on "
-            f"{result.device}, seed {used.seed}, {result.seconds:.1f} s"
-        )
-    if settings.classify:
-        from dreamlib.imaging.open_save import open_picture
-
-        _print_classes("after", job, open_picture(str(result.path), None, ""))
-    early = "stopped early; the picture so far is saved"
-    if result.work_folder:
-        early += f"\n{_way_on(result.work_folder)}"
-    return _ended(settings, result.interrupted, early)
-
-
-def _print_classes(when, job, picture):
-    from dreamlib.models.classify import seen_as
-
-    print(f"{when}: {seen_as(job.network.net, job.network.model, picture)}")
-
-
-def _way_on(work_folder):
-    """Say how an interrupted dream is resumed."""
-    return f"resume it with --resume --work-dir {work_folder}"
-
-
-def _film(parser, arguments, settings):
-    """Dream a film: frames from a picture, or a clip."""
-    if arguments.plan:
-        parser.error("--plan tells of one picture; leave --frames out, or name a picture")
-    _announce_model(settings)
-    if arguments.save_config:
-        _write_config(arguments.save_config, settings)
-    try:
-        result = run_source(arguments.input, arguments.output, settings)
-    except KeyboardInterrupt as stop:
-        if not stop.args:
-            raise
-        print(f"dream.py: stopped at once; {stop}", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    used, made = result.settings, "".join(f"; {film}" for film in result.films)
-    if not settings.quiet:
-        print(f"{result.path}: {result.frames} frames of {used.model}, {used.engine} on "
-              f"{result.device}, seed {used.seed}, {result.seconds:.1f} s{made}")  # fmt: skip
-    early = "stopped early; the whole frames are kept: resume with --resume"
-    return _ended(settings, result.interrupted, early)
-
-
-def _assemble(parser, arguments, settings):
-    """Make films of frames that are there."""
-    if arguments.input:
-        parser.error("--assemble takes a folder or a film and no INPUT; leave one of them out")
-    from dreamlib.jobs.film_output import assemble_frames
-
-    _refuse_options(arguments, "--assemble")
-    films = assemble_frames(arguments.assemble, settings)
-    if films and not settings.quiet:
-        print("\n".join(films))
-    return _ended(settings, films is None, "stopped; nothing was written")
-
-
-def _contact_sheet(parser, arguments, settings):
-    """Make a sheet of small dreams."""
-    _refuse_options(arguments, "--contact-sheet")
+    if asked == "assemble":
+        return assemble(parser, arguments, settings)
+    if not arguments.input and (asked or arguments.plan or not arguments.save_config):
+        parser.error("an INPUT picture is missing")
     if not arguments.input:
-        parser.error("an INPUT picture is missing; write it before --contact-sheet")
-    from dreamlib.jobs.contact_sheet import run
+        write_config(arguments.save_config, settings)
+        return 0
+    if arguments.save_config and not settings.resume:  # the seed that is drawn is to be written
+        from dreamlib.jobs.prepare import with_seed
 
-    _announce_model(settings)
-    sheet = run(arguments.input, arguments.output, arguments.contact_sheet, settings)
-    used = sheet.settings
-    if not settings.quiet:
-        print(f"{sheet.path}: {sheet.cells} small dreams of {used.model}, {used.engine}, "
-              f"seed {used.seed}, {sheet.seconds:.1f} s")  # fmt: skip
-    return _ended(settings, sheet.interrupted, "stopped early; the finished cells are saved")
+        settings = with_seed(settings)
+    if arguments.output_dir is not None:
+        return _batch(parser, arguments, settings)
+    _check_paths(arguments, settings)
+    return _one(parser, arguments, settings)[0]
+
+
+def _asked(arguments):
+    """Return the flag that asks for something else than a dream, if any, as an attribute's name.
+
+    What would mean nothing beside it is refused.
+    """
+    asked = [name for name in ASKING if getattr(arguments, name) not in (None, False)]
+    if len(asked) > 1:
+        raise DreamError(f"{_flags(asked)} ask for different things; write one of them")
+    if not asked or asked[0] in OF_FILES:
+        return asked[0] if asked else None
+    given = [name for name in BY_NAME if hasattr(arguments, name) and name not in OF_LISTS]
+    given += [name for name in ("plan", "save_config", "output_dir") if getattr(arguments, name)]
+    if given:
+        raise DreamError(f"{_flags(given)} would do nothing beside {_flags(asked)}; leave it out")
+    if arguments.input:
+        raise DreamError(f"{_flags(asked)} looks at no picture; leave {arguments.input} out")
+    return asked[0]
+
+
+def _flags(names):
+    return ", ".join("--" + name.replace("_", "-") for name in names)
+
+
+def _check_paths(arguments, settings):
+    """Ask what is meant where a picture may have been named that is not to be written over."""
+    if arguments.more:
+        named = len(arguments.more) + 2
+        raise DreamError(
+            f"{named} names are written where INPUT and OUTPUT are expected; to dream several "
+            "pictures add --output-dir FOLDER (a name with spaces stands in quotes)"
+        )
+    source, output = arguments.input, arguments.output
+    if os.path.isdir(source):
+        _check_frames(source)
+    both = output and os.path.isfile(source) and os.path.isfile(output)
+    if not both or settings.overwrite or os.path.samefile(source, output):
+        return
+    from dreamlib.jobs.outputs import is_dreams_own
+
+    if not is_dreams_own(output) or is_dreams_own(source):
+        raise DreamError(
+            f"{source} and {output} are both there already. Are both to be dreamt? Then add "
+            f"--output-dir FOLDER. Is {output} to be replaced by a dream of {source}? Then add "
+            "--overwrite"
+        )
+
+
+def _check_frames(folder):
+    """Refuse a folder as a film of its pictures where they are no frames."""
+    from dreamlib.video.frame_folder import find_frames
+
+    try:
+        find_frames(folder)
+    except DreamError as error:
+        raise DreamError(
+            f"{error}. To dream every picture in it by itself add --output-dir FOLDER"
+        ) from error
+
+
+def _one(parser, arguments, settings, network=None):
+    """Do what is asked for with one input; return the exit code, and a network to be used again."""
+    job = _job_of(arguments, settings.frames)
+    if job == "sheet":
+        return contact_sheet(arguments, settings), None
+    if job == "details":
+        return detail_sheet(arguments, settings), None
+    if job == "picture":
+        return dream(arguments, settings, network)
+    return film(parser, arguments, settings), None
+
+
+def _batch(parser, arguments, settings):
+    """Dream several inputs into a folder; what fails on the way is told, and the next one begun."""
+    from dreamlib.jobs.batch import settings_of, tasks_of
+    from dreamlib.jobs.prepare import with_seed
+
+    sources = [one for one in (arguments.input, arguments.output, *arguments.more) if one]
+    asked = {"contact_sheet": "sheet", "detail_sheet": "details"}.get(_asked(arguments))
+    kind = asked or ("frames" if settings.frames else "picture")
+    tasks = tasks_of(sources, arguments.output_dir, kind, settings)
+    settings = settings if settings.resume else with_seed(settings)
+    worst, network = 0, None
+    for number, task in enumerate(tasks, 1):
+        own = settings_of(task, settings)
+        done = ": dreamt already" if own is None else ""
+        say(settings, f"{number}/{len(tasks)}  {task.source}{done}")
+        if own is None:
+            continue
+        arguments.input, arguments.output = task
+        try:
+            status, network = _one(parser, arguments, own, network)
+        except DreamError as error:
+            print(f"dream.py: {paragraph(str(error))}", file=sys.stderr)
+            status = EXIT_REFUSED
+        except KeyboardInterrupt:
+            print(f"dream.py: stopped at {number} of {len(tasks)}; those before are written",
+                  file=sys.stderr)  # fmt: skip
+            return EXIT_INTERRUPTED
+        if status == EXIT_INTERRUPTED:
+            return status
+        worst = max(worst, status)
+    return worst

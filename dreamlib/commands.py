@@ -110,8 +110,10 @@ def describe(model, settings):
     from dreamlib.models.labels import parse_targets
 
     names = model.known_labels()
-    targets = [
-        f"{index}{f' ({names[index]})' if names else ''}"
-        for index, _ in parse_targets(settings.target, [], None)
-    ]
-    return f"class {' and '.join(targets)} of {model.name}"
+    drawn, avoided = [], []
+    for index, weight in parse_targets(settings.target, [], None):
+        label = f"{index}{f' ({names[index]})' if names else ''}"
+        (drawn if weight > 0 else avoided).append(label)
+    parts = [f"class {' and '.join(drawn)}"] * bool(drawn)
+    parts += [f"without class {' and '.join(avoided)}"] * bool(avoided)
+    return f"{', '.join(parts)} of {model.name}"

@@ -17,6 +17,7 @@ JOBS = {
     "frames": "a film of frames",
     "clip": "a clip",
     "sheet": "a contact sheet, which makes small dreams",
+    "details": "a sheet of details, which dreams nothing",
     "assembly": "--assemble, which takes frames as they are",
 }
 DREAMS = ("picture", "frames", "clip")
@@ -53,9 +54,9 @@ SETTINGS = (
             "mean(LAYER), LAYER[12]@COLUMNxROW, LAYER@MASK.png, style(LAYER, PICTURE), with commas "
             "between; a negative weight suppresses",
             metavar="MIXTURE", applies_to=DREAMS),
-    Setting("target", str, None, "dream classes: names or numbers (see --find-class) or random, "
-            "as goldfish, ostrich:0.5, 963; a weight below 0 avoids one", metavar="CLASSES",
-            applies_to=DREAMS),
+    Setting("target", str, None, "dream classes: names, numbers (see --find-class), WordNet's "
+            "(n01443537) or random, as goldfish, ostrich:0.5, 963; a weight below 0 avoids one",
+            metavar="CLASSES", applies_to=DREAMS),
     Setting("script", str, None, "draw by an octave script: a preset (direct, draw, fine, ...) or "
             "a .toml or .json file; --target alone takes direct for noise, direct-photograph for "
             "pictures",
@@ -91,9 +92,9 @@ SETTINGS = (
     Setting("clip", bool, True, "keep colours within 0..255 during the dream",
             applies_to=EVERY_DREAM),
     Setting("smooth", str, None, "blur gradients by the mean of these Gaussians, for softer "
-            "strokes", group="looks", metavar="SIGMAS", form=SIGMAS, applies_to=DREAMS),
+            "strokes", group="looks", metavar="SIGMAS", form=SIGMAS, applies_to=EVERY_DREAM),
     Setting("laplacian", int, 0, "make this number of bands of the gradient equally strong",
-            group="looks", low=0, high=8, metavar="LEVELS", applies_to=DREAMS),
+            group="looks", low=0, high=8, metavar="LEVELS", applies_to=EVERY_DREAM),
     Setting("tv", float, 0.0, "regularize by total variation: less difference between neighbours",
             group="looks", low=0, high=100, metavar="WEIGHT", old_name="calm", applies_to=DREAMS),
     Setting("decay", float, 0.0, "regularize by L2 decay towards the mean colour", group="looks",
@@ -113,7 +114,7 @@ SETTINGS = (
             "both", group="looks", choices=("result", "steps", "both"), needs=("mask",),
             applies_to=DREAMS),
     Setting("seed", int, None, "of the random numbers; one is drawn, and recorded, if none is "
-            "given", low=0, high=2**32 - 1, metavar="N", applies_to=EVERY_DREAM),
+            "given", low=0, high=2**32 - 1, metavar="N", applies_to=(*EVERY_DREAM, "details")),
     Setting("schedule", str, None, "tiles that are dreamt together: the whole picture, as in the "
             "notebook, or parts of it; by default whole where the memory allows, else shift; "
             "windows for scripts", group="large pictures",
@@ -136,7 +137,7 @@ SETTINGS = (
             group="large pictures", metavar="X,Y,W,H", form=REGION, applies_to=PICTURE),
     Setting("memory", str, None, "RAM that the program may take, as 2G or 600M; by default most "
             "of what is free", group="large pictures", metavar="SIZE", form=MEMORY, recorded=False,
-            applies_to=DREAMS),
+            applies_to=(*DREAMS, "details")),
     Setting("work_dir", str, None, "folder for canvases and journal; with it a dream survives the "
             "machine; by default OUTPUT.work where RAM does not do", group="large pictures",
             metavar="FOLDER", recorded=False, applies_to=PICTURE),
@@ -201,7 +202,9 @@ SETTINGS = (
             metavar="N", recorded=False, applies_to=EVERYTHING),
     Setting("tiff", str, "strip", "layout of a TIFF output: for any program, in tiles, or with "
             "smaller copies for viewers", group="output", choices=("strip", "tile", "pyramid"),
-            recorded=False, applies_to=("picture", "sheet")),
+            recorded=False, applies_to=("picture", "sheet", "details")),
+    Setting("overwrite", bool, False, "let an output take the place of a file that no dream has "
+            "written", group="output", recorded=False, applies_to=EVERYTHING),
     Setting("classify", bool, False, "tell the network's classes of the picture, before and after",
             group="output", recorded=False, applies_to=PICTURE),
     Setting("quiet", bool, False, "print errors alone", group="output", recorded=False,
@@ -310,13 +313,32 @@ def refuse_inapplicable(settings, job):
     useless = [setting.name for setting in SETTINGS if job not in setting.applies_to]
     if settings.script and job != "assembly":
         own = [setting.name for setting in SETTINGS if setting.script_has_own]
-        _refuse(changed(settings, own), "--script, which has its own octaves and steps")
-    _refuse(changed(settings, useless), JOBS[job])
+        refuse(changed(settings, own), "--script, which has its own octaves and steps")
+    refuse(changed(settings, useless), JOBS[job])
     if not settings.resume:  # else the record has what is not repeated
         needy = [one.name for one in SETTINGS if one.needs]
         varied = [name for name in needy if _is_varied(settings, name)]
         for name in changed(settings, needy) + varied:
             _refuse_alone(settings, BY_NAME[name])
+
+
+def refuse_contradictions(settings):
+    """Refuse settings to which others leave no meaning.
+
+    Parameters
+    ----------
+    settings : Settings
+    """
+    if settings.schedule == "whole":
+        refuse(changed(settings, ("tile_size", "overlap")), "--schedule whole: it has no tiles")
+    if settings.schedule == "windows" and settings.overlap:
+        refuse(["overlap"], "--schedule windows, which are changed as a whole")
+    if settings.region and settings.wrap not in (None, "none"):
+        refuse(["wrap"], "--region: a part has no borders that close")
+    if settings.reverse and settings.boomerang:
+        raise DreamError("--boomerang runs both ways already; leave --reverse out")
+    if settings.devices and settings.gpu is not None:
+        refuse(["gpu"], "--devices, which says where steps are taken")
 
 
 def _is_varied(settings, name):
@@ -332,7 +354,15 @@ def _refuse_alone(settings, setting):
     raise DreamError(f"{setting.flag} means nothing without {needed}; add that, or leave it out")
 
 
-def _refuse(names, what):
+def refuse(names, what):
+    """Refuse settings by their flags, if there are any.
+
+    Parameters
+    ----------
+    names : list of str
+    what : str
+        To which they mean nothing.
+    """
     flags = ", ".join(BY_NAME[name].flag for name in names)
     if len(names) == 1:
         raise DreamError(f"{flags} means nothing to {what}; leave it out")

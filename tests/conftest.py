@@ -15,6 +15,14 @@ settings.register_profile("dreamlib", deadline=None, derandomize=bool(os.environ
 settings.load_profile("dreamlib")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_home(tmp_path_factory):
+    """A place for what users are told once, which is not the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def net(tmp_path_factory):
     """A small classifier, as the notebook makes one; a module's tests share it."""

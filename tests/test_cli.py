@@ -14,6 +14,7 @@ from PIL import Image
 
 from dreamlib import cli
 from dreamlib.config import load_config
+from dreamlib.models.zoo import EMBEDDED, find_model
 from dreamlib.pycaffe.proto import caffe_pb2
 from dreamlib.settings import SETTINGS, Settings
 from tests.command import pixels, run
@@ -332,6 +333,38 @@ def test_the_embedded_model_dreams_by_default(workplace):
                "--model", "efficientnet_lite0") == 0  # fmt: skip
     assert load_config("out.png")["end"] == "block11"
     assert np.abs(pixels("out.png") - pixels("sky.png")).mean() > 0.5
+
+
+def test_how_to_get_googlenet_is_told_once(workplace, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_STATE_HOME", str(workplace / "state"))
+    if find_model(None).name != EMBEDDED:
+        pytest.skip("GoogLeNet is there")
+    more = ["--octaves", 1, "--iterations", 1, "--engine", "torch"]
+    assert run("sky.png", "out.png", *more, "--quiet") == 0
+    said = []
+    for _ in range(2):
+        assert run("sky.png", "out.png", *more) == 0
+        said.append(capsys.readouterr().err)
+    assert "for the notebook's bvlc_googlenet run:" in said[0]
+    assert "bvlc_googlenet" not in said[1]
+    assert "model: efficientnet_lite0" in said[1]
+
+
+def test_a_mistyped_flag_is_one_line(capsys):
+    assert run("sky.png", "--octavs", "5") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith("dream.py: ")
+
+
+def test_the_seed_that_was_drawn_is_saved(workplace, model):
+    assert run("sky.png", "out.png", *small(model, "--save-config", "out.toml")) == 0
+    assert load_config("out.toml")["seed"] == load_config("out.png")["seed"]
+    frames = ["film", *small(model, "--frames", 2, "--save-config", "film.toml")]
+    assert run("sky.png", *frames) == 0
+    assert load_config("film.toml")["seed"] == load_config("film/0000.png")["seed"]
+    assert run("--save-config", "none.toml") == 0
+    assert "seed" not in load_config("none.toml")
 
 
 def test_a_mixture_of_layers_is_dreamt_and_recorded(workplace, model):

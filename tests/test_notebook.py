@@ -1,5 +1,6 @@
 """The notebook in notebooks/ runs as it is committed, and its dreams are dreams."""
 
+import importlib.util
 import re
 import shutil
 
@@ -20,7 +21,8 @@ NOTEBOOK = REPOSITORY / "notebooks" / "dream.ipynb"
 #: Run after the notebook's own cells, to see what they made.
 RESULTS = """
 np.savez("results.npz", img=img, dreamt=dreamt, strokes=strokes, guided=guided,
-         guide_features=guide_features, loudness=loudness, **matches)
+         guide_features=guide_features, loudness=loudness, noise=step.array, channel=channel.array,
+         drawn=drawn.array, **matches)
 """
 
 
@@ -78,6 +80,7 @@ def test_every_cell_runs_and_shows_its_pictures(folder):
              if cell.cell_type == "code"}  # fmt: skip
     pictures = {name for name, outputs in shown.items() if any("image/png" in o for o in outputs)}
     assert {"picture", "dream", "low", "zoom", "guide", "guided"} <= pictures
+    assert {"noise", "channel", "class"} <= pictures
 
 
 def test_steps_make_the_layer_louder(results):
@@ -94,6 +97,25 @@ def test_a_dream_differs_from_the_picture_and_is_not_grey(results, name):
     assert np.abs(dream - results["img"]).mean() > 8
     assert dream.std() > 30
     assert np.mean(dream.max(2) - dream.min(2)) > 25
+
+
+@pytest.mark.parametrize(("name", "size"), [
+    ("noise", (160, 240)), ("channel", (160, 240)), ("drawn", (160, 160)),
+])  # fmt: skip
+def test_noise_becomes_a_picture(results, name, size):
+    dream = np.float32(results[name])
+    assert dream.shape == (*size, 3)
+    blocks = dream.reshape(size[0] // 8, 8, size[1] // 8, 8, 3).mean(axis=(1, 3))
+    assert blocks.std() > 2 * dream.std() / 8  # that of noise would be an eighth
+
+
+def test_sliders_are_there_or_it_is_said_what_is_missing(folder):
+    book = nbformat.read(folder / NOTEBOOK.name, as_version=4)
+    outputs = next(cell.outputs for cell in book.cells if cell.id == "sliders")
+    if importlib.util.find_spec("ipywidgets"):
+        assert any("widget-view" in key for one in outputs for key in one.get("data", {}))
+    else:
+        assert "pip install ipywidgets" in outputs[0].text
 
 
 def test_layers_dream_different_pictures(results):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dreamlib.errors import DreamError
+from dreamlib.util.atomic_write import check_place
 from dreamlib.util.input_file import check_file, check_path
 
 #: Pixels that a byte of a file may stand for: the most of a PNG or a JPEG of one colour, and more
@@ -121,13 +122,7 @@ def check_output(path, source=None):
     path = Path(path)
     if not format_of(path):
         raise DreamError(f"{path}: pictures are written as {', '.join(FORMATS)}; name one of these")
-    if path.is_dir():
-        raise DreamError(f"{path} is a folder; name a file in it")
-    folder = Path(os.path.realpath(path)).parent  # where a link leads
-    if not folder.is_dir():
-        raise DreamError(f"{path}: there is no folder {folder}; make it first")
-    if not os.access(folder, os.W_OK):
-        raise DreamError(f"{path}: the folder {folder} is not writable")
+    check_place(path)
     if source and path.exists() and Path(source).exists() and path.samefile(source):
         raise DreamError(f"{path} is the input; name another output")
 

@@ -51,15 +51,23 @@ def draw_grid(cells, size, heading="", width=2000):
     cell_width = max(LEAST_CELL, size[1])
     columns = max(1, (width - 2 * MARGIN + GAP) // (cell_width + GAP))
     columns = min(columns, len(cells))
-    notes = any(cell.note for cell in cells)
-    row_height = size[0] + 4 + _line(TITLE) + (_line(NOTE) if notes else 0) + ROW_GAP
-    above = MARGIN + (_line(HEADING) + ROW_GAP if heading else 0)
+    rooms = [size[1] if cell.pixels is not None else cell_width for cell in cells]
+    rooms = [room + (cell_width - room) // 2 for room in rooms]
+    titles = [_lines(cell.title, TITLE, room) for cell, room in zip(cells, rooms)]
+    notes = [_lines(cell.note, NOTE, room) for cell, room in zip(cells, rooms)]
+    under = max(
+        max(1, len(title)) * _line(TITLE) + len(note) * _line(NOTE)
+        for title, note in zip(titles, notes)
+    )
+    row_height = size[0] + 4 + under + ROW_GAP
     rows = -(-len(cells) // columns)
     inner = columns * (cell_width + GAP) - GAP
+    headings = _lines(heading, HEADING, inner)
+    above = MARGIN + (len(headings) * _line(HEADING) + ROW_GAP if heading else 0)
     sheet = Image.new(
         "RGB", (inner + 2 * MARGIN, above + rows * row_height - ROW_GAP + MARGIN), BACKGROUND
     )
-    _write(sheet, heading, (MARGIN, MARGIN), HEADING, BRIGHT, inner)
+    _write(sheet, headings, (MARGIN, MARGIN), HEADING, BRIGHT)
     for index, cell in enumerate(cells):
         row, column = divmod(index, columns)
         left, top = MARGIN + column * (cell_width + GAP), above + row * row_height
@@ -70,9 +78,9 @@ def draw_grid(cells, size, heading="", width=2000):
             sheet.paste(_plate(cell.fault, (cell_width, size[0])), (left, top))
             corner = (left, top)
         below = top + size[0] + 4
-        room = left + cell_width - corner[0]
-        _write(sheet, cell.title, (corner[0], below), TITLE, BRIGHT, room)
-        _write(sheet, cell.note, (corner[0], below + _line(TITLE)), NOTE, DIM, room)
+        _write(sheet, titles[index], (corner[0], below), TITLE, BRIGHT)
+        below += len(titles[index]) * _line(TITLE)
+        _write(sheet, notes[index], (corner[0], below), NOTE, DIM)
     return np.asarray(sheet)
 
 
@@ -81,18 +89,31 @@ def _plate(text, size):
     from PIL import Image
 
     plate = Image.new("RGB", size, PLATE)
-    room = size[0] - 2 * GAP
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and _mask(longer, TITLE).width > room:
-            lines.append(word)
-        else:
-            lines[-1] = longer
+    lines = _lines(text, TITLE, size[0] - 2 * GAP)
     top = max(0, (size[1] - len(lines) * _line(TITLE)) // 2)
-    for number, line in enumerate(lines):
-        _write(plate, line, (GAP, top + number * _line(TITLE)), TITLE, BRIGHT, room)
+    _write(plate, lines, (GAP, top), TITLE, BRIGHT)
     return plate
+
+
+def _lines(text, height, room):
+    """Break a text into lines that have room: between words, else where a word is too long."""
+    lines = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and _mask(longer, height).width <= room:
+            lines[-1] = longer
+            continue
+        while _mask(word, height).width > room and len(word) > 1:
+            part = len(word) - 1
+            while part > 1 and _mask(word[:part], height).width > room:
+                part = min(part - 1, int(part * room / _mask(word[:part], height).width))
+                part = max(part, 1)
+            after = max(word.rfind(mark, 1, part) for mark in "/_-.:,[") + 1
+            part = after if after > 1 else part
+            lines.append(word[:part])
+            word = word[part:]
+        lines.append(word)
+    return lines
 
 
 def _line(height):
@@ -100,26 +121,21 @@ def _line(height):
     return round(1.3 * height)
 
 
-def _write(sheet, text, corner, height, colour, room):
-    """Write a line, without its middle where it is too long."""
-    if not text:
-        return
-    mask, kept = _mask(text, height), len(text)
-    while mask.width > room and kept > 3:
-        kept = min(kept - 1, int(kept * room / mask.width))
-        mask = _mask(text[: kept // 2] + ".." + text[len(text) - (kept - kept // 2) :], height)
-    sheet.paste(colour, corner, mask)
+def _write(sheet, lines, corner, height, colour):
+    """Write lines one below the other."""
+    for number, line in enumerate(lines):
+        sheet.paste(colour, (corner[0], corner[1] + number * _line(height)), _mask(line, height))
 
 
 def _mask(text, height):
     """Draw a line of text, white on black, as wide as it is and `_line(height)` high."""
     from PIL import Image, ImageDraw, ImageFont
 
-    text = text.encode("ascii", "replace").decode()  # more than the old font has
     try:
         font, line, dots = ImageFont.load_default(height), _line(height), False
     except (TypeError, ImportError, OSError):  # before Pillow 10.1, or without FreeType
         font, line, dots = ImageFont.load_default(), DOTS_LINE, True
+        text = text.encode("ascii", "replace").decode()  # more than that font has
     mask = Image.new("L", (line * len(text) + 1, line))
     ImageDraw.Draw(mask).text((0, 0), text, fill=255, font=font)
     mask = mask.crop((0, 0, (mask.getbbox() or (0, 0, 1, 1))[2], line))

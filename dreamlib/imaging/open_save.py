@@ -164,7 +164,7 @@ def save_picture(path, pixels, settings_text="", like=None, quality=95, tiff="st
     like = like or Picture(None)
     raw = isinstance(pixels, RawFile)
     height, width = (pixels.height, pixels.width) if raw else pixels.shape[:2]
-    if _writes_libvips(path, height * width, like, tiff):
+    if _writes_libvips(path, height * width, like, tiff, deep):
         from dreamlib.imaging.vips import writing
 
         if not raw and pixels.dtype.kind == "f":
@@ -197,8 +197,8 @@ def writing_cost(path, height, width, like, tiff="strip"):
     return size + (pixels * np.dtype(like.dtype).itemsize if whole_alpha else 0)
 
 
-def _writes_libvips(path, pixels, like, tiff):
-    large = pixels > LARGE or not isinstance(like, (Picture, Noise))
+def _writes_libvips(path, pixels, like, tiff, deep=False):
+    large = pixels > LARGE or not isinstance(like, (Picture, Noise)) or deep
     wanted = format_of(path).libvips and (large or _needs_libvips(path, tiff))
     return wanted and has_libvips()
 

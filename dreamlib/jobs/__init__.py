@@ -18,6 +18,20 @@ WHAT = {"end", "layers", "target", "guide"}
 NOT_OF_CLASSES = {setting.name for setting in SETTINGS if setting.script_has_own} | {"laplacian"}
 
 
+#: What a setting that is given rules out of a file, or of a preset: what would take its place, or
+#: mean nothing beside it.
+OVERRULED = {
+    "end": {"layers", "target", "class_strength", "judges"},
+    "layers": {"end"},
+    "target": {"end"},
+    "guide_layer": {"end"},
+    "script": {*(one.name for one in SETTINGS if one.script_has_own), "schedule", "tile_size",
+               "overlap"},
+    "schedule": {"tile_size", "overlap"},
+    "region": {"wrap"},
+    "devices": {"gpu"},
+}  # fmt: skip
+
 #: Names of films that an animation is dreamt into; into others its first frame is.
 FILMS = (".gif", ".webp", ".mp4", ".webm")
 
@@ -74,6 +88,27 @@ def kind_of(source, frames, output=None):
     return "picture" if frames is None else "frames"
 
 
+def overruled(read, given):
+    """Leave out of a file's settings what those that are given rule out.
+
+    Parameters
+    ----------
+    read, given : dict
+        Settings by name.
+
+    Returns
+    -------
+    dict
+    """
+    gone = {name for one in given for name in OVERRULED.get(one, ())}
+    if given.get("script") and read.get("judges"):
+        from dreamlib.ascent.octave_script import load_script
+
+        if not any(octave.views for octave in load_script(given["script"])):
+            gone.add("judges")  # they look on in direct ascent alone
+    return {name: value for name, value in read.items() if name not in gone}
+
+
 def with_preset(name, values):
     """Complete settings by those of a preset.
 
@@ -96,7 +131,7 @@ def with_preset(name, values):
         preset = {key: value for key, value in preset.items() if key not in WHAT}
     if {"target", "script"} & set(values):
         preset = {key: value for key, value in preset.items() if key not in NOT_OF_CLASSES}
-    return {**preset, **values}
+    return {**overruled(preset, values), **values}
 
 
 def run_source(source, output, settings):
@@ -106,7 +141,10 @@ def run_source(source, output, settings):
     -------
     dreamlib.jobs.run.Result or dreamlib.jobs.film.Result
     """
+    from dreamlib.jobs.outputs import refuse_unused
+
     kind = kind_of(source, settings.frames, output)
+    refuse_unused(settings, kind, output)
     if kind == "frames":
         from dreamlib.jobs.frames import run_frames
 

@@ -15,6 +15,7 @@ from dreamlib.imaging.pillow_io import load_picture
 from dreamlib.jobs.demands import of_film, refuse_frames
 from dreamlib.jobs.film import run_film
 from dreamlib.jobs.film_output import chosen_loop, part_of, writing
+from dreamlib.jobs.outputs import check_free
 from dreamlib.settings import refuse_inapplicable
 from dreamlib.tiling.memory_plan import Stage
 from dreamlib.util.progress import phase
@@ -63,11 +64,12 @@ class FramesOfClip:
     """
 
     def __init__(self, source, output, settings):
-        self.path = Path(output or f"{Path(source).stem}_dream{_suffix(source)}")
+        self.path = Path(output or f"{Path(source).stem}_dream{film_suffix(source)}")
         self._clip = part_of(open_source(source, settings.fps), settings)
         if self.path.exists() and self.path.samefile(self._clip.path):
             raise DreamError(f"{self.path} is the input; name another output")
         check_film(self.path, self._clip.fps, min(self._clip.stays or [1]))
+        check_free(self.path, settings.overwrite)
         self.folder = FrameFolder(f"{self.path}.work", resume=settings.resume)
         height, width = self._clip.size
         refuse_frames(settings, source, self._clip.decoding_memory + FOLLOWING * height * width)
@@ -116,8 +118,18 @@ class FramesOfClip:
         return []
 
 
-def _suffix(source):
-    """Return the suffix of a film where none is named."""
+def film_suffix(source):
+    """Return the suffix of a film where none is named.
+
+    Parameters
+    ----------
+    source : str
+        The clip.
+
+    Returns
+    -------
+    str
+    """
     suffix = Path(source).suffix.lower()
     if Path(source).is_dir() or suffix not in ANIMATED:
         return ".mp4"

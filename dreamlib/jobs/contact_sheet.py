@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dreamlib.ascent.objectives import l2
+from dreamlib.ascent.objectives import Objective, l2
+from dreamlib.ascent.regularizers import GradientRules, parse_sigmas
 from dreamlib.dream import deepdream
 from dreamlib.errors import DreamError
 from dreamlib.imaging import inplace
@@ -21,13 +22,15 @@ from dreamlib.imaging.grid import Cell, draw_grid
 from dreamlib.imaging.open_save import open_picture, save_picture
 from dreamlib.imaging.picture import Metadata, Noise, Picture, shrunken, shrunken_size, to_levels
 from dreamlib.imaging.resample import octave_sizes
+from dreamlib.jobs.class_sheet import class_cells, wanted_classes
+from dreamlib.jobs.outputs import EARLY, check_free, refuse_unused
 from dreamlib.jobs.prepare import default_output, with_seed
-from dreamlib.jobs.sheet_items import Item, check_number, choose_items
+from dreamlib.jobs.sheet_items import Item, check_number, choose_items, numbers
 from dreamlib.models import engines
 from dreamlib.models.input_size import misfit
 from dreamlib.models.layers import dreamable_layers
 from dreamlib.models.zoo import absolute_name, find_model
-from dreamlib.settings import refuse_inapplicable, to_toml
+from dreamlib.settings import to_toml
 from dreamlib.util.progress import Progress, phase
 
 #: Longest side of a cell's picture.
@@ -83,7 +86,7 @@ def contact_sheet(net, pixels, items, definition=None, heading="", quiet=False, 
     seed : int
         Of the jitter, anew for every cell.
     **dream
-        Other values for `DREAM`, and `clip`.
+        Other values for `DREAM`, `clip`, and `smooth` and `laplacian`, which shape gradients.
 
     Returns
     -------
@@ -193,7 +196,7 @@ def _dreamt(net, pixels, planned, index, progress, seed, dream):
         dreamt = deepdream(
             net, pixels, dream["iterations"], len(sizes), dream["octave_scale"], layer,
             dream.get("clip", True), on_step, step_size=dream["step_size"], jitter=dream["jitter"],
-            objective=l2(layer, None if channel is None else [channel]),
+            objective=_Shaped(l2(layer, None if channel is None else [channel]), dream),
         )  # fmt: skip
     except DreamError as error:
         return cell._replace(fault=str(error)), True
@@ -201,6 +204,19 @@ def _dreamt(net, pixels, planned, index, progress, seed, dream):
     if not alive:
         return cell._replace(fault=DEAD.format("layer" if channel is None else "channel")), finished
     return cell._replace(pixels=to_levels(dreamt)), finished
+
+
+class _Shaped(Objective):
+    """An objective whose gradient at the picture is filtered, as `GradientRules.shape` does."""
+
+    def __init__(self, objective, dream):
+        super().__init__(objective.terms)
+        sigmas = parse_sigmas(dream["smooth"]) if dream.get("smooth") else ()
+        self._rules = GradientRules(sigmas, dream.get("laplacian", 0))
+
+    def climb(self, run, part_of=None):
+        super().climb(run, part_of)
+        self._rules.shape(run.net.blobs[run.net.inputs[0]].diff[0])
 
 
 def run(source, output, text, settings):
@@ -221,9 +237,10 @@ def run(source, output, text, settings):
     -------
     Result
     """
-    refuse_inapplicable(settings, "sheet")
     output = str(output or default_output(source, "sheet.png"))
+    refuse_unused(settings, "sheet", output)
     check_output(output, source)
+    check_free(output, settings.overwrite)
     model = find_model(settings.model)
     seed = with_seed(settings).seed
     phase("reading")
@@ -231,6 +248,9 @@ def run(source, output, text, settings):
     if isinstance(picture, Noise):  # reduced it would be grey
         picture = Noise(*shrunken_size(picture, SIDE), seed)
     phase("network")
+    classes = wanted_classes(text, model, seed)
+    if classes:
+        return _class_sheet(output, picture, model, classes, settings.replace(seed=seed))
     net = engines.load_net(model, settings.engine, settings.gpu, settings.precision)
     items = choose_items(net, model, text)
     tuned = {name: value for name, value in DREAM.items() if name not in settings.given}
@@ -238,15 +258,37 @@ def run(source, output, text, settings):
         model=absolute_name(settings.model or model.name), engine=engines.engine_name(net),
         end=None if items[0].channel is None else items[0].layer, seed=seed, **tuned,
     )  # fmt: skip
-    dream = {name: getattr(settings, name) for name in (*DREAM, "clip")}
+    dream = {name: getattr(settings, name) for name in (*DREAM, "clip", "smooth", "laplacian")}
     begin = time.monotonic()
     sheet = contact_sheet(
         net, shrunken(picture, SIDE), items, engines.read_definition(model, settings.engine),
         _heading(model, items, dream), settings.quiet, seed, **dream,
     )  # fmt: skip
-    seconds = time.monotonic() - begin
+    return _written(output, sheet, picture, settings, time.monotonic() - begin)
+
+
+def _class_sheet(output, picture, model, classes, settings):
+    """Make a sheet of classes."""
+    begin = time.monotonic()
+    small = picture
+    if not isinstance(picture, Noise):
+        small = Picture(shrunken(picture, SIDE))
+    cells = list(class_cells(small, classes, settings))
+    pixels = shrunken(small, SIDE)
+    size = pixels.shape[:2]
+    grid = draw_grid(
+        [Cell("undreamt", f"{size[1]} x {size[0]} pixels", pixels), *cells], size,
+        f"classes {numbers(classes)} of {model.name}",
+    )  # fmt: skip
+    sheet = Sheet(grid, len(cells), len(cells) < len(classes))
+    settings = settings.replace(model=absolute_name(settings.model or model.name))
+    return _written(output, sheet, picture, settings, time.monotonic() - begin)
+
+
+def _written(output, sheet, picture, settings, seconds):
+    """Write a sheet with the settings of its cells."""
     phase("writing")
-    early = "# ended early\n" if sheet.interrupted else ""
+    early = f"{EARLY}\n" if sheet.interrupted else ""
     words = f"# contact sheet: {sheet.cells} small dreams, longest side {SIDE} pixels\n"
     around = Picture(None, metadata=Metadata(picture.metadata.icc_profile))
     save_picture(
@@ -257,10 +299,11 @@ def run(source, output, text, settings):
 
 
 def _heading(model, items, dream):
-    first, last = items[0], items[-1]
-    what = f"{len(items)} layers of {model.name}"
+    first = items[0]
+    what = f"{len(items)} layer{'s' * (len(items) > 1)} of {model.name}"
     if first.channel is not None:
-        what = f"{first.layer} of {model.name}, channels {first.channel} to {last.channel}"
+        chosen = numbers([item.channel for item in items])
+        what = f"{first.layer} of {model.name}, channels {chosen}"
     return (
         f"{what}: {dream['iterations']} steps on each of {dream['octaves']} octaves, "
         f"{dream['step_size']:g} levels a step"

@@ -26,7 +26,7 @@ from dreamlib.jobs.keyframes import (
 from dreamlib.jobs.prepare import choose_script, open_network, with_models_own, with_seed
 from dreamlib.jobs.resolve import make_job
 from dreamlib.jobs.resume import fingerprints, refuse_changes, resumed
-from dreamlib.jobs.run import dream_levels, work
+from dreamlib.jobs.run import NothingMoved, dream_levels, work
 from dreamlib.settings import to_toml
 from dreamlib.util.memory import resident_memory
 from dreamlib.util.progress import Progress
@@ -90,7 +90,11 @@ def _run(film, folder, source, settings, listener):
         for note in film.first.metadata.notes:
             progress.say(note)
         for frame, picture in film.pictures(done):
-            levels = renderer.dream(picture, frame, progress)
+            try:
+                levels = renderer.dream(picture, frame, progress)
+            except NothingMoved:
+                folder.remove()
+                raise
             if levels is None:
                 break
             film.keep(frame, levels, text)
@@ -132,6 +136,7 @@ class _FrameRenderer:
 
     def __init__(self, settings, film):
         self._variations, self._count = parse_variations(settings.vary), film.count
+        self._said = set()  # what lines of earlier frames began with
         picture = film.first
         refuse_varied(settings, self._variations)
         settings = settings.replace(resume=False)  # the film is resumed, not a frame's dream
@@ -180,7 +185,8 @@ class _FrameRenderer:
 
     def dream(self, picture, frame, progress):
         """Dream a frame: (H, W, 3) float32, levels; None where it was interrupted."""
-        levels = dream_levels(self._job(picture, frame), _Part(progress, frame))
+        part = _Part(progress, frame, self._said)
+        levels = dream_levels(self._job(picture, frame), part, must_move=not frame)
         return None if progress.interrupted else levels
 
     def _job(self, picture, frame):
@@ -202,16 +208,18 @@ class _FrameRenderer:
 class _Part:
     """What the dream of one frame tells its progress to, as part of the film's."""
 
-    def __init__(self, progress, frame):
-        self._progress, self._frame = progress, frame
+    def __init__(self, progress, frame, said):
+        self._progress, self._frame, self._said = progress, frame, said
 
     def __call__(self, step):
         return self._progress(step._replace(octave=self._frame))
 
     def say(self, line):
-        """Print what a dream has to say; of later frames it would be the same."""
-        if not self._frame:
-            self._progress.say(line)
+        """Print a line, with the frame that it is about, unless a frame before has said so."""
+        about = line.partition(":")[0]
+        if about not in self._said:
+            self._said.add(about)
+            self._progress.say(f"frame {self._frame}: {line}" if self._frame else line)
 
     @property
     def left(self):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from dreamlib.dream import Step
 from dreamlib.errors import DreamError
-from dreamlib.settings import BY_NAME, refuse_inapplicable
+from dreamlib.jobs.outputs import check_free, refuse_unused
+from dreamlib.settings import BY_NAME
 from dreamlib.util.progress import Progress, phase
 from dreamlib.video.clip import mux
 from dreamlib.video.encode import assemble, check_film
@@ -27,8 +28,6 @@ def wanted_films(settings):
     -------
     list of str
     """
-    if settings.reverse and settings.boomerang:
-        raise DreamError("--boomerang runs both ways already; leave --reverse out")
     films = []
     for name, suffixes in (("gif", [".gif"]), ("webp", [".webp"]), ("mp4", [".mp4", ".webm"])):
         path = getattr(settings, name)
@@ -40,6 +39,7 @@ def wanted_films(settings):
                 f"{' or '.join(suffixes)}"
             )
         check_film(path, settings.fps or FPS)
+        check_free(path, settings.overwrite)
         films.append(path)
     return films
 
@@ -58,7 +58,7 @@ def assemble_frames(source, settings):
     list of str, or None
         As for `make_films`.
     """
-    refuse_inapplicable(settings, "assembly")
+    refuse_unused(settings, "assembly", None)
     films = wanted_films(settings)
     if not films:
         raise DreamError(f"--assemble {source}: name a film: --gif, --webp or --mp4 FILE")

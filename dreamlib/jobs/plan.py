@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 import time
 from dataclasses import replace
 
@@ -35,7 +36,8 @@ def plan(job):
     """
     settings, dream = job.settings, job.dream
     lines = [f"{'octave':>6}  {'size':>15}  {'tiles a pass':>12}  {'pixel-steps':>12}"]
-    steps = seen = largest = 0
+    steps = largest = 0
+    seen = {}
     for number, octave in enumerate(dream.octaves):
         if not octave.steps:
             continue
@@ -44,10 +46,11 @@ def plan(job):
         height, width = octave.window[2:]
         taken = dream.passes(number) * dream.tile_steps
         steps += height * width * taken
-        seen += sum(windows) * taken
+        seen[number] = max(windows), sum(windows) * taken
         largest = max(largest, *windows)
         size, count = f"{width} x {height}", height * width * taken
         lines.append(f"{number + 1:>6}  {size:>15}  {len(windows):>12}  {count / 1e6:>10.1f} M")
+    computed = sum(pixels for _, pixels in seen.values())
     script = [f"script       {settings.script}"] if settings.script else []
     workers = workers_of(settings)
     lines += [
@@ -55,9 +58,9 @@ def plan(job):
         *script,
         *_workers(settings, workers),
         f"schedule     {_schedule(settings)}, {dream.storage} canvases",
-        f"pixel-steps  {steps / 1e6:.1f} million, {seen / steps:.2f} times that to compute",
+        f"pixel-steps  {steps / 1e6:.1f} million, {computed / steps:.2f} times that to compute",
         *_memory(job, largest),
-        f"time         {_time(job, largest, seen, workers)}",
+        f"time         {_time(job, seen, workers)}",
     ]
     return "\n".join(lines)
 
@@ -79,13 +82,21 @@ def _workers(settings, workers):
     return [f"workers      {len(workers)} on {kinds}{of}"] if workers else []
 
 
-def _time(job, largest, seen, workers):
-    """Say how long it takes, where this process has a device like those that will do it."""
+def _time(job, seen, workers):
+    """Say how long it takes, where this process has a device like those that will do it.
+
+    `seen` are, by octave, the pixels of its largest window, and those that are computed in all.
+    """
     here = "cpu" if job.settings.gpu is None else "cuda"
     if workers and kind_of(workers[0]) != here:
         return f"unknown: nothing is computed on {kind_of(workers[0])} here"
-    seconds = _seconds_per_pixel(job, largest) * seen / max(1, len(workers))
-    return f"about {_duration(seconds)}"
+    dream = replace(job.dream, storage="uint8", tile_steps=1)
+    stepper = Stepper(job.network.net, dream, job.network.judges)
+    seconds = sum(
+        _seconds_per_pixel(stepper, number, largest) * pixels
+        for number, (largest, pixels) in seen.items()
+    )
+    return f"about {_duration(seconds / max(1, len(workers)))}"
 
 
 def _memory(job, largest):
@@ -104,20 +115,22 @@ def _memory(job, largest):
     ]
 
 
-def _seconds_per_pixel(job, largest):
-    """Time a tile of noise: seconds per pixel that the network sees."""
+def _seconds_per_pixel(stepper, octave, largest):
+    """Time steps of an octave on noise: seconds per pixel that the network sees.
+
+    A pixel of a small window takes longer than one of a large window. The first step counts for
+    nothing: what it compiles and allocates is there for all others.
+    """
     side = int(min(largest, CALIBRATION_PIXELS) ** 0.5)
     pixels = np.random.RandomState(0).randint(0, 256, (side, side, 3)).astype(np.uint8)
     canvas, window = Canvas.of(pixels), Window(0, 0, side, side)
-    dream = replace(job.dream, storage="uint8", tile_steps=1)
-    stepper = Stepper(job.network.net, dream, job.network.judges)
     tile = Tile(window, window, side * side)
     seconds = []
-    for _ in range(CALIBRATION_TIMES):
+    for _ in range(1 + CALIBRATION_TIMES):
         begin = time.perf_counter()
-        list(stepper.steps(Place(0, 0, 0), OWN_SCALE, [tile], canvas, canvas, canvas))
+        list(stepper.steps(Place(octave, 0, 0), OWN_SCALE, [tile], canvas, canvas, canvas))
         seconds.append(time.perf_counter() - begin)
-    return min(seconds) / side**2
+    return statistics.median(seconds[1:]) / side**2
 
 
 def _duration(seconds):

@@ -10,13 +10,23 @@ import numpy as np
 from dreamlib.errors import DreamError
 from dreamlib.imaging.formats import DEEP_ZOOM, check_output, format_of
 from dreamlib.imaging.open_save import open_picture
-from dreamlib.imaging.picture import Noise
+from dreamlib.imaging.picture import Noise, Picture
 from dreamlib.jobs.demands import refuse_unreadable
 from dreamlib.jobs.growth import check_growth
+from dreamlib.jobs.outputs import check_free
 from dreamlib.jobs.resolve import DEVIATION, GREY, OF_OCTAVES, Network, make_job
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
-from dreamlib.settings import BY_NAME, meant, refuse_inapplicable, to_toml
+from dreamlib.settings import (
+    BY_NAME,
+    changed,
+    meant,
+    refuse,
+    refuse_contradictions,
+    refuse_inapplicable,
+    to_toml,
+)
+from dreamlib.tiling.preview import preview_of
 from dreamlib.tiling.schedule import OVERLAPPING
 from dreamlib.util.input_file import check_path
 from dreamlib.util.progress import phase
@@ -24,19 +34,26 @@ from dreamlib.util.progress import phase
 #: The presets that a class is drawn by where no script is named: from noise, into a photograph.
 FROM_NOISE, INTO_PICTURE = "direct", "direct-photograph"
 
+#: Settings of what is written, or kept in files; and the name of what is not written.
+OF_FILES = ("work_dir", "resume", "preview", "devices", "cluster", "classify", "region")
+UNWRITTEN = "dream.png"
 
-def prepare(source, output, settings, planning=False):
+
+def prepare(source, output, settings, planning=False, network=None):
     """Read the picture and load the network; choose what was left open; refuse what cannot be.
 
     Parameters
     ----------
-    source : str or Path
-        A picture file, or ``noise:WIDTHxHEIGHT``.
+    source : str, Path or Picture
+        A picture file, or ``noise:WIDTHxHEIGHT``; or a picture, whose pixels are not changed.
     output : str, Path or None
-        Its suffix chooses the format; None makes ``STEM_dream.png`` in the current folder.
+        Its suffix chooses the format; None makes ``STEM_dream.png`` of a file, in the current
+        folder.
     settings : Settings
     planning : bool
         Make no work folder.
+    network : Network, optional
+        Of another job with the same settings, which is taken instead of being loaded anew.
 
     Returns
     -------
@@ -48,10 +65,16 @@ def prepare(source, output, settings, planning=False):
         Picture, model, layer, output, memory or work folder cannot do.
     """
     refuse_inapplicable(settings, "picture")
-    source, output = str(source), str(output or default_output(source, "dream.png"))
-    check_output(output, source)
+    held = isinstance(source, Picture)
+    source = source if held else str(source)
+    output = str(output or default_output(source, "dream.png"))
+    check_output(output, None if held else source)
+    check_free(output, settings.overwrite)
+    if settings.preview:
+        check_free(preview_of(output), settings.overwrite)
     if settings.growth:
         check_growth(settings)
+        check_free(settings.growth, settings.overwrite)
     if settings.classify and format_of(output) is DEEP_ZOOM:
         raise DreamError(
             f"--classify reads the output back, which it cannot do with {output}; write .tif or "
@@ -69,11 +92,9 @@ def prepare(source, output, settings, planning=False):
             on_error.callback(folder.close)
             settings = resumed(settings, folder)
         settings = with_models_own(with_seed(settings))
-        phase("reading")
-        refuse_unreadable(settings, source, output)
-        picture = open_picture(source, settings.seed, output, settings.tiff)
+        picture = source if held else _opened(source, output, settings)
         settings, picture = choose_script(settings, picture)
-        network = open_network(settings)
+        network = network or open_network(settings)
         job = make_job(network, picture, settings, output)
         to_toml(job.recorded)  # refuses what no output could hold
         in_folder = settings.work_dir or settings.resume or not job.demand.in_ram
@@ -91,8 +112,63 @@ def prepare(source, output, settings, planning=False):
                 refuse_changes(folder, record)
             folder.begin(record, job.dream.storage, job.dream.wrap, job.demand.canvases)
             job = job._replace(folder=folder)
+        elif not planning:
+            refuse_unfinished(work_dir)
         on_error.pop_all()
     return job
+
+
+def prepare_levels(source, settings, network=None):
+    """Do what `prepare` does for a dream in RAM that no file is written of.
+
+    Parameters
+    ----------
+    source, settings, network
+        As for `prepare`.
+
+    Returns
+    -------
+    Job
+
+    Raises
+    ------
+    DreamError
+    """
+    refuse_inapplicable(settings, "picture")
+    refuse_contradictions(settings)
+    refuse(changed(settings, OF_FILES), "a dream that goes to no file; name an output")
+    settings = with_models_own(with_seed(settings))
+    held = isinstance(source, Picture)
+    picture = source if held else _opened(source, UNWRITTEN, settings)
+    settings, picture = choose_script(settings, picture)
+    job = make_job(network or open_network(settings), picture, settings, UNWRITTEN)
+    if not job.demand.in_ram:
+        raise DreamError(
+            f"the dream takes {(job.demand.ram + job.demand.canvases) / (1 << 30):.2f}G of memory, "
+            "more than there is; name an output, or allow more memory"
+        )
+    return job
+
+
+def _opened(source, output, settings):
+    """Open a picture file, or make noise."""
+    phase("reading")
+    refuse_unreadable(settings, source, output)
+    return open_picture(source, settings.seed, output, settings.tiff)
+
+
+def refuse_unfinished(work_dir):
+    """Refuse to dream anew beside an unfinished dream of the same output, which nobody asked for.
+
+    Parameters
+    ----------
+    work_dir : Path
+    """
+    from dreamlib.jobs.resume import unfinished
+    from dreamlib.tiling.work_folder import UNFINISHED
+
+    if unfinished(work_dir):
+        raise DreamError(UNFINISHED.format(work_dir))
 
 
 def default_output(source, ending):

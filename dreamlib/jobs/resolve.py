@@ -16,6 +16,7 @@ from dreamlib.imaging.picture import WRAPS, Noise, Window
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.jobs.demands import besides
 from dreamlib.jobs.machine import machine_of
+from dreamlib.jobs.notices import asked_end, notices_of
 from dreamlib.models import engines
 from dreamlib.models.input_size import check_octaves_fit, misfit, smallest_side
 from dreamlib.models.layers import check_layer, layer_named
@@ -58,6 +59,7 @@ class Job(NamedTuple):
     region: Window | None  #: what is written, in the last octave; None for all
     demand: memory_plan.Demand
     folder: object  #: a `WorkFolder`; None where canvases are held in RAM
+    notices: tuple = ()  #: what the user may not expect of it, a line each
 
 
 def make_job(network, picture, settings, output, film=None):
@@ -80,6 +82,7 @@ def make_job(network, picture, settings, output, film=None):
         Without a folder.
     """
     net, model, definition = network.net, network.model, network.definition
+    asked = asked_end(settings)
     settings = settings.replace(
         model=absolute_name(settings.model or network.published.name),
         engine=engines.engine_name(net),
@@ -112,6 +115,7 @@ def make_job(network, picture, settings, output, film=None):
     else:
         settings, plan = _notebook_octaves(definition, settings, spec, size)
         carry = "detail"
+    notices = notices_of(network, asked, settings, [one for _, _, one in plan])
     direct = any(drawn and drawn.views for _, drawn, _ in plan)
     _check_direct(settings, direct)
     _check_optimiser(settings)
@@ -181,7 +185,9 @@ def make_job(network, picture, settings, output, film=None):
     )
     settings = recorded.replace(wrap=wrap, storage=chosen.storage)
     deep = picture.dtype == np.uint16
-    return Job(output, picture, deep, network, settings, recorded, dream, region, demand, None)
+    return Job(
+        output, picture, deep, network, settings, recorded, dream, region, demand, None, notices
+    )
 
 
 def _notebook_octaves(definition, settings, spec, size):

@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 
+import numpy as np
+
 from dreamlib.ascent.objective_parser import absolute_guides, absolute_layers, files_of
 from dreamlib.ascent.octave_script import absolute_script, is_file
 from dreamlib.errors import DreamError
 from dreamlib.imaging.open_save import open_picture
+from dreamlib.imaging.picture import Picture
 from dreamlib.jobs.keyframes import absolute_variations, parse_variations
 from dreamlib.jobs.objective import absolute_judges, numbered_targets, parse_judges
 from dreamlib.models.model import TOML
 from dreamlib.models.zoo import absolute_name, find_model
 from dreamlib.settings import BY_NAME
+from dreamlib.tiling import work_folder
 from dreamlib.tiling.work_folder import fingerprint
-from dreamlib.video.frame_folder import find_frames
+from dreamlib.video import frame_folder
 
 
 def resumed(settings, folder):
@@ -91,7 +95,7 @@ def fingerprints(source, model, settings):
 
     Parameters
     ----------
-    source : str
+    source : str or Picture
         The input.
     model : dreamlib.models.model.Model
     settings : Settings
@@ -100,9 +104,8 @@ def fingerprints(source, model, settings):
     -------
     dict of str -> dict or str
     """
-    noise = source.startswith("noise:")
     prints = {
-        "the input picture": source if noise else _of_source(source),
+        "the input picture": _of_source(source),
         **_of_model("the model", model),
     }
     taken = {name: getattr(settings, name) for name in ("from_", "to", "every")}
@@ -130,15 +133,36 @@ def fingerprints(source, model, settings):
 
 
 def _of_source(source):
-    """Return what identifies a file, or all files of a folder."""
+    """Return what identifies a picture: one held, noise, a file, or all files of a folder."""
+    if isinstance(source, Picture):
+        digest = hashlib.sha256(np.ascontiguousarray(source.pixels).data).hexdigest()
+        return {"bytes": source.pixels.nbytes, "sha256": digest}
+    if source.startswith("noise:"):
+        return source
     if not os.path.isdir(source):
         return fingerprint(source)
     known, size = hashlib.sha256(), 0
-    for path in find_frames(source):
+    for path in frame_folder.find_frames(source):
         one = fingerprint(path)
         known.update(f"{path.name} {one['sha256']}\n".encode())
         size += one["bytes"]
     return {"bytes": size, "sha256": known.hexdigest()}
+
+
+def unfinished(folder):
+    """Tell whether a folder holds a dream or a film that can be resumed.
+
+    Parameters
+    ----------
+    folder : Path
+        The setting `work_dir` of a picture; the output of a film.
+
+    Returns
+    -------
+    bool
+    """
+    film = folder / frame_folder.OWN / frame_folder.JOURNAL
+    return (folder / work_folder.JOURNAL).exists() or film.exists()
 
 
 def _of_model(what, model):

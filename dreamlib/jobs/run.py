@@ -15,10 +15,11 @@ from dreamlib.imaging import open_save as files
 from dreamlib.imaging.picture import Picture, RawFile, Window, to_levels
 from dreamlib.imaging.resample import STRIP, strips
 from dreamlib.jobs.growth import growing
+from dreamlib.jobs.outputs import EARLY, check_free
 from dreamlib.settings import to_toml
 from dreamlib.tiling.canvas import Canvas, InMemory
 from dreamlib.tiling.in_process import InProcess
-from dreamlib.tiling.octave_loop import OctaveLoop
+from dreamlib.tiling.octave_loop import OctaveLoop, drained
 from dreamlib.tiling.pyramid import Stored
 from dreamlib.tiling.quantize import Quantizer
 from dreamlib.tiling.stepper import Stepper
@@ -26,6 +27,10 @@ from dreamlib.util.progress import Left, Progress, phase, profile
 
 #: Name of the canvas that holds the whole grey levels of a float32 dream while they are written.
 LEVELS = "levels"
+
+
+class NothingMoved(DreamError):
+    """No step of a dream had a gradient."""
 
 
 class Result(NamedTuple):
@@ -70,10 +75,14 @@ def run(job, listener=None):
         for note in job.picture.metadata.notes:
             progress.say(note)
         try:
-            canvas, quantizer = _dream(job, store, progress)
+            canvas, quantizer = drained(dreaming(job, store, progress))
         except Left:
             if job.folder:
                 job.folder.close()  # for whoever resumes it
+            raise
+        except NothingMoved:
+            if job.folder:  # there is nothing in it to resume
+                job.folder.remove()
             raise
         except DreamError:
             if job.folder and job.folder.is_new and not settings.resume:
@@ -87,7 +96,7 @@ def run(job, listener=None):
         text = to_toml(job.recorded)
         if interrupted:
             share = 100 * progress.done / progress.total
-            text = f"# ended early, after {share:.0f} % of the steps\n" + text
+            text = f"{EARLY}, after {share:.0f} % of the steps\n{text}"
         embedded = _write(job, canvas, quantizer, text, interrupted)
     folder = None
     if job.folder and interrupted:
@@ -100,7 +109,7 @@ def run(job, listener=None):
     return Result(Path(job.output), settings, device, seconds, interrupted, embedded, folder)
 
 
-def dream_levels(job, progress):
+def dream_levels(job, progress, must_move=True):
     """Dream a job in RAM, and write nothing.
 
     Parameters
@@ -108,13 +117,16 @@ def dream_levels(job, progress):
     job : dreamlib.jobs.resolve.Job
         Without a folder.
     progress : dreamlib.util.progress.Progress
+    must_move : bool
+        Whether a dream of which no step has a gradient is refused, or only told of.
 
     Returns
     -------
     (H, W, 3) ndarray of float32
         RGB, 0 to 255 unless the dream ran without clipping.
     """
-    canvas, quantizer = _dream(job, InMemory(job.dream.storage, job.dream.wrap), progress)
+    store = InMemory(job.dream.storage, job.dream.wrap)
+    canvas, quantizer = drained(dreaming(job, store, progress, must_move))
     return quantizer.as_levels(canvas.array())
 
 
@@ -133,8 +145,28 @@ def work(dream):
     return sizes, [dream.passes(number) for number in range(len(sizes))]
 
 
-def _dream(job, store, progress):
-    """Dream a job: the canvas, and the quantizer of its pixels."""
+def dreaming(job, store, progress, must_move=True):
+    """Dream a job, pass by pass.
+
+    Parameters
+    ----------
+    job : dreamlib.jobs.resolve.Job
+    store : dreamlib.tiling.canvas.InMemory or dreamlib.tiling.work_folder.WorkFolder
+    progress : dreamlib.util.progress.Progress
+        Or its like.
+    must_move : bool
+        As for `dream_levels`.
+
+    Yields
+    ------
+    canvas, quantizer, octave, passes
+        As `dreamlib.tiling.octave_loop.OctaveLoop.passes`.
+
+    Returns
+    -------
+    canvas, quantizer
+        Of the dream.
+    """
     stepper = Stepper(job.network.net, job.dream, job.network.judges)
     source = _source(job, store, stepper.quantizer.rule)
     size = job.dream.octaves[-1].size
@@ -145,16 +177,36 @@ def _dream(job, store, progress):
 
             minutes = job.settings.preview
             watching.append(Preview(job.output, minutes, stepper.quantizer, progress.say))
+        if must_move:  # not of every frame
+            for line in job.notices:
+                progress.say(line)
         with _workers(job, stepper, progress) as workers:
-            canvas = OctaveLoop(
+            loop = OctaveLoop(
                 source, job.dream, stepper.quantizer, workers, store, progress, watching
-            ).run()
+            )
+            canvas = yield from loop.passes()
+        if loop.still:
+            _tell_of_still(job, loop, progress, must_move)
         if job.dream.finish.is_on:
             canvas = _finished(job, store, stepper.quantizer, canvas, source)
         if growth:
             phase("film")
             growth.finish(canvas, progress.say)
     return canvas, stepper.quantizer
+
+
+def _tell_of_still(job, loop, progress, must_move):
+    """Say how many steps had no gradient; refuse to call it a dream where none had any."""
+    layers = dict.fromkeys(octave.objective.end for octave in job.dream.octaves if octave.steps)
+    what = f"no gradient of {' or '.join(map(repr, layers))} reaches the picture"
+    if loop.still < loop.taken or loop.resumed or not must_move:
+        progress.say(f"{loop.still} of {loop.taken} steps moved nothing: there {what}")
+        return
+    raise NothingMoved(
+        f"{what}: not one of {loop.taken} steps moved it, and nothing was written. Something below "
+        "lets nothing through (a ReLU of what is never positive, weights of zeros); dream another "
+        "layer (--list-layers), or begin with another picture"
+    )
 
 
 def _workers(job, stepper, progress):
@@ -192,7 +244,8 @@ def _source(job, store, rule):
     phase("canvas")
     picture = job.picture
     size = (picture.height, picture.width)
-    if isinstance(store, InMemory) and isinstance(picture, Picture):
+    deep = picture.dtype == np.uint16
+    if isinstance(store, InMemory) and isinstance(picture, Picture) and not deep:
         return Stored(Canvas.of(picture.pixels, job.dream.wrap), Quantizer(rule, np.uint8))
     dtype = np.dtype(np.uint8 if picture.dtype == np.uint8 else np.uint16)
     if not store.has("source"):
@@ -211,6 +264,7 @@ def _write(job, canvas, quantizer, text, interrupted):
         job.folder.drop_back_buffer()
     pixels = _levels(job, canvas, quantizer)
     try:
+        check_free(job.output, job.settings.overwrite)  # hours have gone by
         embedded = _save(job, pixels, text)
     except DreamError as error:
         if job.folder:

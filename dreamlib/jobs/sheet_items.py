@@ -56,7 +56,7 @@ def choose_items(net, model, text=""):
                 f"--contact-sheet {text}: no layer of model {model.name} is named so; expected a "
                 "pattern as 'block*' (all layers: --list-layers)"
             )
-        check_number(len(found), "layers are asked for", "a pattern as 'conv4*'")
+        check_number(len(found), "layers are asked for", "a pattern as 'block1?'")
         return found
     return _check_layer(net, text, model)  # which knows what is wrong with it
 
@@ -70,6 +70,26 @@ def _check_layer(net, layer, model):
         check_layer(net, layer, model)
     except DreamError as error:
         raise DreamError(str(error).replace("--end", "--contact-sheet")) from error
+
+
+def numbers(chosen):
+    """Write numbers shortly, as they were meant: ``0-31, 47``.
+
+    Parameters
+    ----------
+    chosen : list of int
+
+    Returns
+    -------
+    str
+    """
+    runs = []
+    for number in chosen:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
 def check_number(number, what, advice="fewer"):

@@ -15,6 +15,20 @@ LISTED = 8  #: classes in an error
 ALIKE = 0.6  #: least similarity (0 to 1, difflib's ratio) of a name that was probably meant
 
 
+class Label(str):
+    """The names of a class, and its WordNet number: "" where the file has none."""
+
+    synset = ""
+
+    @classmethod
+    def of(cls, line):
+        """Read a line of a file of labels: ``n01443537 goldfish, Carassius auratus``, or names."""
+        synset = re.match(r"(n\d{8})\s+", line)
+        label = cls(line[synset.end() :].strip() if synset else line.strip())
+        label.synset = synset[1] if synset else ""
+        return label
+
+
 def find_class(labels, text):
     """List the classes that a text may mean.
 
@@ -23,7 +37,7 @@ def find_class(labels, text):
     labels : list of str
         In the order of the network's outputs.
     text : str
-        Case, and underscores or hyphens for spaces, do not matter.
+        Case, and underscores or hyphens for spaces, do not matter. Or a WordNet number.
 
     Returns
     -------
@@ -44,7 +58,8 @@ def parse_targets(text, labels, random_state):
     ----------
     text : str
         Classes, perhaps with weights: ``goldfish, ostrich:0.5, 963``. A class is a number,
-        ``random``, a whole name, or words that only one class's label has. Weights are 1 by
+        ``random``, a WordNet number (``n01443537``), a whole name, or words that only one class's
+        label has. Weights are 1 by
         default; with one below 0 the class is avoided.
     labels : list of str
         The model's; empty where it has none: then only numbers can be read.
@@ -151,7 +166,7 @@ def _matches(labels, text):
         return exact, words, letters
     for index, label in enumerate(labels):
         whole = _plain(label)
-        if wanted == whole or wanted in _names(label):
+        if wanted in (whole, getattr(label, "synset", None)) or wanted in _names(label):
             exact.append(index)
         elif f" {wanted} " in f" {whole} ":
             words.append(index)

@@ -67,6 +67,26 @@ def layer_named(net, name):
     return getattr(net, "former_names", {}).get(name, name)
 
 
+def before_softmax(net, end):
+    """Return the layer whose scores a softmax is made of.
+
+    Parameters
+    ----------
+    net : caffe.Net
+    end : str
+
+    Returns
+    -------
+    str or None
+        None where `end` is no softmax, or nothing below it can be dreamt.
+    """
+    names = list(net._layer_names)
+    if net.layers[names.index(end)].type != "Softmax":
+        return None
+    below = [name for name, _, _ in dreamable_layers(net) if names.index(name) < names.index(end)]
+    return below[-1] if below else None
+
+
 def check_layer(net, end, model):
     """Refuse a layer that cannot be dreamt.
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dreamlib.errors import DreamError, nearest, reading
+from dreamlib.models.labels import Label
 from dreamlib.models.preprocessing import LARGEST, read_mean
 from dreamlib.util.input_file import check_path, read_bytes, read_text
 from dreamlib.util.setting import parse_table
@@ -115,7 +116,7 @@ class Model:
     def read_labels(self):
         """Read the class names: a list of str in the order of the network's outputs.
 
-        WordNet numbers at the front of the lines ("n02123045 tabby, tabby cat") are left out.
+        WordNet numbers at the front of the lines ("n02123045 tabby, tabby cat") are their `synset`.
 
         Raises
         ------
@@ -129,7 +130,7 @@ class Model:
                 f"{self._how_to_fetch('write one class a line')}"
             )
         lines = read_text(self.labels, "a list of class names").splitlines()
-        return [re.sub(r"^n\d{8}\s+", "", line).strip() for line in lines if line.strip()]
+        return [Label.of(line) for line in lines if line.strip()]
 
     def known_labels(self):
         """Read the class names, as `read_labels`; none where the model has none."""

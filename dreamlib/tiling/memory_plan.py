@@ -242,7 +242,8 @@ def choose(wanted, sizes, step, source_dtype, machine, base=False, besides=None)
     elif schedule is None:
         whole = canvas_bytes(sizes, np.float32, 3 * whole_picture, base, wanted.adam)
         small = pixels <= LARGEST_WHOLE and room.fits(pixels, besides=whole)
-        schedule = "whole" if small and wanted.tile_size is None and not shared else "shift"
+        tiled = shared or wanted.tile_size is not None or wanted.overlap is not None
+        schedule = "whole" if small and not tiled else "shift"
     wanted = wanted._replace(
         schedule=schedule,
         wrap=wanted.wrap or ("both" if schedule in ("whole", "windows") else "none"),

@@ -54,6 +54,24 @@ class State:
         return Place(self.octave, self.pass_, self.phase)
 
 
+def drained(steps):
+    """Go through all that a generator yields; return what it returns.
+
+    Parameters
+    ----------
+    steps : generator
+
+    Returns
+    -------
+    object
+    """
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
 class OctaveLoop:
     """Dreams one picture.
 
@@ -74,15 +92,37 @@ class OctaveLoop:
     watching : sequence of callable
         Called with the canvas, the octave, and whether a pass has ended, between phases, when no
         one changes it.
+
+    Attributes
+    ----------
+    taken, still : int
+        Steps on tiles, and those of them without a gradient.
+    resumed : bool
+        Whether a run before has taken others.
     """
 
     def __init__(self, source, dream, quantizer, workers, store, progress, watching=()):
         self._dream, self._workers, self._store = dream, workers, store
         self._progress, self._watching = progress, watching
+        self._quantizer = quantizer
         self._pyramid = Pyramid(source, dream, quantizer, store)
+        self.taken, self.still, self.resumed = 0, 0, False
 
     def run(self):
-        """Dream all octaves.
+        """Dream all octaves; return what `passes` returns, and raise what it raises."""
+        return drained(self.passes())
+
+    def passes(self):
+        """Dream all octaves, pass by pass.
+
+        Yields
+        ------
+        canvas : dreamlib.tiling.canvas.Canvas
+            Of the octave, after each of its passes; the next one changes it.
+        quantizer : dreamlib.tiling.quantize.Quantizer
+            Of its pixels.
+        octave, passes : int
+            Its number, from 0, and how many of its passes are made.
 
         Returns
         -------
@@ -97,6 +137,7 @@ class OctaveLoop:
         state = self._store.load_state() or State()
         self._pyramid.drop_unfinished()
         self._progress.skip(self._steps_before(state))
+        self.resumed = bool(state.octave or state.has_changed or state.done)
         count = len(self._dream.octaves)
         for octave in range(state.octave, count):
             phase(f"octave {octave + 1}/{count}")
@@ -105,7 +146,7 @@ class OctaveLoop:
             canvas = self._pyramid.canvas(octave, state.has_changed)
             self._store.save(state)
             self._pyramid.drop(octave - 1)
-            stop = self._dream_octave(state, canvas)
+            stop = yield from self._dream_octave(state, canvas)
             self._pyramid.drop_base(octave)  # before there are larger ones
             if stop == LEAVE:
                 raise Left
@@ -130,7 +171,10 @@ class OctaveLoop:
     # -- steps ------------------------------------------------------------------------------------
 
     def _dream_octave(self, state, canvas):
-        """Make an octave's passes; return whether the dream is ended early, or left."""
+        """Make an octave's passes, as `passes` yields them.
+
+        Returns whether the dream is ended early, or left.
+        """
         size, passes = canvas.shape[:2], self._dream.passes(state.octave)
         schedule = self._dream.schedule(state.octave)
         base = None
@@ -156,6 +200,7 @@ class OctaveLoop:
             state.scale.end_pass()
             if (state.octave, state.pass_) == (0, 1) and not self._dream.gradient.normalise:
                 self._tell_length(state.scale.mean.last)
+            yield canvas, self._quantizer, state.octave, state.pass_
         self._store.save(state)
         return False
 
@@ -198,6 +243,8 @@ class OctaveLoop:
         for index, sums in stepping:
             self._check(sums, state.place)
             state.done[index] = sums
+            self.taken += 1
+            self.still += not sums[0]
             step = Step(state.octave, state.pass_, end, canvas.shape[:2], tiles[index].pixels)
             stop = self._progress(step)
             if time.monotonic() - recorded > CHECKPOINT or stop:

@@ -13,6 +13,20 @@ from dreamlib.errors import DreamError
 SIDE = 1024
 
 
+def preview_of(output):
+    """Name the preview of an output.
+
+    Parameters
+    ----------
+    output : str
+
+    Returns
+    -------
+    Path
+    """
+    return Path(f"{output}.preview.jpg")
+
+
 class Preview:
     """Writes ``OUTPUT.preview.jpg`` every so often; given to `OctaveLoop` as its ``on_canvas``.
 
@@ -29,7 +43,7 @@ class Preview:
     """
 
     def __init__(self, output, minutes, quantizer, say):
-        self.path = Path(f"{output}.preview.jpg")
+        self.path = preview_of(output)
         self._seconds, self._quantizer, self._say = 60 * minutes, quantizer, say
         self._last = time.monotonic()
 

@@ -39,6 +39,12 @@ OWN = re.compile(r"[a-z][-0-9a-z]*-[0-9a-f]{12}(\.part)?\.dream-canvas")
 
 VERSION = 5
 
+#: What is said to whoever would begin a dream where there is another.
+UNFINISHED = (
+    "{} holds an unfinished dream: resume it with --resume, remove the folder to give it up, or "
+    "name another --work-dir"
+)
+
 
 class WorkFolder:
     """Canvases in files, and the state of the dream in a journal; its methods are `InMemory`'s.
@@ -109,10 +115,7 @@ class WorkFolder:
                 "remove what is in this one if none of it is yours"
             ) from error
         if not resume:
-            raise DreamError(
-                f"{self.path} holds an unfinished dream: resume it with --resume, remove the "
-                "folder to give it up, or name another --work-dir"
-            )
+            raise DreamError(UNFINISHED.format(self.path))
         self.record, self._token = journal["record"], journal["token"]
         self._state = journal["state"] and _state_from(journal["state"])
 

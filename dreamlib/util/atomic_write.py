@@ -49,6 +49,39 @@ def replacing(path, suffix=""):
         os.close(handle)
 
 
+def check_place(path):
+    """Refuse a place where no file can be made, before hours are spent on one: it is tried.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of the file.
+
+    Raises
+    ------
+    DreamError
+        There is something else, or no folder, or one that takes no files.
+    """
+    target = Path(os.path.realpath(path))  # where a link leads
+    folder = target.parent
+    if target.is_dir():
+        raise DreamError(f"{path} is a folder; name a file in it")
+    if not folder.is_dir():
+        raise DreamError(f"{path}: there is no folder {folder}; make it first")
+    if target.exists() and not target.is_file():
+        raise DreamError(f"{path} is no regular file; name another output")
+    if not os.access(folder, os.W_OK):
+        raise DreamError(f"{path}: the folder {folder} is not writable")
+    try:
+        handle, temporary = tempfile.mkstemp(target.suffix, part_of(target), folder)
+        os.close(handle)
+        os.unlink(temporary)
+    except OSError as error:
+        raise DreamError(
+            f"{path} cannot be written: {error.strerror}; name another output"
+        ) from error
+
+
 def part_of(target):
     """Return how the names of what is to become a file begin; what the killed have left is removed.
 

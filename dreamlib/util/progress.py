@@ -10,11 +10,10 @@ import threading
 import time
 from typing import NamedTuple
 
+from dreamlib.util.pace import Pace
+
 #: Seconds between log lines where the output is not a terminal.
 LOG_INTERVAL = 10
-
-#: Seconds after which the first log line says how long it will take: the first step is the slowest.
-LEAST_ESTIMATED = 2
 
 #: Seconds between two reports to a listener.
 REPORT_INTERVAL = 0.5
@@ -37,7 +36,7 @@ class Report(NamedTuple):
     shape: tuple  #: (height, width) of the octave
     iteration: int  #: within the octave, counted from 1
     iterations: int
-    seconds_left: float
+    seconds_left: float  #: a guess until steps have been taken for a while
 
 
 #: Called with the name of each phase that begins, where somebody records: see `profiling`.
@@ -115,6 +114,7 @@ class Progress:
         steps = zip(sizes, self._iterations)
         self.total = sum(height * width * count for (height, width), count in steps)
         self.done = self._skipped = 0
+        self._pace, self._estimated = Pace(), False
         self.interrupted = self.left = False
         self._part, self._parts = parts or ("octave", len(sizes))
         self._many = bool(parts)
@@ -135,7 +135,7 @@ class Progress:
             self._bar = tqdm(
                 total=self.total,
                 file=self._stream,
-                bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left",
+                bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed} gone{postfix}",
             )
         if threading.current_thread() is threading.main_thread():
             self._old_handlers = [(number, signal.signal(number, self._interrupt))
@@ -173,6 +173,7 @@ class Progress:
         bool, or `LEAVE`
         """
         self.done += step.pixels
+        self._pace.mark(self.done, time.monotonic())
         if not self._quiet:
             self._show(step)
         self._report(step)
@@ -197,25 +198,33 @@ class Progress:
         return self._iterations[step.octave if not self._many else 0]
 
     def _seconds_left(self, now):
-        made = self.done - self._skipped
-        return (now - self._begin) * (self.total - self.done) / made
+        """Estimate the rest; by all that there was where that is little."""
+        left = self.total - self.done
+        if self._pace.known:
+            return self._pace.seconds_for(left)
+        return (now - self._begin) * left / (self.done - self._skipped)
 
     def _show(self, step):
         label = f"{self._part} {step.octave + 1}/{self._parts}"
         if self._bar is not None:
             with self._alone():
                 self._bar.set_description_str(label, refresh=False)
+                if self._pace.known:
+                    seconds = self._pace.seconds_for(self.total - self.done)
+                    left = self._bar.format_interval(seconds)
+                    self._bar.set_postfix_str(f"{left} left", refresh=False)
                 self._bar.update(step.pixels)
             return
         now = time.monotonic()
         before = self._last_octave
         told = before is not None if self._many else step.octave == before
+        told = told and self._estimated == self._pace.known  # the first estimate comes at once
         if told and now - self._last_line < LOG_INTERVAL:
             return
         self._last_line, self._last_octave = now, step.octave
         left = ""
-        if now - self._begin >= LEAST_ESTIMATED:
-            left = f"  {self._seconds_left(now):.0f} s left"
+        if self._pace.known:
+            left, self._estimated = f"  {self._seconds_left(now):.0f} s left", True
         height, width = step.shape
         if not self._many:
             label += f" ({width} x {height})  step {step.iteration + 1}/{self._count(step)}"

@@ -17,9 +17,10 @@ from dreamlib.errors import DreamError
 from dreamlib.imaging.alpha import lay
 from dreamlib.imaging.picture import to_levels
 from dreamlib.imaging.pillow_io import load_picture
-from dreamlib.util.atomic_write import written_whole
+from dreamlib.util.atomic_write import check_place, written_whole
 from dreamlib.video import ffmpeg
 from dreamlib.video.frame_folder import check_sizes
+from dreamlib.video.mark import mark
 
 #: The colour space, named in the file: without it players assume this one for large pictures and
 #: another one for small ones.
@@ -105,13 +106,7 @@ def check_film(out, fps, shortest=1):
         raise DreamError(
             f"{out}: {float(fps):g} frames per second; a {suffix} has from {LEAST_FPS} to {most}"
         )
-    if out.is_dir():
-        raise DreamError(f"{out} is a folder; name a file in it")
-    folder = out.absolute().parent
-    if not folder.is_dir():
-        raise DreamError(f"{out}: there is no folder {folder}; make it first")
-    if not os.access(folder, os.W_OK):
-        raise DreamError(f"{out}: the folder {folder} is not writable")
+    check_place(out)
     ffmpeg.find_ffmpeg()
 
 
@@ -204,6 +199,7 @@ def assemble(
             even = FORMATS[suffix].video
             rate = Fraction(fps).limit_denominator(100_000)
             _pipe(frames, size, rate, options, even, on_frame, stays)
+            mark(temporary, suffix)
             if os.path.getsize(temporary) > MOST_BYTES.get(suffix, math.inf):
                 raise DreamError(f"a {suffix} has up to 4 GB, and this one has more; name an .mp4")
         return True

@@ -18,7 +18,7 @@ from studio.texts import TEXTS
 #: Chosen by the studio itself (folders, devices, output on a terminal), or for clips alone.
 WITHHELD = {
     "gpu", "memory", "work_dir", "resume", "devices", "cluster", "preview", "quiet", "classify",
-    "frame_format", "carry", "allow_code", "from_", "to", "every", "growth",
+    "frame_format", "carry", "allow_code", "from_", "to", "every", "growth", "overwrite",
 }  # fmt: skip
 
 #: Settings whose values are pictures of the library.

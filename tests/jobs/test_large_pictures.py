@@ -267,7 +267,10 @@ def test_a_preview_is_written_while_it_goes_on(workplace, model):
     assert Image.open("out.png.preview.jpg").size == (220, 150)
 
 
-def test_a_preview_that_cannot_be_written_does_not_end_the_dream(workplace, model, capsys):
+def test_a_preview_that_cannot_be_written_does_not_end_the_dream(
+    workplace, model, monkeypatch, capsys
+):
+    monkeypatch.setattr("dreamlib.jobs.prepare.check_free", lambda *asked: None)  # later it was
     Path("out.png.preview.jpg").mkdir()
     assert run("sky.png", "out.png", *flags(model, "--preview", 0.0001)) == 0
     assert "no preview this time: " in capsys.readouterr().err
@@ -325,7 +328,7 @@ def test_who_leaves_at_once_is_told_how_to_resume(workplace, model, monkeypatch,
     def leave(loop):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(OctaveLoop, "run", leave)
+    monkeypatch.setattr(OctaveLoop, "passes", leave)
     assert run("sky.png", "out.png", *flags(model, "--work-dir", "work")) == 130
     error = capsys.readouterr().err
     assert "--resume --work-dir work" in error

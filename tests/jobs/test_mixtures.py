@@ -233,6 +233,7 @@ def test_layers_fade_into_each_other_over_the_frames_of_a_film(workplace, model)
     off = {}
     seed = int(np.random.SeedSequence([4, 1]).generate_state(1)[0])
     for layers in (mixture, "norm1", "style(mixed/output, meadow.png)"):
+        Path("next.png").unlink(missing_ok=True)
         assert run("film/0000.png", "next.png", *how, "--seed", seed, "--layers", layers) == 0
         off[layers] = np.abs(pixels("film/0001.png") - pixels("next.png")).mean()
     assert min(off, key=off.get) == mixture

@@ -119,7 +119,7 @@ def test_a_finished_film_is_reversed_and_trimmed(workplace):
 
 def test_a_film_is_not_made_of_itself(workplace, capsys):
     animated(workplace / "a.gif")
-    assert run("--assemble", "a.gif", "--gif", "a.gif", "--reverse") == 2
+    assert run("--assemble", "a.gif", "--gif", "a.gif", "--reverse", "--overwrite") == 2
     assert "name another file" in capsys.readouterr().err
     assert film_frames("a.gif")[1] == STAYS
 

@@ -190,9 +190,7 @@ def open_picture(path):
     except vips.Error as error:
         wide = bits_of(tiff_tags(path)) > 32
         said = "numbers of 64 bits; save it with 32" if wide else reason(error)
-        raise DreamError(
-            f"{path} {unread(path, 'libvips')} ({size} bytes): {said}"
-        ) from error
+        raise DreamError(f"{path} {unread(path, 'libvips')} ({size} bytes): {said}") from error
     x, y = (image.yres, image.xres) if turned else (image.xres, image.yres)
     dpi = None if x == y == 1 else (x * MM_PER_INCH, y * MM_PER_INCH)
     kind, (profile, exif) = _kind(path, image), _from_header(path, image)
