@@ -61,6 +61,24 @@ def left_out(model, caffe):
     return _parsed(model, caffe)[1]
 
 
+def lacking(out, caffe):
+    """Say what an engine lacks, for which layers were left out; "" where none were.
+
+    Parameters
+    ----------
+    out : dreamlib.models.buildable.LeftOut
+    caffe : module
+        The engine.
+
+    Returns
+    -------
+    str
+    """
+    if not out.fields and not out.types:
+        return ""
+    return not_supported(out.fields, out.types, caffe.layer_type_list())
+
+
 def _parsed(model, caffe):
     with reading():
         found = model.prototxt.stat()
@@ -84,8 +102,7 @@ def _parse(model, caffe, version):
         raise DreamError(f"{model.prototxt}: {error}") from error
     fields = [one for one in out.fields if one[0] is None]
     if fields or (out.layers and not _has_layers(definition)):
-        problem = not_supported(out.fields, out.types, known)
-        raise DreamError(f"{model.prototxt}: {problem}")
+        raise DreamError(f"{model.prototxt}: {lacking(out, caffe)}")
     return definition, out._replace(former=name_blobs_by_layers(definition))
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from dreamlib.errors import CaffeWarning, DreamError
-from dreamlib.models.definition import checked_prototxt, definition_of, left_out
+from dreamlib.models.definition import checked_prototxt, definition_of, lacking, left_out
 from dreamlib.models.weights import check_weights, layer_shapes, read_caffemodel
 from dreamlib.util.memory import give_back_freed
 
@@ -175,7 +175,8 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
     caffe.Classifier
         In phase TEST, with gradients reaching its first input. Layers that the engine cannot build,
         and those above them, are not there; the attribute ``left_out`` (dict of str -> str) has
-        their names, each with that of the layer which is unknown. Blobs are called as their layers
+        their names, each with that of the layer which is unknown; ``lacking`` (str) says in words
+        what is. Blobs are called as their layers
         are; ``former_names`` (the same) has those of the prototxt, each with its layer's.
 
     Raises
@@ -220,6 +221,7 @@ def load_net(model, engine="auto", gpu=None, precision="float32"):
 def _with_names(net, model, caffe):
     out = left_out(model, caffe)
     net.left_out, net.former_names = out.layers, out.former
+    net.lacking = lacking(out, caffe)
     return net
 
 

@@ -109,9 +109,10 @@ def check_layer(net, end, model):
         raise DreamError(f"{model.prototxt} has no layer that can be dreamt; take another model")
     typical = [name for name, kind, _ in layers if kind in TYPICAL] or names
     if not end:
+        lacking = getattr(net, "lacking", "")
         raise DreamError(
             f"model {model.name} names no layer to dream; choose one with --end, for instance "
-            f"{typical[len(typical) // 2]!r} (all: --list-layers)"
+            f"{typical[len(typical) // 2]!r} (all: --list-layers){lacking and f'; {lacking}'}"
         )
     why, advice = _why_not(net, end, model)
     if advice not in names:
@@ -125,8 +126,8 @@ def _why_not(net, end, model):
     """Return why a layer cannot be dreamt, and a layer to take instead, if known."""
     lacking = getattr(net, "left_out", {}).get(end)
     if lacking:
-        needs = f"stands above layer {lacking!r}, which is" if lacking != end else "is"
-        return f"layer {end!r} {needs} of a kind that this Caffe does not have", None
+        above = f", above layer {lacking!r}," if lacking != end else ""
+        return f"layer {end!r}{above} is left out: {net.lacking}", None
     if end not in net._layer_names:
         return f"model {model.name} has no layer {end!r} to dream", None
     made = list(net.top_names[end])

@@ -72,8 +72,13 @@ def pixels(path):
 @pytest.mark.parametrize(
     ("end", "says"),
     [
-        ("box", "layer 'box' stands above layer 'rois', which is of a kind that this Caffe does"),
-        ("rois", "layer 'rois' is of a kind that this Caffe does not have"),
+        (
+            "box",
+            "layer 'box', above layer 'rois', is left out: not supported: layer 'rois' has type",
+        ),
+        ("rois", "layer 'rois' is left out: not supported: layer 'rois' has type 'Proposals'"),
+        ("", "names no layer to dream; choose one with --end, for instance"),
+        ("", "not supported: layer 'rois' has type 'Proposals'"),
     ],
 )
 def test_to_dream_what_is_left_out_is_refused_with_the_layer_that_is_unknown(detector, end, says):

@@ -162,7 +162,11 @@ def test_bad_input_is_refused_before_caffe_can_end_the_process(folder):
     [
         ("random.caffemodel", lambda good: good[:-1], "truncated"),
         ("random.caffemodel", lambda good: b"", "no layers"),
-        ("deploy.prototxt", lambda good: good.replace(b'"LRN"', b'"LRNN"'), "'LRN'?"),
+        (
+            "deploy.prototxt",
+            lambda good: good.replace(b'"LRN"', b'"LRNN"'),
+            "did you mean 'RNN', 'LRN'",
+        ),
         ("deploy.prototxt", lambda good: good[:100], "not a prototxt"),
     ],
 )
