@@ -88,7 +88,7 @@ def guide_bytes(definition, engine, spec):
     -------
     GuideBytes
     """
-    making, kept, what, matches = 0, 0, "", False
+    making, kept, what, kinds = 0, 0, "", set()
     for path, terms in spec.of_pictures.items():
         cost = reading_cost(path)
         pixels = min(cost.pixels, GUIDE_PIXELS)
@@ -98,13 +98,15 @@ def guide_bytes(definition, engine, spec):
             here = kept + reading + int(_seeing(definition, engine, term.layer) * pixels)
             if here > making:
                 making, what = here, cost.what
-            matches = matches or term.kind == "match"
+            kinds.add(term.kind)
             if term.kind == "match":
                 kept += int(4 * last_per_pixel(definition, term.layer) * pixels)
             elif term.kind == "style":
-                kept += GRAMS * 4 * channels_of(definition, term.layer) ** 2 + 4 * BLOCKS * VALUES
-    matching = MATCHING * 4 * MATCHES if matches else 0
-    return GuideBytes(making, kept + matching, what)
+                kept += GRAMS * 4 * channels_of(definition, term.layer) ** 2
+    # One term is added after the other.
+    kept += MATCHING * 4 * MATCHES if "match" in kinds else 0
+    kept += BLOCKS * 4 * VALUES if "style" in kinds else 0
+    return GuideBytes(making, kept, what)
 
 
 def _seeing(definition, engine, layer):
