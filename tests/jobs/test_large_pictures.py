@@ -325,7 +325,7 @@ def test_who_leaves_at_once_is_told_how_to_resume(workplace, model, monkeypatch,
     def leave(loop):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(OctaveLoop, "run", leave)
+    monkeypatch.setattr(OctaveLoop, "passes", leave)
     assert run("sky.png", "out.png", *flags(model, "--work-dir", "work")) == 130
     error = capsys.readouterr().err
     assert "--resume --work-dir work" in error
