@@ -106,7 +106,7 @@ PICTURES = {
     "keep-colour": "sky.png --keep-colour",
     "masked": "sky.png --mask mask.png",
     "strength": "sky.png --strength 0.5",
-    "sheet": "sky.png --contact-sheet 'block?'",
+    "sheet": "sky.png --contact-sheet 'block1?'",
     **{
         f"layers-{part.strip('*').replace('inception_', '')}": (
             f"meadow.png --contact-sheet '{part}' --model bvlc_googlenet"

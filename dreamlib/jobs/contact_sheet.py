@@ -281,7 +281,9 @@ def _class_sheet(output, picture, model, classes, settings):
         f"classes {numbers(classes)} of {model.name}",
     )  # fmt: skip
     sheet = Sheet(grid, len(cells), len(cells) < len(classes))
-    settings = settings.replace(model=absolute_name(settings.model or model.name))
+    engine = "caffe" if engines.import_engine(settings.engine).__name__ == "caffe" else "torch"
+    model = absolute_name(settings.model or model.name)
+    settings = settings.replace(model=model, engine=engine)
     return _written(output, sheet, picture, settings, time.monotonic() - begin)
 
 

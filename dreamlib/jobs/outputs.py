@@ -33,7 +33,8 @@ def check_free(path, overwrite):
     ------
     DreamError
     """
-    if overwrite or not Path(path).exists() or is_dreams_own(path):
+    there = Path(path).exists() and not Path(path).is_dir()  # which nothing takes the place of
+    if overwrite or not there or is_dreams_own(path):
         return
     raise DreamError(
         f"{path} is there already, and nothing in it says that a dream wrote it: it would be lost. "

@@ -308,9 +308,16 @@ def test_a_script_without_a_target_dreams_the_layer_that_is_named(workplace, mod
     assert np.abs(pixels("out.png") - low).mean() > 0.5
 
 
-@pytest.mark.parametrize("schedule", ["whole", "shift", "spiral", "windows"])
-def test_a_script_draws_by_any_schedule(workplace, model, schedule):
-    tiles = ["--tile-size", 128, "--overlap", 16][: {"whole": 0, "windows": 2}.get(schedule, 4)]
+@pytest.mark.parametrize(
+    ("schedule", "tiles"),
+    [
+        ("whole", []),
+        ("shift", ["--tile-size", 128, "--overlap", 16]),
+        ("spiral", ["--tile-size", 128, "--overlap", 16]),
+        ("windows", ["--tile-size", 128]),
+    ],
+)
+def test_a_script_draws_by_any_schedule(workplace, model, schedule, tiles):
     flags = ["--target", 1, "--script", "script.toml", "--schedule", schedule]
     assert dream(model, *flags, *tiles) == 0
     assert np.abs(pixels("out.png") - pixels("sky.png")).mean() > 0.5
