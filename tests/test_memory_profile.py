@@ -94,7 +94,7 @@ def test_a_dream_under_memory_profiler_tells_of_the_network(memory_profile, tmp_
     found = memory_profile.parse(memory_profile.function_names(done.stdout))
     per_pixel = {line.text: line.increment * 2**20 / (640 * 480) for line in found}
     assert per_pixel["self._net.forward_range(0, layer)"] > 10
-    assert per_pixel["canvas, quantizer = _dream(job, store, progress)"] > 10
+    assert per_pixel["canvas, quantizer = drained(dreaming(job, store, progress))"] > 10
 
 
 def test_a_plot_shows_each_line_in_its_colour_and_is_small(memory_profile, tmp_path):
