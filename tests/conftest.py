@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 
 # Before PyTorch is imported: with a thread for every core, threads wait for each other by spinning,
 # and a busy machine slows down by tens.
@@ -18,9 +19,33 @@ settings.load_profile("dreamlib")
 @pytest.fixture(scope="session", autouse=True)
 def state_home(tmp_path_factory):
     """A place for what users are told once, which is not the user's own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        yield
+    there = os.environ.get("XDG_STATE_HOME")
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    yield
+    if there is None:
+        del os.environ["XDG_STATE_HOME"]
+    else:
+        os.environ["XDG_STATE_HOME"] = there
+
+
+@pytest.fixture(autouse=True)
+def no_caffe_is_left():
+    """Undo what `dreamlib.pycaffe.install` did; a net with a `Python` layer installs it, too."""
+    places = os.environ.get("PYTHONPATH")
+    yield
+    installed = sys.modules.get("dreamlib.pycaffe.installed")
+    if installed is None or installed.FOLDER not in sys.path:
+        return
+    os.environ.pop("PYTHONPATH", None)
+    if places is not None:
+        os.environ["PYTHONPATH"] = places
+    if sys.modules.get("caffe") is sys.modules["dreamlib.pycaffe"]:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "caffe"]:
+            del sys.modules[name]
+    sys.path[:] = [place for place in sys.path if place != installed.FOLDER]
+    sys.meta_path[:] = [
+        finder for finder in sys.meta_path if not isinstance(finder, installed._Submodules)
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dreamlib.errors import DreamError
 from dreamlib.jobs.keyframes import parse_variations
-from dreamlib.models.layers import before_softmax
+from dreamlib.models.layers import before_softmax, layer_named
 from dreamlib.settings import BY_NAME, SETTINGS
 
 #: Settings that say what is dreamt, beside `end`.
@@ -49,7 +49,7 @@ def notices_of(network, asked, settings, specs):
     ------
     DreamError
     """
-    lines = []
+    lines, asked = [], layer_named(network.net, asked)
     if asked is not None and asked not in {spec.end for spec in specs}:
         lines.append(_not_dreamt(asked, settings, specs))
     for end in dict.fromkeys(spec.end for spec in specs):
