@@ -1,6 +1,6 @@
 """Time and memory of one dream step, side by side: the notebook on real Caffe, ours, the limit.
 
-    python benchmarks/step.py [--size 1024x575] [--steps 5] [--markdown]
+    python benchmarks/step.py [--size 1024x575] [--steps 5] [--turns 3] [--only float32 ...]
 
 GoogLeNet with random weights, whole picture, inception_4c/output. Each variant runs in a process of
 its own, one after the other in turns, so that a machine that slows down slows all of them. Memory
