@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.errors import DreamError
+from dreamlib.imaging.alpha import filled
 from dreamlib.imaging.picture import Picture, to_levels
 from dreamlib.jobs import kind_of, run_source, with_preset
 from dreamlib.jobs.outputs import check_free, refuse_unused
@@ -163,8 +164,8 @@ class Dream:
         alpha = self._job.picture.alpha if isinstance(self._job.picture, Picture) else None
         if alpha is None:
             return pixels
-        share = alpha.astype(np.float32) * np.float32(white / 255)
-        return np.dstack([pixels, share.astype(dtype)])
+        own = isinstance(source, np.ndarray)  # which may have more than 8 bits of it
+        return np.dstack([pixels, source[..., 3] if own else alpha])
 
     @property
     def image(self):
@@ -294,7 +295,10 @@ def as_picture(source):
     alpha = None
     if source.shape[2] == 4:
         alpha = to_levels(source[..., 3].astype(np.float32), scale=255 / _white(source.dtype))
-    return Picture(np.ascontiguousarray(source[..., :3]), alpha)
+    pixels = np.ascontiguousarray(source[..., :3])
+    if alpha is not None:
+        filled(pixels, alpha)  # in a copy, since the source has a fourth channel
+    return Picture(pixels, alpha)
 
 
 def _white(dtype):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import to_levels
+from dreamlib.jobs.outputs import check_apart, check_free
 from dreamlib.tiling.preview import shrunk
 from dreamlib.video.encode import assemble, check_film
 from dreamlib.video.sources import FPS
@@ -90,14 +91,22 @@ def film_size(height, width):
     return max(1, height // factor), max(1, width // factor)
 
 
-def check_growth(settings):
+def check_growth(settings, source, output=None):
     """Refuse a film of growth that could not be, before the dream.
 
     Parameters
     ----------
     settings : Settings
+    source : str or picture
+    output : str, optional
+        Of the dream.
     """
+    if not settings.growth:
+        return
     check_film(settings.growth, FPS)
+    check_free(settings.growth, settings.overwrite)
+    check_apart(settings.growth, source, "the input")
+    check_apart(settings.growth, output, "where the dream goes")
     if settings.region:
         raise DreamError(
             "--growth shows how a whole picture is dreamt, and --region dreams a part; leave one "

@@ -191,6 +191,8 @@ def dreaming(job, store, progress, must_move=True):
             canvas = _finished(job, store, stepper.quantizer, canvas, source)
         if growth:
             phase("film")
+            if loop.resumed:
+                progress.say(f"{job.settings.growth} shows the dream from where it was resumed")
             growth.finish(canvas, progress.say)
     return canvas, stepper.quantizer
 

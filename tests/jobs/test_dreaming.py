@@ -100,6 +100,37 @@ def test_alpha_and_grey_are_kept_and_spread(workplace, settings):
     )
 
 
+def test_what_nobody_sees_is_dreamt_as_in_a_file(workplace, settings):
+    glass = np.dstack([picture(50, 60), np.full((50, 60), 255, np.uint8)])
+    glass[10:40, 10:50, 3] = 0
+    Image.fromarray(glass).save("glass.png")
+    dreamlib.run("glass.png", "made.png", **settings)
+    by_file = np.asarray(Image.open("made.png"))
+    before = glass.copy()
+    assert np.array_equal(dreamlib.run(glass, **settings), by_file)
+    assert np.array_equal(dreamlib.run(Image.fromarray(glass), **settings), by_file)
+    assert np.array_equal(glass, before)
+
+
+def test_an_arrays_own_alpha_comes_back(workplace, settings):
+    glass = np.dstack([picture(50, 60), picture(50, 60, 2)[..., 0]]).astype(np.uint16) * 257
+    glass[:20, :, 3] = 12345
+    assert np.array_equal(dreamlib.run(glass, **settings)[..., 3], glass[..., 3])
+
+
+def test_python_asks_of_a_film_of_growth_what_the_command_does(workplace, settings):
+    Path("cat.gif").write_bytes(b"a photograph")
+    given = picture(40, 50)
+    with pytest.raises(DreamError, match="it would be lost"):
+        dreamlib.run(given, **settings, growth="cat.gif")
+    with pytest.raises(DreamError, match="films are written as"):
+        dreamlib.run(given, **settings, growth="cat.png")
+    with pytest.raises(DreamError, match="no folder"):
+        dreamlib.run(given, **settings, growth="nowhere/grow.gif")
+    dreamlib.run(given, **settings, growth="grow.gif")
+    assert Path("grow.gif").exists()
+
+
 def test_the_steps_of_a_dream_are_pictures(by_command, settings):
     dream = dreamlib.Dream("sky.png", **settings)
     shown = list(dream)
