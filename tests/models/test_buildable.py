@@ -100,6 +100,10 @@ def test_a_layer_in_python_whose_module_is_not_there_is_left_out(tmp_path):
     )
     net = engines.load_layers(model_of(tmp_path, text), "torch")
     assert net.left_out == {"rpn": "rpn"}
+    with pytest.raises(DreamError) as refusal:
+        check_layer(net, "rpn", model_of(tmp_path, text))
+    assert "in the module 'rpn_of_nobody.proposals', which is not found" in str(refusal.value)
+    assert "did you mean 'Python'" not in str(refusal.value)
 
 
 def test_a_network_of_unknown_layers_alone_is_refused_with_all_of_them(tmp_path):
