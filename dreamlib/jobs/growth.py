@@ -35,11 +35,13 @@ class Growth:
         Of the canvases.
     quality : int
         Of the film.
+    alpha : ndarray or None
+        As for `dreamlib.tiling.preview.shrunk`.
     """
 
-    def __init__(self, film, folder, size, quantizer, quality):
+    def __init__(self, film, folder, size, quantizer, quality, alpha):
         self._film, self._folder, self._quantizer = film, folder, quantizer
-        self._quality = quality
+        self._quality, self._alpha = quality, alpha
         self._size, self._frames, self._fault = film_size(*size), [], None
 
     def __call__(self, canvas, octave, whole):
@@ -55,7 +57,7 @@ class Growth:
         if whole and self._fault is None:
             from PIL import Image
 
-            image = Image.fromarray(to_levels(shrunk(canvas, self._quantizer, SIDE)))
+            image = Image.fromarray(to_levels(shrunk(canvas, self._quantizer, SIDE, self._alpha)))
             image = image.resize(self._size[::-1], Image.BICUBIC)
             path = Path(self._folder, f"{len(self._frames):06d}.png")
             try:
@@ -115,7 +117,7 @@ def check_growth(settings, source, output=None):
 
 
 @contextlib.contextmanager
-def growing(settings, size, quantizer):
+def growing(settings, size, quantizer, alpha=None):
     """Watch a dream as it grows, if that is asked for.
 
     Parameters
@@ -123,7 +125,7 @@ def growing(settings, size, quantizer):
     settings : Settings
     size : (height, width)
         Of the dream.
-    quantizer
+    quantizer, alpha
         As for `Growth`.
 
     Yields
@@ -134,4 +136,4 @@ def growing(settings, size, quantizer):
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="dreamlib-") as folder:
-        yield Growth(settings.growth, folder, size, quantizer, settings.quality)
+        yield Growth(settings.growth, folder, size, quantizer, settings.quality, alpha)

@@ -153,6 +153,21 @@ def test_a_film_shows_how_one_dream_grows(workplace, model, more):
     assert distance[0] > distance[len(pictures) // 2] > distance[-1] == 0
 
 
+@pytest.mark.parametrize("more", [[], ["--region", "10,10,100,70"]])
+def test_what_is_shown_of_a_transparent_dream_on_its_way_is_white_there(workplace, model, more):
+    see_through("glass.png", (255, 0, 0))
+    shown = ["--preview", 1e-9, "--quality", 100, *more]
+    if not more:
+        shown += ["--growth", "grow.webp"]
+    assert run("glass.png", "out.webp", *small(model, *shown)) == 0
+    seen = [np.asarray(Image.open("out.webp.preview.jpg"))]
+    if not more:
+        seen.extend(film_frames("grow.webp")[0])
+    for one in seen:
+        assert one[36:50, 50:68].min() > 245
+        assert one[:20].mean() < 200
+
+
 def test_of_a_resumed_dream_the_film_of_growth_says_where_it_begins(workplace, model, capsys):
     grow = ["--growth", "grow.gif", "--work-dir", "work"]
     loud = [one for one in small(model) if one != "--quiet"]
