@@ -9,7 +9,7 @@ from dreamlib.models import engines
 from dreamlib.models.definition import definition_of
 from dreamlib.models.layers import check_layer, dreamable_layers, layer_named
 from dreamlib.models.zoo import find_model
-from tests.command import run
+from tests.command import ctrl_c_at, run
 from tests.nets import INCEPTION, write_random_net
 
 #: What detectors of 2015-17 have above their convolutions, with fields of their own.
@@ -216,6 +216,17 @@ def test_end_takes_layer_and_blob(tmp_path, monkeypatch):
         assert run("noise:64x64", name, "--model", ".", "--end", end, "--iterations", 1,
                    "--octaves", 1, "--seed", 1, "--engine", "torch") == 0  # fmt: skip
     assert np.array_equal(pixels("a.png"), pixels("b.png"))
+
+
+def test_a_dream_is_resumed_by_the_blobs_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model_of(tmp_path, TUNED)
+    pycaffe.Net("deploy.prototxt", pycaffe.TEST).save("random.caffemodel")
+    words = ["noise:64x64", "a.png", "--model", ".", "--end", "mixed/1x1", "--iterations", 3,
+             "--octaves", 1, "--seed", 1, "--engine", "torch", "--work-dir", "w"]  # fmt: skip
+    with ctrl_c_at(1):
+        assert run(*words) == 130
+    assert run(*words, "--resume") == 0
 
 
 def test_a_name_that_another_blob_has_is_left_alone(tmp_path):
