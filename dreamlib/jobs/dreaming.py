@@ -192,7 +192,8 @@ class Dream:
         from dreamlib.imaging.open_save import save_picture
 
         levels, settings = self._dreamt(), self.settings
-        check_output(str(path))
+        named = isinstance(self._source, (str, os.PathLike))
+        check_output(str(path), str(self._source) if named else None)
         check_free(path, settings.overwrite)
         text, like = to_toml(self._job.recorded), self._job.picture
         save_picture(str(path), levels, text, like, settings.quality, settings.tiff, self._job.deep)

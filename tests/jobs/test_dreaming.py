@@ -199,6 +199,12 @@ def test_a_dream_is_saved_with_its_settings(by_command, settings):
         dream.save("mine.png")
 
 
+def test_a_dream_is_not_saved_over_its_own_input(workplace, settings):
+    dreamlib.run("sky.png", "made.png", **settings)
+    with pytest.raises(DreamError, match=r"made\.png is the input"):
+        dreamlib.Dream("made.png", **settings).save("made.png")
+
+
 def test_another_dream_shares_the_network(workplace, settings, monkeypatch):
     loaded = []
     from dreamlib.models import engines
