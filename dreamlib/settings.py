@@ -367,7 +367,7 @@ def refuse(names, what):
     what : str
         To which they mean nothing.
     """
-    flags = ", ".join(BY_NAME[name].flag for name in names)
+    flags = ", ".join(BY_NAME[name].changing_flag for name in names)
     if len(names) == 1:
         raise DreamError(f"{flags} means nothing to {what}; leave it out")
     if names:

@@ -66,6 +66,7 @@ def class_model(model, tmp_path_factory):
         (["--gpu", "0", "--devices", "cpu,cpu"], "--gpu means nothing to --devices"),
         (["--quality", 50], "--quality means nothing to an output without loss"),
         (["--tiff", "tile"], "--tiff means nothing to an output that is no TIFF"),
+        (["--no-keep-tone"], "--no-keep-tone means nothing to one picture"),
         (["--frames", 2, "--reverse"], "--reverse means nothing to frames of which no film"),
         (["--frames", 2, "--boomerang"], "--boomerang means nothing to frames"),
         (["--frames", 2, "--fps", 5], "--fps means nothing to frames"),
