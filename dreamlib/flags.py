@@ -107,8 +107,8 @@ def _add_flag(group, setting):
     options["help"] += f" [{setting.default}]" * shown
     if setting.kind is bool:
         # Only the spelling that changes something is shown.
-        spellings = (setting.flag, "--no-" + setting.flag[2:])
-        changing, other = spellings[:: -1 if setting.default else 1]
+        changing = setting.changing_flag
+        other = setting.flag if setting.default else "--no-" + setting.flag[2:]
         if setting.default:
             options["help"] = "do not " + setting.help
         group.add_argument(changing, action="store_const", const=not setting.default, **options)

@@ -212,7 +212,11 @@ SETTINGS = (
 )  # fmt: skip
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+#: Names that are understood besides: old ones, and what flags and files call `from_`, which is no
+#: word of Python's.
 NEW_NAMES = {setting.old_name: setting.name for setting in SETTINGS if setting.old_name}
+NEW_NAMES.update({one.name.rstrip("_"): one.name for one in SETTINGS if one.name[-1] == "_"})
 
 
 class Settings:
@@ -363,7 +367,7 @@ def refuse(names, what):
     what : str
         To which they mean nothing.
     """
-    flags = ", ".join(BY_NAME[name].flag for name in names)
+    flags = ", ".join(BY_NAME[name].changing_flag for name in names)
     if len(names) == 1:
         raise DreamError(f"{flags} means nothing to {what}; leave it out")
     if names:

@@ -236,6 +236,8 @@ def test_a_script_has_its_own_steps():
 def test_old_names_are_understood_and_recorded_by_the_new_ones(tmp_path):
     (tmp_path / "old.toml").write_text("calm = 0.5\npull_base = 2.0\n")
     assert load_config(tmp_path / "old.toml") == {"tv": 0.5, "anchor": 2.0}
+    (tmp_path / "part.toml").write_text("from = 1\n")  # as the flag is called
+    assert load_config(tmp_path / "part.toml") == {"from_": 1}
     assert Settings(pull_mean=0.25).recorded()["decay"] == 0.25
 
 

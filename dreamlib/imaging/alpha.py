@@ -12,6 +12,7 @@ import numpy as np
 
 from dreamlib.imaging.inplace import BLOCK
 from dreamlib.imaging.picture import to_levels, white_of
+from dreamlib.imaging.resample import STRIP
 
 #: Pixels along the side of a block, at least; and blocks of a picture, at most.
 SIDE, MOST_BLOCKS = 8, 1 << 18
@@ -170,3 +171,35 @@ def laid_strips(picture, rows, level=1.0):
         pixels = pixels.copy()
         lay(pixels, alpha, level)
         yield top, pixels
+
+
+def shrunken_alpha(picture, side, window):
+    """Average the alpha of a part of a picture down, to lay small copies on white.
+
+    Parameters
+    ----------
+    picture : picture
+        See `dreamlib.imaging.picture`.
+    side : int
+        The longer one of the result, at most.
+    window : dreamlib.imaging.picture.Window
+        The part.
+
+    Returns
+    -------
+    (h, w) ndarray of uint8, or None
+        None of an opaque picture.
+    """
+    if not picture.has_alpha:
+        return None
+    factor = max(1, -(-max(window.height, window.width) // side))
+    rows, columns = max(1, window.height // factor), max(1, window.width // factor)
+    sums = np.zeros((rows, columns), np.float32)
+    for top, _, alpha in picture.layers(max(1, STRIP // picture.width)):
+        first, stop = max(top, window.top), min(top + len(alpha), window.top + rows * factor)
+        if first < stop:
+            part = alpha[first - top : stop - top, window.left : window.left + columns * factor]
+            across = part.reshape(len(part), columns, -1).sum(2, dtype=np.float32)
+            np.add.at(sums, (np.arange(first, stop) - window.top) // factor, across)
+            white = white_of(alpha.dtype)
+    return np.uint8(np.rint(sums * np.float32(255 / white / (factor * factor))))

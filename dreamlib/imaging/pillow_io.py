@@ -94,6 +94,23 @@ def load_picture(source):
         raise DreamError(f"{source} cannot be read, it may be truncated: {error}") from error
 
 
+def picture_of(image):
+    """Turn an image of Pillow's, of 8 bits, into a picture, as `load_picture` does its file.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Not changed.
+
+    Returns
+    -------
+    Picture
+    """
+    from PIL import ImageOps
+
+    return _as_picture("the image", ImageOps.exif_transpose(image), kept_exif(image), {})
+
+
 def _as_picture(source, image, exif, tags):
     """Turn Pillow's image, already upright, into ours."""
     colours = {"CMYK": CMYK, "L": GREY, "1": GREY, "LAB": LAB}.get(image.mode, RGB)

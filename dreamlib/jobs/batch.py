@@ -20,7 +20,7 @@ ENDINGS = {"picture": "dream.png", "frames": "frames", "sheet": "sheet.png",
            "details": "details.png"}  # fmt: skip
 
 #: Of one output, which several inputs cannot share.
-OF_ONE = ("work_dir", "gif", "webp", "mp4")
+OF_ONE = ("work_dir", "growth", "gif", "webp", "mp4")
 
 #: Names of pictures in a folder end so.
 PICTURES = tuple(f".{one}" for one in "png jpg jpeg webp tif tiff bmp gif ppm pgm pnm jp2 avif tga "

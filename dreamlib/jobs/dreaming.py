@@ -8,7 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.errors import DreamError
+from dreamlib.imaging.alpha import filled
+from dreamlib.imaging.floats import are_levels, tone_mapped
 from dreamlib.imaging.picture import Picture, to_levels
+from dreamlib.imaging.pillow_io import picture_of
 from dreamlib.jobs import kind_of, run_source, with_preset
 from dreamlib.jobs.outputs import check_free, refuse_unused
 from dreamlib.jobs.prepare import prepare, prepare_levels
@@ -54,8 +57,8 @@ class Dream:
     ----------
     source : str, Path, ndarray or PIL.Image.Image
         A file, ``noise:WIDTHxHEIGHT``; an (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey array of
-        uint8, of uint16, or of floating point, whose values are 0 to 255, or 0 to 1 where none is
-        above 1; or an image in any mode. Not changed.
+        uint8, of uint16, or of floating point, whose values are 0 to 255, or light from 0 to 1
+        (and above) where their mean is not above 1; or an image in any mode. Not changed.
     preset : str, optional
         Named settings to begin with: one of `dreamlib.preset_names`.
     **settings
@@ -155,7 +158,7 @@ class Dream:
         dtype = source.dtype if isinstance(source, np.ndarray) else np.dtype(np.uint8)
         white = 255
         if dtype.kind == "f":
-            white = 1 if source.max(initial=0) <= 1 else 255
+            white = 1 if _is_light(source) else 255
             pixels = (levels * np.float32(white / 255)).astype(dtype)
         else:
             white = np.iinfo(dtype).max
@@ -163,8 +166,8 @@ class Dream:
         alpha = self._job.picture.alpha if isinstance(self._job.picture, Picture) else None
         if alpha is None:
             return pixels
-        share = alpha.astype(np.float32) * np.float32(white / 255)
-        return np.dstack([pixels, share.astype(dtype)])
+        own = isinstance(source, np.ndarray)  # which may have more than 8 bits of it
+        return np.dstack([pixels, source[..., 3] if own else alpha])
 
     @property
     def image(self):
@@ -189,7 +192,8 @@ class Dream:
         from dreamlib.imaging.open_save import save_picture
 
         levels, settings = self._dreamt(), self.settings
-        check_output(str(path))
+        named = isinstance(self._source, (str, os.PathLike))
+        check_output(str(path), str(self._source) if named else None)
         check_free(path, settings.overwrite)
         text, like = to_toml(self._job.recorded), self._job.picture
         save_picture(str(path), levels, text, like, settings.quality, settings.tiff, self._job.deep)
@@ -269,7 +273,9 @@ def as_picture(source):
         It is neither, or of another shape or dtype.
     """
     if hasattr(source, "convert") and hasattr(source, "mode"):
-        source = _of_image(source)
+        if source.mode[:1] not in "IF":
+            return picture_of(source)
+        source = _deep(source)
     if not isinstance(source, np.ndarray):
         raise DreamError(
             f"a picture of type {type(source).__name__} was given; expected a path, an array or a "
@@ -285,8 +291,7 @@ def as_picture(source):
     if kind.kind == "f":
         if not np.isfinite(source).all():
             raise DreamError("the array has values that are no numbers; expected 0 to 255, or to 1")
-        source = np.float32(source) * np.float32(255 if source.max() <= 1 else 1)
-        source = np.clip(source, 0, 255, out=source)
+        source = _levels(source)
     elif kind not in (np.uint8, np.uint16):
         raise DreamError(f"an array of {kind} was given; expected uint8, uint16 or floating point")
     if source.ndim == 2 or shape[2] == 1:
@@ -294,20 +299,49 @@ def as_picture(source):
     alpha = None
     if source.shape[2] == 4:
         alpha = to_levels(source[..., 3].astype(np.float32), scale=255 / _white(source.dtype))
-    return Picture(np.ascontiguousarray(source[..., :3]), alpha)
+    pixels = np.ascontiguousarray(source[..., :3])
+    if alpha is not None:
+        filled(pixels, alpha)  # in a copy, since the source has a fourth channel
+    return Picture(pixels, alpha)
 
 
 def _white(dtype):
     return 65535 if dtype == np.uint16 else 255
 
 
-def _of_image(image):
-    """Return an image's pixels as an array that `as_picture` takes."""
+def _is_light(values):
+    """Tell whether floats are light, in which 1 is white, and not grey levels: as in a TIFF."""
+    colours = values[..., :3] if values.ndim == 3 and values.shape[2] == 4 else values
+    peak, mean = colours.max(initial=0), colours.mean(dtype=np.float64)
+    if mean > 1 and not are_levels(peak, mean):
+        raise DreamError(
+            f"the array has values up to {peak:g}, {mean:g} on average; expected 0 to 255, or 0 "
+            "to 1"
+        )
+    return not are_levels(peak, mean)
+
+
+def _levels(values):
+    """Return floats as grey levels, (...) float32, and their alpha likewise."""
+    levels = np.array(values, np.float32)
+    if _is_light(values):
+        colours = levels[..., :3] if levels.ndim == 3 else levels
+        colours[:] = tone_mapped(colours.copy(), colours.max(), 0)
+        if levels.ndim == 3:
+            levels[..., 3:] *= 255
+    return np.clip(levels, 0, 255, out=levels)
+
+
+def _deep(image):
+    """Return the values of a grey image of more than 8 bits, or of floating point."""
     from PIL import ImageOps
 
-    image = ImageOps.exif_transpose(image)
-    if image.mode[:1] in "IF":
-        deep = np.asarray(image)
-        return np.clip(deep, 0, 65535).astype(np.uint16) if image.mode != "F" else deep
-    clear = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-    return np.array(image.convert("RGBA" if clear else "RGB"))
+    values = np.asarray(ImageOps.exif_transpose(image))
+    if values.dtype.kind == "f" or values.dtype == np.uint16:
+        return values
+    if values.min() < 0 or values.max() > 65535:
+        raise DreamError(
+            f"the image, of mode {image.mode}, has values from {values.min()} to {values.max()}; "
+            "expected 0 to 65535"
+        )
+    return values.astype(np.uint16)

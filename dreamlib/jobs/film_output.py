@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dreamlib.dream import Step
 from dreamlib.errors import DreamError
-from dreamlib.jobs.outputs import check_free, refuse_unused
+from dreamlib.jobs.outputs import check_apart, check_free, refuse_unused
 from dreamlib.settings import BY_NAME
 from dreamlib.util.progress import Progress, phase
 from dreamlib.video.clip import mux
@@ -17,12 +17,14 @@ from dreamlib.video.part import Part
 from dreamlib.video.sources import FPS, FramesClip, open_source
 
 
-def wanted_films(settings):
+def wanted_films(settings, source):
     """Return the paths of the films that settings ask for; refuse what cannot be written.
 
     Parameters
     ----------
     settings : Settings
+    source : str
+        What they are made of.
 
     Returns
     -------
@@ -40,6 +42,7 @@ def wanted_films(settings):
             )
         check_film(path, settings.fps or FPS)
         check_free(path, settings.overwrite)
+        check_apart(path, source, "what films are to be made of")
         films.append(path)
     return films
 
@@ -59,13 +62,10 @@ def assemble_frames(source, settings):
         As for `make_films`.
     """
     refuse_unused(settings, "assembly", None)
-    films = wanted_films(settings)
+    films = wanted_films(settings, source)
     if not films:
         raise DreamError(f"--assemble {source}: name a film: --gif, --webp or --mp4 FILE")
     clip = open_source(source, settings.fps)
-    for film in films:
-        if Path(film).exists() and Path(film).samefile(clip.path):
-            raise DreamError(f"{film} is what films are to be made of; name another file")
     part = part_of(clip, settings)
     for film in films:
         check_film(film, part.fps, min(part.stays or [1]))

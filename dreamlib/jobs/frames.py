@@ -79,7 +79,7 @@ class FramesOfPicture:
 
     def __init__(self, source, output, settings):
         self._source = source
-        self._films = wanted_films(settings)
+        self._films = wanted_films(settings, source)
         folder, suffix = output or default_output(source, "frames"), f".{settings.frame_format}"
         film = FORMATS.get(Path(folder).suffix.lower())
         if film and not Path(folder).is_dir():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import to_levels
+from dreamlib.jobs.outputs import check_apart, check_free
 from dreamlib.tiling.preview import shrunk
 from dreamlib.video.encode import assemble, check_film
 from dreamlib.video.sources import FPS
@@ -34,11 +35,13 @@ class Growth:
         Of the canvases.
     quality : int
         Of the film.
+    alpha : ndarray or None
+        As for `dreamlib.tiling.preview.shrunk`.
     """
 
-    def __init__(self, film, folder, size, quantizer, quality):
+    def __init__(self, film, folder, size, quantizer, quality, alpha):
         self._film, self._folder, self._quantizer = film, folder, quantizer
-        self._quality = quality
+        self._quality, self._alpha = quality, alpha
         self._size, self._frames, self._fault = film_size(*size), [], None
 
     def __call__(self, canvas, octave, whole):
@@ -54,7 +57,7 @@ class Growth:
         if whole and self._fault is None:
             from PIL import Image
 
-            image = Image.fromarray(to_levels(shrunk(canvas, self._quantizer, SIDE)))
+            image = Image.fromarray(to_levels(shrunk(canvas, self._quantizer, SIDE, self._alpha)))
             image = image.resize(self._size[::-1], Image.BICUBIC)
             path = Path(self._folder, f"{len(self._frames):06d}.png")
             try:
@@ -90,14 +93,22 @@ def film_size(height, width):
     return max(1, height // factor), max(1, width // factor)
 
 
-def check_growth(settings):
+def check_growth(settings, source, output=None):
     """Refuse a film of growth that could not be, before the dream.
 
     Parameters
     ----------
     settings : Settings
+    source : str or picture
+    output : str, optional
+        Of the dream.
     """
+    if not settings.growth:
+        return
     check_film(settings.growth, FPS)
+    check_free(settings.growth, settings.overwrite)
+    check_apart(settings.growth, source, "the input")
+    check_apart(settings.growth, output, "where the dream goes")
     if settings.region:
         raise DreamError(
             "--growth shows how a whole picture is dreamt, and --region dreams a part; leave one "
@@ -106,7 +117,7 @@ def check_growth(settings):
 
 
 @contextlib.contextmanager
-def growing(settings, size, quantizer):
+def growing(settings, size, quantizer, alpha=None):
     """Watch a dream as it grows, if that is asked for.
 
     Parameters
@@ -114,7 +125,7 @@ def growing(settings, size, quantizer):
     settings : Settings
     size : (height, width)
         Of the dream.
-    quantizer
+    quantizer, alpha
         As for `Growth`.
 
     Yields
@@ -125,4 +136,4 @@ def growing(settings, size, quantizer):
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="dreamlib-") as folder:
-        yield Growth(settings.growth, folder, size, quantizer, settings.quality)
+        yield Growth(settings.growth, folder, size, quantizer, settings.quality, alpha)

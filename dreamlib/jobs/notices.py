@@ -6,6 +6,7 @@ from dreamlib.errors import DreamError
 from dreamlib.jobs.keyframes import parse_variations
 from dreamlib.models.layers import before_softmax, layer_named
 from dreamlib.settings import BY_NAME, SETTINGS
+from dreamlib.tiling.memory_plan import LARGEST_WHOLE
 
 #: Settings that say what is dreamt, beside `end`.
 WAYS = ("layers", "target", "guide")
@@ -66,6 +67,33 @@ def notices_of(network, asked, settings, specs):
             "--schedule, ask; without these it is by --script direct"
         )
     return (*lines, *_not_its_own(network.published, settings))
+
+
+def of_sharing(settings, chosen, size):
+    """Say that a picture is dreamt in tiles since it is shared, where it would have been whole.
+
+    Parameters
+    ----------
+    settings : Settings
+        As they were asked for.
+    chosen : dreamlib.tiling.memory_plan.Wanted
+        What was made of them.
+    size : (height, width)
+        Of the last octave.
+
+    Returns
+    -------
+    tuple of str
+    """
+    flags = [BY_NAME[name].flag for name in ("devices", "cluster") if getattr(settings, name)]
+    asked = settings.given & {"schedule", "tile_size", "overlap"}
+    large = size[0] * size[1] > LARGEST_WHOLE
+    if not flags or asked or large or settings.resume or chosen.schedule != "shift":
+        return ()
+    return (
+        f"{flags[0]} shares tiles (--schedule shift), and they make another dream than the whole "
+        "picture, as which one device dreams one of this size",
+    )
 
 
 def _not_dreamt(asked, settings, specs):

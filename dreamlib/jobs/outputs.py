@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from dreamlib.errors import DreamError
@@ -12,6 +13,9 @@ from dreamlib.util.input_file import read_text
 
 #: Formats of pictures that the setting `quality` says something about.
 LOSSY = ("JPEG", "WebP", DEEP_ZOOM.name)
+
+#: To which a number of loops means nothing.
+VIDEO_LOOPS = "an MP4 or WebM: players repeat it, or do not"
 
 #: What the record of a picture begins with that Ctrl-C has ended early.
 EARLY = "# ended early"
@@ -40,6 +44,26 @@ def check_free(path, overwrite):
         f"{path} is there already, and nothing in it says that a dream wrote it: it would be lost. "
         "Name another output, or add --overwrite"
     )
+
+
+def check_apart(path, other, what):
+    """Refuse an output in the place of a file that belongs to the same job.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of the output.
+    other : str, Path or anything else
+        Of the file, which need not be there. What is no path, such as a picture, is no matter.
+    what : str
+        The file is.
+
+    Raises
+    ------
+    DreamError
+    """
+    if isinstance(other, (str, Path)) and os.path.realpath(path) == os.path.realpath(other):
+        raise DreamError(f"{path} is {what}; name another file")
 
 
 def is_dreams_own(path):
@@ -120,6 +144,8 @@ def refuse_unused(settings, kind, output):
     refuse_contradictions(settings)
     still = format_of(output or "dream.png") if kind in ("picture", "sheet", "details") else None
     frames = kind == "frames" and settings.frame_format != "png"
+    from dreamlib.video.encode import FORMATS as FILMS
+
     clip = Path(output or "dream.mp4").suffix.lower() if kind == "clip" else None
     films = [name for name in ("gif", "webp", "mp4") if getattr(settings, name)]
     growth = Path(settings.growth).suffix.lower() if settings.growth else None
@@ -129,10 +155,12 @@ def refuse_unused(settings, kind, output):
         refuse(changed(settings, ["quality"]), what)
     if still is not TIFF:
         refuse(changed(settings, ["tiff"]), "an output that is no TIFF")
+    if clip and FILMS.get(clip) and FILMS[clip].video:
+        refuse(changed(settings, ["loop"]), VIDEO_LOOPS)
     if kind not in ("frames", "assembly"):
         return
     if not films:
         what = "frames of which no film is made (by --gif, --webp or --mp4 FILE)"
         refuse(changed(settings, ["fps", "loop", "reverse", "boomerang"]), what)
     if films == ["mp4"]:
-        refuse(changed(settings, ["loop"]), "an --mp4: players repeat it, or do not")
+        refuse(changed(settings, ["loop"]), VIDEO_LOOPS)

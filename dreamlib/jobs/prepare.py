@@ -72,9 +72,7 @@ def prepare(source, output, settings, planning=False, network=None):
     check_free(output, settings.overwrite)
     if settings.preview:
         check_free(preview_of(output), settings.overwrite)
-    if settings.growth:
-        check_growth(settings)
-        check_free(settings.growth, settings.overwrite)
+    check_growth(settings, source, output)
     if settings.classify and format_of(output) is DEEP_ZOOM:
         raise DreamError(
             f"--classify reads the output back, which it cannot do with {output}; write .tif or "
@@ -137,6 +135,7 @@ def prepare_levels(source, settings, network=None):
     refuse_inapplicable(settings, "picture")
     refuse_contradictions(settings)
     refuse(changed(settings, OF_FILES), "a dream that goes to no file; name an output")
+    check_growth(settings, source)
     settings = with_models_own(with_seed(settings))
     held = isinstance(source, Picture)
     picture = source if held else _opened(source, UNWRITTEN, settings)

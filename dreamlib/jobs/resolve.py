@@ -16,7 +16,7 @@ from dreamlib.imaging.picture import WRAPS, Noise, Window
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.jobs.demands import besides
 from dreamlib.jobs.machine import machine_of
-from dreamlib.jobs.notices import asked_end, notices_of
+from dreamlib.jobs.notices import asked_end, notices_of, of_sharing
 from dreamlib.models import engines
 from dreamlib.models.input_size import check_octaves_fit, misfit, smallest_side
 from dreamlib.models.layers import check_layer, layer_named
@@ -83,6 +83,7 @@ def make_job(network, picture, settings, output, film=None):
     """
     net, model, definition = network.net, network.model, network.definition
     asked = asked_end(settings)
+    asked = asked and layer_named(net, asked)  # which may be called by its blob
     settings = settings.replace(
         model=absolute_name(settings.model or network.published.name),
         engine=engines.engine_name(net),
@@ -146,6 +147,7 @@ def make_job(network, picture, settings, output, film=None):
             settings, picture, definition, specs, output, (written.height, written.width), film
         ),
     )  # fmt: skip
+    notices += of_sharing(settings, chosen, windows[-1][2:])
     _check_moments(settings, chosen, demand)
     check_count(chosen, [window[2:] for window in windows])
     if spec.of_pictures:
@@ -281,8 +283,8 @@ def _check_moments(settings, chosen, demand):
         needed = demand.ram + demand.canvases
         raise DreamError(
             "--optimiser adam holds canvases and two moments of each pixel in RAM: the dream takes "
-            f"{needed / (1 << 30):.2f}G; allow --memory {-(-needed // (1 << 20))}M, take a "
-            "--region, or leave --optimiser out"
+            f"{needed / (1 << 30):.2f}G; allow --memory {-(-needed // (1 << 20))}M, "
+            f"{'' if settings.region else 'take a --region, '}or leave --optimiser out"
         )
 
 

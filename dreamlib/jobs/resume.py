@@ -14,6 +14,7 @@ from dreamlib.imaging.open_save import open_picture
 from dreamlib.imaging.picture import Picture
 from dreamlib.jobs.keyframes import absolute_variations, parse_variations
 from dreamlib.jobs.objective import absolute_judges, numbered_targets, parse_judges
+from dreamlib.models.engines import layer_of
 from dreamlib.models.model import TOML
 from dreamlib.models.zoo import absolute_name, find_model
 from dreamlib.settings import BY_NAME
@@ -55,6 +56,7 @@ def _spelt_as_recorded(settings, before):
     now = settings.recorded()
     spell = {
         "model": absolute_name,
+        "end": lambda name: name if name == before.get("end") else _layer_of(before, name),
         "judges": absolute_judges,
         "mask": os.path.abspath,
         "script": absolute_script,
@@ -65,6 +67,13 @@ def _spelt_as_recorded(settings, before):
         "target": lambda text: numbered_targets(text, find_model(before["model"]), before["seed"]),
     }
     return {name: spell[name](value) if name in spell else value for name, value in now.items()}
+
+
+def _layer_of(before, name):
+    """Return the layer that `end` names by its blob, of the model of a record."""
+    if "model" not in before or "engine" not in before:
+        return name
+    return layer_of(find_model(before["model"]), before["engine"], name)
 
 
 def refuse_changes(folder, record):

@@ -12,9 +12,10 @@ import numpy as np
 
 from dreamlib.errors import DreamError
 from dreamlib.imaging import open_save as files
+from dreamlib.imaging.alpha import shrunken_alpha
 from dreamlib.imaging.picture import Picture, RawFile, Window, to_levels
 from dreamlib.imaging.resample import STRIP, strips
-from dreamlib.jobs.growth import growing
+from dreamlib.jobs.growth import SIDE, growing
 from dreamlib.jobs.outputs import EARLY, check_free
 from dreamlib.settings import to_toml
 from dreamlib.tiling.canvas import Canvas, InMemory
@@ -169,14 +170,17 @@ def dreaming(job, store, progress, must_move=True):
     """
     stepper = Stepper(job.network.net, job.dream, job.network.judges)
     source = _source(job, store, stepper.quantizer.rule)
-    size = job.dream.octaves[-1].size
-    with growing(job.settings, size, stepper.quantizer) as growth:
+    alpha, last = None, job.dream.octaves[-1]
+    if job.settings.growth or job.settings.preview:  # which are laid on white
+        part = last.window if job.region else Window(0, 0, job.picture.height, job.picture.width)
+        alpha = shrunken_alpha(job.picture, SIDE, part)
+    with growing(job.settings, last.size, stepper.quantizer, alpha) as growth:
         watching = [growth] if growth else []
         if job.settings.preview:
             from dreamlib.tiling.preview import Preview
 
             minutes = job.settings.preview
-            watching.append(Preview(job.output, minutes, stepper.quantizer, progress.say))
+            watching.append(Preview(job.output, minutes, stepper.quantizer, progress.say, alpha))
         if must_move:  # not of every frame
             for line in job.notices:
                 progress.say(line)
@@ -191,6 +195,8 @@ def dreaming(job, store, progress, must_move=True):
             canvas = _finished(job, store, stepper.quantizer, canvas, source)
         if growth:
             phase("film")
+            if loop.resumed:
+                progress.say(f"{job.settings.growth} shows the dream from where it was resumed")
             growth.finish(canvas, progress.say)
     return canvas, stepper.quantizer
 

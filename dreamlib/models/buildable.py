@@ -20,6 +20,7 @@ class LeftOut(NamedTuple):
 
     fields: list  #: (name of the layer or None, `dreamlib.util.prototxt_unknown.Unknown`)
     types: list  #: (name, type) of the layers whose type is unknown
+    modules: list  #: (name, Python module) of the layers whose module is not there
     layers: dict  #: name of each layer left out -> the unknown one that it needs, or its own name
     former: dict  #: former names of blobs -> the layer's: from `name_blobs_by_layers`
 
@@ -48,7 +49,7 @@ def leave_out(definition, unknown, known, replaced=None):
     for one in unknown:
         if one.place:
             strange.setdefault(one.place[1], []).append(one)
-    out = LeftOut([(None, one) for one in unknown if not one.place], [], {}, {})
+    out = LeftOut([(None, one) for one in unknown if not one.place], [], [], {}, {})
     lacking = {}  # blob that cannot be made -> name of the layer that is unknown
     kept, chosen = [], chooser(definition, TEST)
     for number, layer in enumerate(layers):
@@ -60,11 +61,14 @@ def leave_out(definition, unknown, known, replaced=None):
         fields = strange.get(number, [])
         told = any(one.path == "type" for one in fields)
         kind = type_of(layer)
-        odd_type = not told and (kind not in known or kind in DATA_FILES or _lacks_module(layer))
-        if fields or odd_type:
+        odd_type = not told and (kind not in known or kind in DATA_FILES)
+        module = _missing_module(layer)
+        if fields or odd_type or module:
             out.fields.extend((layer.name, one) for one in fields)
             if odd_type:
                 out.types.append((layer.name, kind))
+            if module:
+                out.modules.append((layer.name, module))
             culprit = culprit or layer.name
         if culprit:
             out.layers[layer.name] = culprit
@@ -79,10 +83,10 @@ def leave_out(definition, unknown, known, replaced=None):
     return out
 
 
-def _lacks_module(layer):
-    """Tell whether a layer is written in Python in a module that is not there."""
+def _missing_module(layer):
+    """Return the module that a layer is written in, in Python, where it is not there; else ""."""
     module = layer.python_param.module if type_of(layer) == "Python" else ""
-    return bool(module) and importlib.util.find_spec(module.split(".")[0]) is None
+    return module if module and importlib.util.find_spec(module.split(".")[0]) is None else ""
 
 
 def input_of_training(definition):

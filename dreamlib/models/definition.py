@@ -74,9 +74,14 @@ def lacking(out, caffe):
     -------
     str
     """
-    if not out.fields and not out.types:
-        return ""
-    return not_supported(out.fields, out.types, caffe.layer_type_list())
+    said = [
+        f"layer {name!r} is written in Python, in the module {module!r}, which is not found; add "
+        "its folder to PYTHONPATH"
+        for name, module in out.modules
+    ]
+    if out.fields or out.types:
+        said.append(not_supported(out.fields, out.types, caffe.layer_type_list()))
+    return ". ".join(said)
 
 
 def _parsed(model, caffe):

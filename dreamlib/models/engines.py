@@ -250,6 +250,22 @@ def load_layers(model, engine="auto"):
     return _with_names(net, model, caffe)
 
 
+def layer_of(model, engine, name):
+    """Return the layer that is meant by its name or its blob's, where no network is loaded.
+
+    Parameters
+    ----------
+    model : dreamlib.models.model.Model
+    engine : {'caffe', 'torch'}
+    name : str
+
+    Returns
+    -------
+    str
+    """
+    return left_out(model, load_caffe(engine)).former.get(name, name)
+
+
 def read_definition(model, engine):
     """Parse a model's prototxt with an engine's own protocol buffers.
 

@@ -248,13 +248,6 @@ def choose(wanted, sizes, step, source_dtype, machine, base=False, besides=None)
         schedule=schedule,
         wrap=wanted.wrap or ("both" if schedule in ("whole", "windows") else "none"),
     )
-    tile = overlap = None
-    if schedule != "whole":
-        tile, overlap = _tile(wanted, size, room)
-    seen = _seen(wanted, size, tile, overlap)
-    if not room.fits(seen):
-        raise DreamError(room.refusal(schedule, tile, seen))
-
     storage = wanted.storage
     if storage == "auto":
         exact = schedule in ("whole", "windows") or not wanted.clip
@@ -262,6 +255,13 @@ def choose(wanted, sizes, step, source_dtype, machine, base=False, besides=None)
         storage = "float32" if exact else "uint16" if deep else "uint8"
     source_bytes = whole_picture * 3 * np.dtype(_source_storage(storage, source_dtype)).itemsize
     canvases = canvas_bytes(sizes, storage, source_bytes, base, wanted.adam)
+    tile = overlap = None
+    if schedule != "whole":  # Adam's canvases are in RAM, and tiles have what they leave
+        tile, overlap = _tile(wanted, size, room, canvases if wanted.adam else 0)
+    seen = _seen(wanted, size, tile, overlap)
+    if not room.fits(seen):
+        raise DreamError(room.refusal(schedule, tile, seen))
+
     in_ram = room.fits(seen, besides=canvases) and not shared
     if storage == "float32" and not in_ram:
         canvases += pixels * source_bytes // whole_picture  # the levels of what is written
@@ -364,8 +364,11 @@ class _Room:
         return self.network(pixels) + self._processes * self._kept + self._others
 
 
-def _tile(wanted, size, room):
-    """Choose tile size and overlap: the user's, or the best that fits, or else the least."""
+def _tile(wanted, size, room, besides):
+    """Choose tile size and overlap: the user's, or the best that fits, or else the least.
+
+    It is to fit with `besides` bytes of canvases in RAM.
+    """
     if wanted.schedule == "windows":
         return wanted.tile_size or wanted.window, 0
     tiles, device = [wanted.tile_size], "cuda" if room.on_gpu else "cpu"
@@ -382,7 +385,7 @@ def _tile(wanted, size, room):
                 f"an overlap of {overlap} is more than half a tile of {tile} pixels; take "
                 f"--overlap {tile // 2} or less, or a larger --tile-size"
             )
-        if room.fits(_seen(wanted, size, tile, overlap)):
+        if room.fits(_seen(wanted, size, tile, overlap), besides):
             break
     return tile, overlap
 

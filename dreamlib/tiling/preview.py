@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dreamlib.errors import DreamError
+from dreamlib.imaging.alpha import lay
 
 #: Longest side of a preview, in pixels.
 SIDE = 1024
@@ -40,12 +41,14 @@ class Preview:
         Of the canvases.
     say : callable
         Told, as a line of text, that a preview could not be written: no reason to end the dream.
+    alpha : ndarray, optional
+        As for `shrunk`.
     """
 
-    def __init__(self, output, minutes, quantizer, say):
+    def __init__(self, output, minutes, quantizer, say, alpha=None):
         self.path = preview_of(output)
         self._seconds, self._quantizer, self._say = 60 * minutes, quantizer, say
-        self._last = time.monotonic()
+        self._last, self._alpha = time.monotonic(), alpha
 
     def __call__(self, canvas, octave, whole=False):
         """Write a preview if it is time for one.
@@ -61,7 +64,7 @@ class Preview:
             return
         from dreamlib.imaging.open_save import save_picture
 
-        small = shrunk(canvas, self._quantizer)
+        small = shrunk(canvas, self._quantizer, SIDE, self._alpha)
         try:
             save_picture(str(self.path), small, f"# octave {octave + 1}\n")
         except DreamError as error:
@@ -69,14 +72,16 @@ class Preview:
         self._last = time.monotonic()
 
 
-def shrunk(canvas, quantizer, side=SIDE):
-    """Average a canvas down to at most `side` pixels.
+def shrunk(canvas, quantizer, side, alpha=None):
+    """Average a canvas down to at most `side` pixels; lay it on white where it is transparent.
 
     Parameters
     ----------
     canvas : dreamlib.tiling.canvas.Canvas
     quantizer : dreamlib.tiling.quantize.Quantizer
     side : int
+    alpha : (h, w) ndarray of uint8, optional
+        Of the same part of the picture, in any size.
 
     Returns
     -------
@@ -91,4 +96,8 @@ def shrunk(canvas, quantizer, side=SIDE):
         strip = quantizer.as_levels(canvas.rows(row * factor, min((row + 1) * factor, height)))
         strip = strip[:, : columns * factor]
         small[row] = strip.reshape(len(strip), columns, -1, 3).mean(axis=(0, 2))
+    if alpha is not None:
+        from PIL import Image
+
+        lay(small, np.asarray(Image.fromarray(alpha).resize((columns, rows), Image.BILINEAR)))
     return small

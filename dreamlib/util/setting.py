@@ -42,6 +42,11 @@ class Setting:
         """The command's spelling; an underscore at the end keeps Python's own words apart."""
         return "--" + self.name.rstrip("_").replace("_", "-")
 
+    @property
+    def changing_flag(self):
+        """The flag of a value that is not the default: of what is on unless left out, ``--no-``."""
+        return "--no-" + self.flag[2:] if self.default is True else self.flag
+
     def expectation(self):
         """Return in words which values are right: a str."""
         if self.choices:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from dreamlib.ascent.mask import Mask
 from dreamlib.imaging import open_save
-from dreamlib.imaging.alpha import Surroundings, filled, laid_strips, lay
+from dreamlib.imaging.alpha import Surroundings, filled, laid_strips, lay, shrunken_alpha
 from dreamlib.imaging.open_save import open_picture, save_picture
 from dreamlib.imaging.picture import Picture, Window
 from dreamlib.jobs.frames import levels_of
@@ -187,3 +187,18 @@ def test_an_opaque_picture_is_given_as_it_is():
     picture = Picture(noise())
     [(_, strip)] = laid_strips(picture, 100)
     assert strip.base is picture.pixels
+
+
+@pytest.mark.parametrize("window", [Window(0, 0, 64, 96), Window(11, 13, 40, 70)])
+@pytest.mark.parametrize("side", [200, 35, 9])
+def test_a_small_alpha_is_the_mean_of_blocks(library, tmp_path, window, side):
+    pixels, alpha = noise(64, 96), hole()
+    alpha = np.random.RandomState(2).randint(0, 256, alpha.shape).astype(np.uint8)
+    rgba(tmp_path / "a.png", pixels, alpha)
+    small = shrunken_alpha(open_picture(str(tmp_path / "a.png"), 0, ""), side, window)
+    factor = -(-max(window.height, window.width) // side)
+    rows, columns = window.height // factor, window.width // factor
+    part = alpha[window.top :, window.left :][: rows * factor, : columns * factor].astype(float)
+    means = part.reshape(rows, factor, columns, factor).mean((1, 3))
+    assert small.shape == (rows, columns)
+    assert np.abs(small - means).max() <= 0.5 + 1e-4

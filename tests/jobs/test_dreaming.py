@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import dreamlib
 from dreamlib.config import load_config
@@ -100,6 +100,62 @@ def test_alpha_and_grey_are_kept_and_spread(workplace, settings):
     )
 
 
+def test_what_nobody_sees_is_dreamt_as_in_a_file(workplace, settings):
+    glass = np.dstack([picture(50, 60), np.full((50, 60), 255, np.uint8)])
+    glass[10:40, 10:50, 3] = 0
+    Image.fromarray(glass).save("glass.png")
+    dreamlib.run("glass.png", "made.png", **settings)
+    by_file = np.asarray(Image.open("made.png"))
+    before = glass.copy()
+    assert np.array_equal(dreamlib.run(glass, **settings), by_file)
+    assert np.array_equal(dreamlib.run(Image.fromarray(glass), **settings), by_file)
+    assert np.array_equal(glass, before)
+
+
+def test_an_images_colours_are_those_of_its_file(workplace, settings):
+    cmyk = Image.fromarray(picture(50, 60)).convert("CMYK")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for name, image, options in [
+        ("cmyk.tif", cmyk, {}),
+        ("own.png", Image.fromarray(picture(50, 60)), {"icc_profile": profile}),
+        ("lab.tif", Image.fromarray(picture(50, 60)).convert("LAB"), {}),
+    ]:
+        image.save(name, **options)
+        dreamlib.run(name, "by_file.png", **settings)
+        dreamlib.run(Image.open(name), "by_image.png", **settings)
+        assert np.array_equal(pixels("by_file.png"), pixels("by_image.png"))
+        icc = [Image.open(one).info.get("icc_profile") for one in ("by_file.png", "by_image.png")]
+        assert icc[0] == icc[1]
+
+
+def test_light_above_white_is_no_black_picture(workplace, settings):
+    light = picture(50, 60).astype(np.float32) / 255
+    over = light.copy()
+    over[0, 0] = 1.001  # as filters leave it
+    first, second = (dreamlib.run(one, **{**settings, "iterations": 1}) for one in (light, over))
+    assert second.max() <= 1
+    assert np.abs(first - second).mean() < 0.1
+
+
+def test_an_arrays_own_alpha_comes_back(workplace, settings):
+    glass = np.dstack([picture(50, 60), picture(50, 60, 2)[..., 0]]).astype(np.uint16) * 257
+    glass[:20, :, 3] = 12345
+    assert np.array_equal(dreamlib.run(glass, **settings)[..., 3], glass[..., 3])
+
+
+def test_python_asks_of_a_film_of_growth_what_the_command_does(workplace, settings):
+    Path("cat.gif").write_bytes(b"a photograph")
+    given = picture(40, 50)
+    with pytest.raises(DreamError, match="it would be lost"):
+        dreamlib.run(given, **settings, growth="cat.gif")
+    with pytest.raises(DreamError, match="films are written as"):
+        dreamlib.run(given, **settings, growth="cat.png")
+    with pytest.raises(DreamError, match="no folder"):
+        dreamlib.run(given, **settings, growth="nowhere/grow.gif")
+    dreamlib.run(given, **settings, growth="grow.gif")
+    assert Path("grow.gif").exists()
+
+
 def test_the_steps_of_a_dream_are_pictures(by_command, settings):
     dream = dreamlib.Dream("sky.png", **settings)
     shown = list(dream)
@@ -143,6 +199,12 @@ def test_a_dream_is_saved_with_its_settings(by_command, settings):
         dream.save("mine.png")
 
 
+def test_a_dream_is_not_saved_over_its_own_input(workplace, settings):
+    dreamlib.run("sky.png", "made.png", **settings)
+    with pytest.raises(DreamError, match=r"made\.png is the input"):
+        dreamlib.Dream("made.png", **settings).save("made.png")
+
+
 def test_another_dream_shares_the_network(workplace, settings, monkeypatch):
     loaded = []
     from dreamlib.models import engines
@@ -169,6 +231,8 @@ def test_another_dream_shares_the_network(workplace, settings, monkeypatch):
         (np.zeros((0, 4, 3), np.uint8), "shape"),
         (np.zeros((4, 4, 3), np.int64), "an array of int64 was given"),
         (np.full((4, 4, 3), np.nan), "no numbers"),
+        (np.full((4, 4, 3), 60000.0), "up to 60000, 60000 on average; expected 0 to 255"),
+        (Image.fromarray(np.full((4, 4), 70000, np.int32)), "from 70000 to 70000; expected 0 to"),
         ([[1, 2], [3, 4]], "type list"),
         (None, "type NoneType"),
     ],

@@ -66,10 +66,11 @@ def class_model(model, tmp_path_factory):
         (["--gpu", "0", "--devices", "cpu,cpu"], "--gpu means nothing to --devices"),
         (["--quality", 50], "--quality means nothing to an output without loss"),
         (["--tiff", "tile"], "--tiff means nothing to an output that is no TIFF"),
+        (["--no-keep-tone"], "--no-keep-tone means nothing to one picture"),
         (["--frames", 2, "--reverse"], "--reverse means nothing to frames of which no film"),
         (["--frames", 2, "--boomerang"], "--boomerang means nothing to frames"),
         (["--frames", 2, "--fps", 5], "--fps means nothing to frames"),
-        (["--frames", 2, "--mp4", "a.mp4", "--loop", 2], "--loop means nothing to an --mp4"),
+        (["--frames", 2, "--mp4", "a.mp4", "--loop", 2], "--loop means nothing to an MP4 or"),
         (["--frames", 2, "--gif", "a.gif", "--quality", 5], "--quality means nothing"),
         (["--frames", 2, "--vary", "end:conv1|pool1", "--layers", "norm1"], "beside --layers"),
     ],
@@ -222,6 +223,15 @@ def test_what_the_models_own_dream_has_besides_is_told_where_a_layer_is_chosen(
     for more in ([], ["--end", END, "--laplacian", 2]):
         assert run("sky.png", "out.png", *own, *more) == 0
         assert "own dream" not in capsys.readouterr().err
+
+
+def test_that_sharing_a_picture_dreams_it_in_tiles_is_said(workplace, model, capsys):
+    shared = ["--devices", "cpu,cpu", "--plan"]
+    assert run("sky.png", "a.png", *flags(model), *shared) == 0
+    assert "--devices shares tiles (--schedule shift)" in capsys.readouterr().err
+    for more in (["--schedule", "shift"], ["--tile-size", 48]):
+        assert run("sky.png", "a.png", *flags(model), *shared, *more) == 0
+        assert "shares tiles" not in capsys.readouterr().err
 
 
 def test_a_class_may_be_named_by_its_wordnet_number(workplace, class_model, capsys):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dreamlib.video.clip import open_clip
-from tests.command import film_frames, run, run_and_kill
+from tests.command import ctrl_c_at, film_frames, run, run_and_kill
 from tests.nets import picture
 from tests.video.test_animation import STAYS, animated, numbered
 
@@ -84,6 +84,20 @@ def test_of_an_animation_whose_first_frame_is_dreamt_alone_it_is_said(
     assert "animated" not in capsys.readouterr().err
 
 
+def test_a_video_has_no_number_of_loops(workplace, model, capsys):
+    animated(workplace / "a.gif")
+    assert run("a.gif", "out.mp4", "--loop", 3, *small(model)) == 2
+    assert "--loop means nothing to an MP4 or WebM" in capsys.readouterr().err
+
+
+def test_a_film_of_frames_does_not_take_the_place_of_their_picture(workplace, model, capsys):
+    assert run("sky.png", "made.webp", *small(model)) == 0
+    before = (workplace / "made.webp").read_bytes()
+    assert run("made.webp", "frames", "--frames", 2, "--webp", "made.webp", *small(model)) == 2
+    assert "made.webp is what films are to be made of" in capsys.readouterr().err
+    assert (workplace / "made.webp").read_bytes() == before
+
+
 def test_a_folder_of_frames_is_dreamt_and_resumed_to_the_same_film(workplace, model):
     numbered(workplace / "shots", [f"frame-{number}.png" for number in range(8, 12)])
     flags = small(model, "--fps", 5, "--every", 2)
@@ -139,11 +153,41 @@ def test_a_film_shows_how_one_dream_grows(workplace, model, more):
     assert distance[0] > distance[len(pictures) // 2] > distance[-1] == 0
 
 
+@pytest.mark.parametrize("more", [[], ["--region", "10,10,100,70"]])
+def test_what_is_shown_of_a_transparent_dream_on_its_way_is_white_there(workplace, model, more):
+    see_through("glass.png", (255, 0, 0))
+    shown = ["--preview", 1e-9, "--quality", 100, *more]
+    if not more:
+        shown += ["--growth", "grow.webp"]
+    assert run("glass.png", "out.webp", *small(model, *shown)) == 0
+    seen = [np.asarray(Image.open("out.webp.preview.jpg"))]
+    if not more:
+        seen.extend(film_frames("grow.webp")[0])
+    for one in seen:
+        assert one[36:50, 50:68].min() > 245
+        assert one[:20].mean() < 200
+
+
+def test_of_a_resumed_dream_the_film_of_growth_says_where_it_begins(workplace, model, capsys):
+    grow = ["--growth", "grow.gif", "--work-dir", "work"]
+    loud = [one for one in small(model) if one != "--quiet"]
+    with ctrl_c_at(1):
+        assert run("sky.png", "out.png", *grow, *loud) == 130
+    assert "from where it was resumed" not in capsys.readouterr().err
+    assert run("sky.png", "out.png", *grow, "--resume", *loud) == 0
+    assert "grow.gif shows the dream from where it was resumed" in capsys.readouterr().err
+
+
 def test_a_film_of_growth_that_cannot_be_is_refused_before_the_dream(workplace, model, capsys):
     assert run("sky.png", "out.png", "--growth", "grow.avi", *small(model)) == 2
     assert ".gif, .webp, .mp4, .webm" in capsys.readouterr().err
     region = ["--growth", "grow.gif", "--region", "0,0,80,80"]
     assert run("sky.png", "out.png", *region, *small(model)) == 2
     assert "leave one of the two out" in capsys.readouterr().err
+    assert run("sky.png", "out.webp", "--growth", "out.webp", *small(model)) == 2
+    assert "out.webp is where the dream goes" in capsys.readouterr().err
+    assert run("sky.png", "made.webp", *small(model)) == 0
+    assert run("made.webp", "out.png", "--growth", "made.webp", *small(model)) == 2
+    assert "made.webp is the input" in capsys.readouterr().err
     assert run("sky.png", "frames", "--frames", 2, "--growth", "grow.gif", *small(model)) == 2
     assert "--growth means nothing to a film of frames" in capsys.readouterr().err

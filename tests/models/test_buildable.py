@@ -9,7 +9,7 @@ from dreamlib.models import engines
 from dreamlib.models.definition import definition_of
 from dreamlib.models.layers import check_layer, dreamable_layers, layer_named
 from dreamlib.models.zoo import find_model
-from tests.command import run
+from tests.command import ctrl_c_at, run
 from tests.nets import INCEPTION, write_random_net
 
 #: What detectors of 2015-17 have above their convolutions, with fields of their own.
@@ -100,6 +100,10 @@ def test_a_layer_in_python_whose_module_is_not_there_is_left_out(tmp_path):
     )
     net = engines.load_layers(model_of(tmp_path, text), "torch")
     assert net.left_out == {"rpn": "rpn"}
+    with pytest.raises(DreamError) as refusal:
+        check_layer(net, "rpn", model_of(tmp_path, text))
+    assert "in the module 'rpn_of_nobody.proposals', which is not found" in str(refusal.value)
+    assert "did you mean 'Python'" not in str(refusal.value)
 
 
 def test_a_network_of_unknown_layers_alone_is_refused_with_all_of_them(tmp_path):
@@ -212,6 +216,17 @@ def test_end_takes_layer_and_blob(tmp_path, monkeypatch):
         assert run("noise:64x64", name, "--model", ".", "--end", end, "--iterations", 1,
                    "--octaves", 1, "--seed", 1, "--engine", "torch") == 0  # fmt: skip
     assert np.array_equal(pixels("a.png"), pixels("b.png"))
+
+
+def test_a_dream_is_resumed_by_the_blobs_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model_of(tmp_path, TUNED)
+    pycaffe.Net("deploy.prototxt", pycaffe.TEST).save("random.caffemodel")
+    words = ["noise:64x64", "a.png", "--model", ".", "--end", "mixed/1x1", "--iterations", 3,
+             "--octaves", 1, "--seed", 1, "--engine", "torch", "--work-dir", "w"]  # fmt: skip
+    with ctrl_c_at(1):
+        assert run(*words) == 130
+    assert run(*words, "--resume") == 0
 
 
 def test_a_name_that_another_blob_has_is_left_alone(tmp_path):

@@ -90,6 +90,19 @@ def test_a_budget_that_is_too_small_is_refused_with_one_that_will_do(
         chosen(f"{enough}M", (1000, 1200), **values)
 
 
+@given(st.integers(450, 1500))
+def test_adam_takes_tiles_that_leave_its_moments_room_and_tells_what_would_do(memory):
+    how = {"size": (3000, 4000), "schedule": "shift", "adam": True}
+    settings, demand = chosen(f"{memory}M", **how)
+    if not demand.in_ram:
+        enough = -(-(demand.ram + demand.canvases) // (1 << 20))
+        assert enough > memory
+        settings, demand = chosen(f"{enough}M", **how)
+        assert demand.in_ram
+        assert settings.tile_size < 512  # the best, for which there is no room
+        assert not chosen(f"{enough - 1}M", **how)[1].in_ram
+
+
 @given(
     st.integers(900, 1500),
     st.sampled_from(["shift", "spiral", "random"]),
