@@ -257,6 +257,12 @@ def test_a_class_is_drawn_unless_octaves_are_asked_for(settings, noise, pixels, 
     assert choose_script(Settings(seed=1, **settings), picture)[0].script == script
 
 
+def test_a_mixture_is_told_as_one(model):
+    one, mixed = Settings(layers="conv1:2", end="conv1"), Settings(layers="conv1, b", end="b")
+    assert describe(find_model(model), one).startswith("layer conv1 of ")
+    assert describe(find_model(model), mixed).startswith("mixture up to layer b of ")
+
+
 def test_a_class_is_described_by_number_and_name(model):
     assert describe(find_model(model), Settings(target="1, 2:-0.5")).startswith(
         "class 1 (ostrich), without class 2 (balloon) of "
