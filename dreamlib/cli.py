@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from dreamlib.errors import DreamError, paragraph, warnings_in_words
+from dreamlib.errors import MISSPELT, DreamError, nearest, paragraph, warnings_in_words
 from dreamlib.flags import LISTS, build_parser
 from dreamlib.jobs import kind_of, overruled, with_preset
 from dreamlib.runs import (
@@ -208,6 +208,8 @@ def _check_paths(arguments, settings):
     source, output = arguments.input, arguments.output
     if os.path.isdir(source):
         _check_frames(source)
+    elif not source.startswith("noise:") and not os.path.lexists(source):
+        raise DreamError(f"{source}: there is no such file{_instead_of(source, output)}")
     both = output and os.path.isfile(source) and os.path.isfile(output)
     if not both or settings.overwrite or os.path.samefile(source, output):
         return
@@ -219,6 +221,23 @@ def _check_paths(arguments, settings):
             f"--output-dir FOLDER. Is {output} to be replaced by a dream of {source}? Then add "
             "--overwrite"
         )
+
+
+def _instead_of(source, output):
+    """Say what may be meant by an input that is not there: a clause to end an error, or ''."""
+    if source == "noise":
+        return "; noise is written with its size, as noise:512x384"
+    if output and os.path.isfile(output):
+        from dreamlib.jobs.outputs import is_dreams_own
+
+        if not is_dreams_own(output):
+            return f", but {output} is there: INPUT stands before OUTPUT"
+    folder, name = os.path.split(source)
+    try:
+        near = nearest(name, os.listdir(folder or "."), MISSPELT)
+    except OSError:  # no folder, or none to be read: nothing is near
+        near = ""
+    return near
 
 
 def _check_frames(folder):

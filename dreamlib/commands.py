@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from dreamlib.ascent.objective_parser import parse_layers
 from dreamlib.config import describe_preset, preset_names
 from dreamlib.errors import DreamError, listed
 from dreamlib.models.labels import find_class
@@ -106,7 +107,9 @@ def describe(model, settings):
     if settings.script and not (settings.target or settings.layers or settings.guide):
         return f"script {os.path.basename(settings.script)} of {model.name}"
     if not settings.target:
-        return f"layer {settings.end} of {model.name}"
+        several = settings.layers and len(parse_layers(settings.layers)) > 1
+        what = "mixture up to layer" if several else "layer"
+        return f"{what} {settings.end} of {model.name}"
     from dreamlib.models.labels import parse_targets
 
     names = model.known_labels()

@@ -125,11 +125,11 @@ def dream(arguments, settings, network=None):
     if not result.embedded:
         say(settings, f"{result.path.suffix} pictures cannot carry their settings: use "
              "--save-config to keep them")  # fmt: skip
-    used = result.settings
+    used, made = result.settings, f"; {settings.growth}" if settings.growth else ""
     if not settings.quiet:
         print(
             f"{result.path}: {describe(job.network.published, used)}, {used.engine} on "
-            f"{result.device}, seed {used.seed}, {result.seconds:.1f} s"
+            f"{result.device}, seed {used.seed}, {result.seconds:.1f} s{made}"
         )
     if settings.classify:
         from dreamlib.imaging.open_save import open_picture
@@ -202,7 +202,10 @@ def assemble(parser, arguments, settings):
         The exit code.
     """
     if arguments.input or arguments.output_dir:
-        parser.error("--assemble takes a folder or a film and no INPUT; leave one of them out")
+        parser.error(
+            "--assemble takes a folder or a film and no INPUT; leave one of them out, and name "
+            "the film by --gif, --webp or --mp4 FILE"
+        )
     from dreamlib.jobs.film_output import assemble_frames
 
     _refuse_options(arguments, "--assemble")

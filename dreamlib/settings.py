@@ -243,8 +243,8 @@ class Settings:
         self.given = frozenset(values)
 
     def __repr__(self):
-        values = ", ".join(f"{name}={value!r}" for name, value in self._values().items())
-        return f"Settings({values})"
+        given = changed(self, BY_NAME)
+        return f"Settings({', '.join(f'{name}={getattr(self, name)!r}' for name in given)})"
 
     def __eq__(self, other):
         return isinstance(other, Settings) and self._values() == other._values()

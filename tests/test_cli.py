@@ -130,7 +130,16 @@ def test_log_lines_tell_percentage_and_octave(workplace, model, capsys):
     ("arguments", "says"),
     [
         (["none.png"], ["none.png", "no such file"]),
+        (["out.png", "sky.png"], ["out.png: there is no such file", "INPUT stands before OUTPUT"]),
+        (["skyy.png"], ["skyy.png: there is no such file; did you mean 'sky.png'?"]),
+        (["noise"], ["no such file", "noise:512x384"]),
         (["sky.png", "out.xyz"], ["out.xyz", ".png"]),
+        (["sky.png", "out.gif"], ["a film's name", "--frames N --gif out.gif", "--growth out.gif"]),
+        (["sky.png", "out.mp4"], ["a film's name", "--frames N --mp4 out.mp4"]),
+        (["sky.png", "frames"], ["no suffix", "--frames N", "--output-dir"]),
+        (["sky.png", "--end", "inception_4c/output"], ["add --model bvlc_googlenet"]),
+        (["sky.png", "--layers", "block6:2"], ["'block6'", "add --model efficientnet_lite0"]),
+        (["--assemble", ".", "a.gif"], ["no INPUT", "--gif"]),
         (["sky.png", "nowhere/out.png"], ["nowhere"]),
         (["sky.png", "sky.png"], ["input"]),
         (["sky.png", "--octaves", "0"], ["--octaves", "--octaves is 0;", "1 to 100"]),
@@ -152,7 +161,7 @@ def test_bad_input_is_refused_in_words_and_nothing_is_written(
     workplace, model, capsys, arguments, says
 ):
     flags = [] if "--model" in arguments else ["--model", model]
-    flags += [] if "--end" in arguments else ["--end", END]
+    flags += [] if {"--end", "--layers", "--assemble"} & set(arguments) else ["--end", END]
     assert run(*arguments, *flags) == 2
     error = capsys.readouterr().err
     assert "Traceback" not in error

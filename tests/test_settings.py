@@ -26,6 +26,12 @@ NOTEBOOK = {
 }
 
 
+def test_settings_are_shown_by_what_differs_from_the_defaults():
+    settings = Settings(octaves=3, jitter=32, end="conv4")
+    assert repr(settings) == "Settings(end='conv4', octaves=3)"
+    assert eval(repr(settings)) == settings
+
+
 def test_defaults_are_the_notebooks():
     assert {name: getattr(Settings(), name) for name in NOTEBOOK} == NOTEBOOK
 

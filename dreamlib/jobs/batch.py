@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dreamlib.errors import DreamError, reading
-from dreamlib.imaging.formats import check_source
+from dreamlib.imaging.formats import check_source, format_of
 from dreamlib.jobs import CLIPS, is_clip
 from dreamlib.jobs.outputs import EARLY, check_free, recorded_text
 from dreamlib.jobs.prepare import default_output
@@ -59,6 +59,17 @@ def tasks_of(sources, folder, kind, settings):
     """
     if Path(folder).exists() and not Path(folder).is_dir():
         raise DreamError(f"--output-dir {folder} is a file; name a folder")
+    if format_of(folder) and not Path(folder).exists():
+        raise DreamError(
+            f"--output-dir {folder} would be a folder with a picture's name; one picture's output "
+            f"stands after its input: dream.py {sources[0]} {folder}"
+        )
+    for source in sources[1:]:
+        if not source.startswith("noise:") and not os.path.lexists(source):
+            raise DreamError(
+                f"{source}: there is no such file; with --output-dir all names are inputs, and the "
+                "outputs are named after them"
+            )
     tasks, inputs = {}, {source: _contents(source) for source in sources}
     every = [one for listed in inputs.values() for one in listed]
     if len(every) > 1:

@@ -41,6 +41,13 @@ class Step(NamedTuple):
     def __array__(self, dtype=None, copy=None):
         return np.array(self.array, dtype)
 
+    def __repr__(self):
+        height, width = self.array.shape[:2]
+        return (
+            f"Step(octave {self.octave} of {self.octaves}, iteration {self.iteration} of "
+            f"{self.iterations}, {width} x {height} pixels, {self.share:.0%} done)"
+        )
+
     def _repr_png_(self):
         return self.image._repr_png_()
 

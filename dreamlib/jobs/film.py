@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dreamlib.errors import DreamError
+from dreamlib.imaging.picture import Noise, Picture
 from dreamlib.imaging.resample import octave_sizes
 from dreamlib.jobs.keyframes import (
     absolute_variations,
@@ -167,7 +168,10 @@ class _FrameRenderer:
     def work(self, picture, begin):
         """Return what `Progress` counts: sizes and steps, of the frames from `begin` on."""
         sizes, counts = [], []
-        job = self._job(picture, 0)
+        job = later = self._job(picture, 0)
+        if isinstance(picture, Noise) and job.settings.script:  # a picture's script is another one
+            black = np.broadcast_to(np.uint8(0), (picture.height, picture.width, 3))
+            later = self._job(Picture(black), 1)
         names = {one.name for one in self._variations}
         varied = names & {"octaves", "octave_scale", "iterations"} and not job.settings.script
         for frame in range(begin, self._count):
@@ -178,7 +182,7 @@ class _FrameRenderer:
                 sizes += octaves
                 counts += [-(-now.iterations // now.tile_steps)] * len(octaves)
             else:
-                shapes, steps = work(job.dream)
+                shapes, steps = work(later.dream if frame else job.dream)
                 sizes += shapes
                 counts += steps
         return sizes, counts

@@ -18,7 +18,7 @@ from dreamlib.ascent.spec import ObjectiveSpec
 from dreamlib.errors import DreamError, nearest
 from dreamlib.models.labels import parse_targets
 from dreamlib.models.layers import layer_shapes
-from dreamlib.models.zoo import absolute_name
+from dreamlib.models.zoo import absolute_name, models_with
 from dreamlib.tiling.octaves import JudgeSpec
 
 #: A drawing from noise is made at least this many times as large as the network's input, and
@@ -51,10 +51,12 @@ def resolve_objective(net, model, settings):
         targets = tuple(parse_targets(settings.target, [], None))
     if settings.layers:
         settings = settings.replace(layers=absolute_layers(settings.layers))
+        _refuse_of_others(parse_layers(settings.layers), shapes, "--layers")
         terms += parse_layers(settings.layers, shapes)
     if settings.guide:
         layers = absolute_layers(settings.guide_layer or settings.end or "")
         settings = settings.replace(guide=absolute_guides(settings.guide), guide_layer=layers)
+        _refuse_of_others(parse_guide_layers(layers), shapes, "--guide-layer")
         terms += [
             replace(term, kind=settings.guide_mode, picture=path, weight=weight * term.weight)
             for path, weight in parse_weights(settings.guide, "--guide")
@@ -65,6 +67,17 @@ def resolve_objective(net, model, settings):
         end = max(spec.layers, key=list(net._layer_names).index)
         settings, spec = settings.replace(end=end), replace(spec, end=end)
     return settings, spec
+
+
+def _refuse_of_others(terms, shapes, flag):
+    """Refuse layers that another model has, with its name."""
+    for term in terms:
+        others = [] if term.layer in shapes else models_with(term.layer)
+        if others:
+            raise DreamError(
+                f"{flag}: there is no layer {term.layer!r} to dream; {others[0]} has one: add "
+                f"--model {others[0]}"
+            )
 
 
 def _drawn_objective(net, spec, layer):

@@ -66,6 +66,37 @@ def check_apart(path, other, what):
         raise DreamError(f"{path} is {what}; name another file")
 
 
+def check_still(path):
+    """Refuse the name of a film, or of a folder, as the output of a dream that is one picture.
+
+    Parameters
+    ----------
+    path : str
+
+    Raises
+    ------
+    DreamError
+        Says which flags make films.
+    """
+    from dreamlib.video.encode import FORMATS as FILMS
+
+    if format_of(path):
+        return
+    suffix = Path(path).suffix.lower()
+    if suffix in FILMS:
+        flag = "gif" if suffix == ".gif" else "mp4"
+        raise DreamError(
+            f"{path} is a film's name, and this dream is one picture. To dream and zoom again and "
+            f"again write INPUT FOLDER --frames N --{flag} {path}; to see the picture grow, "
+            f"INPUT OUTPUT.png --growth {path}"
+        )
+    if not suffix:
+        raise DreamError(
+            f"{path} has no suffix that chooses a format, as {path}.png; a folder of frames takes "
+            "--frames N, one of several pictures --output-dir"
+        )
+
+
 def is_dreams_own(path):
     """Tell whether a file was written by a dream, by what it carries.
 

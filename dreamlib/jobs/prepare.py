@@ -13,7 +13,7 @@ from dreamlib.imaging.open_save import open_picture
 from dreamlib.imaging.picture import Noise, Picture
 from dreamlib.jobs.demands import refuse_unreadable
 from dreamlib.jobs.growth import check_growth
-from dreamlib.jobs.outputs import check_free
+from dreamlib.jobs.outputs import check_free, check_still
 from dreamlib.jobs.resolve import DEVIATION, GREY, OF_OCTAVES, Network, make_job
 from dreamlib.models import engines
 from dreamlib.models.zoo import find_model
@@ -68,6 +68,7 @@ def prepare(source, output, settings, planning=False, network=None):
     held = isinstance(source, Picture)
     source = source if held else str(source)
     output = str(output or default_output(source, "dream.png"))
+    check_still(output)
     check_output(output, None if held else source)
     check_free(output, settings.overwrite)
     if settings.preview:

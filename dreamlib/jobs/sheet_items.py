@@ -69,7 +69,8 @@ def _check_layer(net, layer, model):
     try:
         check_layer(net, layer, model)
     except DreamError as error:
-        raise DreamError(str(error).replace("--end", "--contact-sheet")) from error
+        said = str(error).replace("--end", "--contact-sheet")
+        raise DreamError(f"{said} (a class is written classes:NAME)") from error
 
 
 def numbers(chosen):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dreamlib.errors import DreamError, nearest
+from dreamlib.models.zoo import models_with
 
 #: Types without activations of the picture, beside losses.
 NOT_DREAMT = ("Data", "DummyData", "HDF5Data", "HDF5Output", "ImageData", "Input", "MemoryData",
@@ -107,7 +108,8 @@ def check_layer(net, end, model):
         return
     if not names:
         raise DreamError(f"{model.prototxt} has no layer that can be dreamt; take another model")
-    typical = [name for name, kind, _ in layers if kind in TYPICAL] or names
+    known = [name for name in names if name in model.hints]
+    typical = known or [name for name, kind, _ in layers if kind in TYPICAL] or names
     if not end:
         lacking = getattr(net, "lacking", "")
         raise DreamError(
@@ -116,6 +118,9 @@ def check_layer(net, end, model):
         )
     why, advice = _why_not(net, end, model)
     if advice not in names:
+        others = models_with(end) if end not in net._layer_names else []
+        if others:
+            raise DreamError(f"{why}; {others[0]} has one: add --model {others[0]}")
         spread = dict.fromkeys(typical[len(typical) * quarter // 4] for quarter in (1, 2, 3))
         some = f"; for instance {', '.join(map(repr, spread))}"
         raise DreamError(f"{why} (all: --list-layers){nearest(end, names) or some}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from dreamlib.errors import DreamError, nearest, reading
@@ -87,6 +88,26 @@ def search_path():
     for place in places:
         unique.setdefault(place.resolve(), place)
     return list(unique.values())
+
+
+@reading()
+def models_with(layer):
+    """List the models of `search_path` whose prototxt has a layer of this name.
+
+    Parameters
+    ----------
+    layer : str
+
+    Returns
+    -------
+    list of str
+        Names, sorted.
+    """
+    written = re.compile(rf'\bname:\s*"{re.escape(layer)}"'.encode())
+    files = {name: [file for folder in folders for file in folder.glob("*.prototxt")]
+             for name, folders in _all_folders().items()}  # fmt: skip
+    return sorted(name for name, them in files.items() if any(
+        file.is_file() and written.search(file.read_bytes()) for file in them))  # fmt: skip
 
 
 def _is_path(given):

@@ -36,8 +36,8 @@ def set_mode_gpu():
     global _device
     if not torch.cuda.is_available():
         raise CaffeError(
-            "GPU mode was asked for, but PyTorch sees no CUDA device; run without --gpu, or "
-            "install a CUDA build of PyTorch and the NVIDIA driver"
+            "GPU mode was asked for, but PyTorch sees no CUDA device; run without --gpu (a script "
+            "says caffe.set_mode_cpu()), or install a CUDA build of PyTorch and the NVIDIA driver"
         )
     _require(_gpu)
     torch.backends.cudnn.allow_tf32 = False  # Caffe convolves with all 24 bits of its floats

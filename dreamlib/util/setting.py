@@ -97,8 +97,17 @@ class Setting:
             or (self.above is not None and not converted > self.above)
         ):
             shown = converted if texts and converted is not None else value
-            raise DreamError(f"{label or self.name} is {shown!r}; expected {self.expectation()}")
+            raise DreamError(
+                f"{label or self.name} is {self._shown(shown)}; expected {self.expectation()}"
+            )
         return converted
+
+    def _shown(self, value):
+        """Return a value as an error shows it: of a picture's pixels the type says more."""
+        if not hasattr(value, "__array_interface__") or isinstance(value, (int, float)):
+            return repr(value)
+        of_file = " (save a picture, and name its file)" if self.kind is str else ""
+        return f"of type {type(value).__name__}{of_file}"
 
     def _convert(self, value):
         """Return `value` as `kind`, None if it is no such thing."""

@@ -34,11 +34,12 @@ class Part:
 
     def __init__(self, clip, first=0, last=None, every=1):
         count = clip.frames
+        asked = f"--from {first}" + (f" --to {last}" if last is not None else "")
         last = count - 1 if last is None else last
         if not 0 <= first <= last < count:
             raise DreamError(
-                f"--from {first} --to {last}: {clip.path} has frames 0 to {count - 1}; expected "
-                "two of these, the smaller first"
+                f"{asked}: {clip.path} has frames 0 to {count - 1}; expected some of these, the "
+                "smaller number first"
             )
         self._clip, self.numbers = clip, range(first, last + 1, every)
         self.path, self.size, self.aspect = clip.path, clip.size, clip.aspect

@@ -16,6 +16,7 @@ from dreamlib.jobs.prepare import FROM_NOISE, INTO_PICTURE, choose_script
 from dreamlib.models.engines import load_net
 from dreamlib.models.zoo import find_model
 from dreamlib.settings import Settings
+from dreamlib.util.progress import Progress
 from tests.command import ctrl_c_at, pixels, run
 from tests.embedded import prepared_model
 from tests.nets import INCEPTION, picture, write_random_net
@@ -256,6 +257,12 @@ def test_a_class_is_drawn_unless_octaves_are_asked_for(settings, noise, pixels, 
     assert choose_script(Settings(seed=1, **settings), picture)[0].script == script
 
 
+def test_a_mixture_is_told_as_one(model):
+    one, mixed = Settings(layers="conv1:2", end="conv1"), Settings(layers="conv1, b", end="b")
+    assert describe(find_model(model), one).startswith("layer conv1 of ")
+    assert describe(find_model(model), mixed).startswith("mixture up to layer b of ")
+
+
 def test_a_class_is_described_by_number_and_name(model):
     assert describe(find_model(model), Settings(target="1, 2:-0.5")).startswith(
         "class 1 (ostrich), without class 2 (balloon) of "
@@ -354,3 +361,19 @@ def test_classes_fade_into_each_other_over_the_frames_of_a_script(workplace, mod
         off[target] = np.abs(pixels("film/0001.png") - pixels("next.png")).mean()
     assert min(off, key=off.get) == "ostrich:0.5, balloon:0.25"
     assert 2 * min(off.values()) < sorted(off.values())[1]
+
+
+def test_a_film_of_a_class_out_of_noise_expects_the_work_that_it_does(
+    workplace, model, monkeypatch
+):
+    """Only the first frame is drawn out of noise; the others, by another script, into pictures."""
+    made = []
+
+    def watched(*arguments):
+        made.append(Progress(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr("dreamlib.jobs.film.Progress", watched)
+    film = ["film", "--frames", 2, "--target", 1, "--engine", "torch", "--model", model]
+    assert run("noise:24x24", *film) == 0
+    assert made[0].done == made[0].total

@@ -165,6 +165,7 @@ def test_the_steps_of_a_dream_are_pictures(by_command, settings):
     assert [np.asarray(one).shape for one in shown] == [(64, 86, 3)] * 3 + [(90, 120, 3)] * 3
     assert shown[0].image.size == (86, 64)
     assert shown[0]._repr_png_().startswith(b"\x89PNG")
+    assert repr(shown[0]).startswith("Step(octave 1 of 2, iteration 1 of 3, 86 x 64 pixels, ")
     shares = [one.share for one in shown]
     assert shares == sorted(shares)
     assert shares[-1] == 1
@@ -240,6 +241,13 @@ def test_another_dream_shares_the_network(workplace, settings, monkeypatch):
 def test_what_is_no_picture_is_refused_in_words(settings, given, says):
     with pytest.raises(DreamError, match=says):
         dreamlib.run(given, **settings)
+
+
+def test_a_picture_where_a_file_is_wanted_is_named_by_its_type(workplace, settings):
+    with pytest.raises(DreamError, match=r"^guide is of type ndarray \(save a picture, and name"):
+        dreamlib.run("sky.png", **settings, guide=picture(40, 50))
+    with pytest.raises(DreamError, match=r"^jitter is of type ndarray; expected a whole number"):
+        dreamlib.run("sky.png", **{**settings, "jitter": np.arange(3)})
 
 
 def test_what_needs_files_is_refused_without_one(workplace, settings):

@@ -198,7 +198,11 @@ def test_pictures_of_a_folder_come_in_natural_order(workplace, model, capsys):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["fold/a.png", "sky.png", "none.png"], "none.png: there is no such file"),
+        (
+            ["fold/a.png", "sky.png", "none.png"],
+            "none.png: there is no such file; with --output-dir",
+        ),
+        (["fold/a.png", "fold/b.jpg", "--growth", "x.gif"], "--growth means nothing to several"),
         (["fold/a.png", "a.jpg"], "would both become"),
         (["fold/a.png", "fold/b.jpg", "--work-dir", "w"], "--work-dir means nothing to several"),
         (["fold/a.png", "fold/b.jpg", "--frames", "2", "--gif", "x.gif"], "--gif means nothing"),
@@ -273,3 +277,9 @@ def test_a_saved_json_is_only_that_which_has_all(workplace):
     values = {"octaves": 3, "iterations": 4}
     Path("few.json").write_text(json.dumps(values))
     assert not is_dreams_own("few.json")
+
+
+def test_a_folder_with_a_pictures_name_is_not_made(workplace, model, capsys):
+    assert run("sky.png", "--output-dir", "out.png", *flags(model)) == 2
+    assert "stands after its input: dream.py sky.png out.png" in capsys.readouterr().err
+    assert not Path("out.png").exists()

@@ -139,10 +139,13 @@ def test_a_film_is_not_made_of_itself(workplace, capsys):
 
 
 @pytest.mark.parametrize("more", [[], ["--schedule", "shift", "--tile-size", 64]])
-def test_a_film_shows_how_one_dream_grows(workplace, model, more):
+def test_a_film_shows_how_one_dream_grows(workplace, model, more, capsys):
     flags = small(model, "--iterations", 3, *more)
     assert run("sky.png", "alone.png", *flags) == 0
-    assert run("sky.png", "out.png", "--growth", "grow.webp", "--quality", 100, *flags) == 0
+    capsys.readouterr()
+    loud = [one for one in flags if one != "--quiet"]
+    assert run("sky.png", "out.png", "--growth", "grow.webp", "--quality", 100, *loud) == 0
+    assert capsys.readouterr().out.endswith("; grow.webp\n")
     grown = np.asarray(Image.open("out.png")).astype(int)
     assert np.array_equal(grown, np.asarray(Image.open("alone.png")))  # watched, not changed
     pictures, stays = film_frames("grow.webp")

@@ -18,7 +18,7 @@ layer { name: "rename" type: "Power" bottom: "prob" top: "renamed" }
 layer { name: "best" type: "ArgMax" bottom: "prob" top: "best" }
 layer { name: "late" type: "Power" bottom: "prob" top: "late" }
 """
-MODEL = SimpleNamespace(name="mine", prototxt="deploy.prototxt")
+MODEL = SimpleNamespace(name="mine", prototxt="deploy.prototxt", hints={})
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,17 @@ def test_what_cannot_be_dreamt_is_refused_with_a_few_that_can(net, end):
     assert repr(end) in text
     assert "--list-layers" in text
     assert "'mixed/3x3'" in text
+
+
+def test_layers_with_a_hint_are_suggested_before_others(net):
+    hinted = SimpleNamespace(**{**vars(MODEL), "hints": {"conv1": "strokes"}})
+    with pytest.raises(DreamError, match=r"for instance 'conv1'$"):
+        check_layer(net, "xyz", hinted)
+
+
+def test_a_layer_of_another_model_is_told_with_its_model(net):
+    said = refusal(net, "inception_4c/output")
+    assert said.endswith("bvlc_googlenet has one: add --model bvlc_googlenet")
 
 
 def test_a_layer_in_place_says_which_blob_to_take(net):

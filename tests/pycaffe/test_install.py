@@ -38,6 +38,21 @@ def test_the_script_runs_to_its_end(finished):
     assert "layers 15 blobs data conv1 pool1 norm1 norm1_norm1_0_split_0" in process.stdout
 
 
+def test_a_script_for_python_2_is_told_to_be_converted(tmp_path):
+    script = tmp_path / "old.py"
+    script.write_text('import caffe\nprint "octave", 1\n')
+    process = python("-m", "dreamlib.pycaffe", str(script))
+    assert process.returncode == 1
+    assert "line 2" in process.stderr
+    assert process.stderr.endswith("once it is converted, by 2to3 for instance\n")
+
+
+def test_a_script_is_asked_for_without_its_arguments():
+    process = python("-m", "dreamlib.pycaffe")
+    assert process.returncode == 2
+    assert process.stderr.endswith("a SCRIPT is missing; expected the name of a Python file\n")
+
+
 def test_its_step_moves_the_picture_by_the_step_size(finished):
     _, process = finished
     moved = float(process.stdout.split("moved by")[1])

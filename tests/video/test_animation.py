@@ -218,6 +218,11 @@ def test_a_frame_that_a_clip_does_not_have_is_named(clip):
         Part(clip, 0, 30)
 
 
+def test_a_last_frame_that_nobody_named_is_not_told(clip):
+    with pytest.raises(DreamError, match=r"^--from 90: .*clip\.mp4 has frames 0 to 29"):
+        Part(clip, 90)
+
+
 def test_a_gif_of_uneven_times_is_refused_by_its_shortest(tmp_path):
     frames = numbered(tmp_path / "f", ["0.png", "1.png"])
     with pytest.raises(DreamError, match="100 frames per second"):
