@@ -172,11 +172,11 @@ def refuse_unused(settings, kind, output):
     DreamError
     """
     refuse_inapplicable(settings, kind)
+    from dreamlib.video.encode import FORMATS as FILMS
+
     refuse_contradictions(settings)
     still = format_of(output or "dream.png") if kind in ("picture", "sheet", "details") else None
     frames = kind == "frames" and settings.frame_format != "png"
-    from dreamlib.video.encode import FORMATS as FILMS
-
     clip = Path(output or "dream.mp4").suffix.lower() if kind == "clip" else None
     films = [name for name in ("gif", "webp", "mp4") if getattr(settings, name)]
     growth = Path(settings.growth).suffix.lower() if settings.growth else None

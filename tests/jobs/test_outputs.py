@@ -206,7 +206,6 @@ def test_pictures_of_a_folder_come_in_natural_order(workplace, model, capsys):
         (["fold/a.png", "a.jpg"], "would both become"),
         (["fold/a.png", "fold/b.jpg", "--work-dir", "w"], "--work-dir means nothing to several"),
         (["fold/a.png", "fold/b.jpg", "--frames", "2", "--gif", "x.gif"], "--gif means nothing"),
-        (["fold/a.png", "fold/b.jpg", "--growth", "x.gif"], "--growth means nothing to several"),
         (["empty"], "empty has no pictures"),
     ],
 )
