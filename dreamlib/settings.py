@@ -13,7 +13,7 @@ from dreamlib.util.setting import Setting
 
 #: The kinds of job, and the words for them in a refusal.
 JOBS = {
-    "picture": "one picture (--frames N makes a film)",
+    "picture": "one picture (--frames N makes a film, --growth FILE one of a dream)",
     "frames": "a film of frames",
     "clip": "a clip",
     "sheet": "a contact sheet, which makes small dreams",

@@ -216,7 +216,8 @@ def test_a_configuration_that_cannot_be_written_leaves_nothing(tmp_path, monkeyp
 @pytest.mark.parametrize("source", ["flag", "file", "python"])
 def test_a_setting_that_means_nothing_is_refused_in_the_same_words(source, tmp_path, capsys):
     (tmp_path / "config.toml").write_text('gif = "a.gif"\nloop = 3\n')
-    words = "--gif, --loop mean nothing to one picture (--frames N makes a film); leave them out"
+    words = "--gif, --loop mean nothing to one picture (--frames N makes a film, "
+    words += "--growth FILE one of a dream); leave them out"
     command = ["noise:16x16", str(tmp_path / "out.png")]
     if source == "python":
         with pytest.raises(DreamError, match=re.escape(words)):

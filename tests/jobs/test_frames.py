@@ -326,7 +326,8 @@ def test_what_is_for_dreams_is_refused_of_frames_that_are_there(workplace, model
 
 def test_what_is_for_films_is_refused_of_one_picture(workplace, model, capsys):
     assert run("sky.png", "out.png", *flags(model), "--gif", "a.gif") == 2
-    assert "--gif means nothing to one picture (--frames N makes a film)" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "--gif means nothing to one picture (--frames N makes a film, --growth" in said
     assert not (workplace / "out.png").exists()
 
 
