@@ -128,7 +128,7 @@ def test_lucid_dreams_are_the_same_on_both_engines(folder, more):
         (one / "model.toml").write_text('class_layer = "classifier"\nend = "mixed/output"\n')
     if "--script" not in more:
         more = [*more, "--iterations", "2", *["--octaves", "2"] * ("--octaves" not in more)]
-    # Above a sheet's titles, whose fonts and lines differ with Pillow's version, lie the small dreams.
+    # Above a sheet's titles, which differ with Pillow's fonts, lie the small dreams.
     dreams = slice(66, 194) if "--contact-sheet" in more else slice(None)
     by_caffe, by_torch = (one[dreams] for one in on_both(folder, *more))
     assert by_caffe.shape == by_torch.shape
