@@ -85,6 +85,7 @@ def dream_arguments(folder, octaves, steps):
         "dream.py", str(folder / "sky.png"), str(folder / "dream.png"), "--engine", "torch",
         "--model", str(random_googlenet.FOLDER), "--schedule",
         "whole", "--octaves", str(octaves), "--iterations", str(steps), "--seed", "1", "--quiet",
+        "--overwrite",
     ]  # fmt: skip
 
 

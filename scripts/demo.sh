@@ -8,7 +8,7 @@ python=${1:-.venv/bin/python}
 [[ $python != */* ]] || python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python")
 mkdir -p out
 cd out
-rm -rf zoom  # an earlier demo's frames
+rm -rf zoom zoom.gif  # an earlier demo's
 page=index.html.new
 
 # dream TITLE INPUT OUTPUT FLAG...: a dream, and a figure of what it shows
