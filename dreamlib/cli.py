@@ -213,9 +213,9 @@ def _check_paths(arguments, settings):
     both = output and os.path.isfile(source) and os.path.isfile(output)
     if not both or settings.overwrite or os.path.samefile(source, output):
         return
-    from dreamlib.jobs.outputs import is_dreams_own
+    from dreamlib.jobs.outputs import is_dreams_own, recorded_text
 
-    if not is_dreams_own(output) or is_dreams_own(source):
+    if not is_dreams_own(output) or recorded_text(source):  # a dream's, not a sample's
         raise DreamError(
             f"{source} and {output} are both there already. Are both to be dreamt? Then add "
             f"--output-dir FOLDER. Is {output} to be replaced by a dream of {source}? Then add "

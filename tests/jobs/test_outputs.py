@@ -11,6 +11,7 @@ from PIL import Image
 import dreamlib
 from dreamlib.config import load_config
 from dreamlib.errors import DreamError
+from dreamlib.imaging import samples
 from dreamlib.jobs.outputs import is_dreams_own
 from dreamlib.util.progress import Progress
 from dreamlib.video.clip import open_clip
@@ -282,3 +283,9 @@ def test_a_folder_with_a_pictures_name_is_not_made(workplace, model, capsys):
     assert run("sky.png", "--output-dir", "out.png", *flags(model)) == 2
     assert "stands after its input: dream.py sky.png out.png" in capsys.readouterr().err
     assert not Path("out.png").exists()
+
+
+def test_a_sample_may_be_dreamt_into_the_same_output_again(workplace, model):
+    samples.main(["clouds", "sample.png", "--size", "120x90"])
+    for _ in range(2):
+        assert run("sample.png", "out.png", *flags(model)) == 0
