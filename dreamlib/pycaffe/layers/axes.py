@@ -8,16 +8,16 @@ from __future__ import annotations
 import torch.nn.functional as F
 
 from dreamlib.pycaffe.layers import Function
+from dreamlib.pycaffe.layers.geometry import Kernels
 
 FORWARD = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
-class OverAxes(Function):
+class OverAxes(Kernels, Function):
     """Correlate along all axes behind that of the channels; those before it are a batch."""
 
     type = "Convolution"
-    transposed = False
 
     def setup(self, shapes):
         param, shape = self.param.convolution_param, shapes[0]
@@ -32,22 +32,7 @@ class OverAxes(Function):
         self.stride = self._sides("stride", count, 1)
         self.pad = self._sides("pad", count, 0)
         self.dilation = self._sides("dilation", count, 1)
-        if min(*self.kernel, *self.stride, *self.dilation) < 1:
-            raise self.fail(f"kernel {self.kernel} and stride {self.stride} must be positive")
-        channels, outputs, groups = (
-            shape[self.channel_axis],
-            int(param.num_output),
-            int(param.group),
-        )
-        if channels % groups or outputs % groups or not outputs:
-            raise self.fail(
-                f"{channels} inputs and {outputs} outputs do not divide by {groups} groups"
-            )
-        self.channels, self.outputs, self.groups = channels, outputs, groups
-        first, second = (channels, outputs) if self.transposed else (outputs, channels)
-        self.add_blob((first, second // groups, *self.kernel), param.weight_filler)
-        if param.bias_term:
-            self.add_blob((outputs,), param.bias_filler)
+        self.add_kernels(shape[self.channel_axis])
 
     def _sides(self, name, count, default):
         """Read a spatial parameter: one number for each axis, or one for all."""
@@ -66,17 +51,7 @@ class OverAxes(Function):
         shape, axis = shapes[0], self.channel_axis
         if len(shape) != axis + 1 + len(self.kernel) or shape[axis] != self.channels:
             raise self.fail(f"takes {self.channels} channels on axis {axis}, got shape {shape}")
-        axes = zip(shape[axis + 1 :], self.kernel, self.stride, self.pad, self.dilation)
-        size = tuple(self._length(*one) for one in axes)
-        if min(size) < 1:
-            raise self.fail(f"a blob of shape {shape} is too small for kernel {self.kernel}")
-        return [(*shape[:axis], self.outputs, *size)]
-
-    def _length(self, length, kernel, stride, pad, dilation):
-        reach = dilation * (kernel - 1) + 1
-        if self.transposed:
-            return stride * (length - 1) + reach - 2 * pad
-        return (length + 2 * pad - reach) // stride + 1
+        return [(*shape[:axis], self.outputs, *self.output_size(shape, axis + 1))]
 
     def function(self, x, weight, bias=None):
         flat, count = x.flatten(0, self.channel_axis - 1), len(self.kernel)

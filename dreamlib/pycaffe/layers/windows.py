@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from dreamlib.pycaffe.layers import Layer, kernels_take, register
+from dreamlib.pycaffe.layers.geometry import Kernels
 
 convolution_backward = torch.ops.aten.convolution_backward
 
@@ -38,12 +39,11 @@ def pair(repeated, height, width, default):
     return int(repeated[0]), int(repeated[-1])
 
 
-class _Convolutional(Layer):
-    """What Convolution and Deconvolution share: geometry, blobs, and gradients by one operator."""
+class _Convolutional(Kernels, Layer):
+    """What Convolution and Deconvolution share: gradients by one operator."""
 
     tops = (1, None)
     bottoms = (1, None)
-    transposed = False
     linear = True
 
     @classmethod
@@ -62,34 +62,13 @@ class _Convolutional(Layer):
         self.stride = pair(param.stride, param.stride_h, param.stride_w, 1)
         self.pad = pair(param.pad, param.pad_h, param.pad_w, 0)
         self.dilation = pair(param.dilation, 0, 0, 1)
-        if min(self.kernel) < 1 or min(self.stride) < 1:
-            raise self.fail(f"kernel {self.kernel} and stride {self.stride} must be positive")
-        channels, outputs, groups = shapes[0][1], int(param.num_output), int(param.group)
-        if channels % groups or outputs % groups or not outputs:
-            raise self.fail(
-                f"{channels} inputs and {outputs} outputs do not divide by {groups} groups"
-            )
-        self.channels, self.outputs, self.groups = channels, outputs, groups
-        first, second = (channels, outputs) if self.transposed else (outputs, channels)
-        self.add_blob((first, second // groups) + self.kernel, param.weight_filler)
-        if param.bias_term:
-            self.add_blob((outputs,), param.bias_filler)
+        self.add_kernels(shapes[0][1])
 
     def reshape(self, shapes):
         for shape in shapes:
             if len(shape) != 4 or shape[1] != self.channels:
                 raise self.fail(f"takes {self.channels} channels, got a blob of shape {shape}")
-        return [(shape[0], self.outputs) + self._output_size(shape) for shape in shapes]
-
-    def _output_size(self, shape):
-        axes = zip(shape[2:], self.kernel, self.stride, self.pad, self.dilation)
-        size = tuple(self._output_length(*axis) for axis in axes)
-        if min(size) < 1:
-            raise self.fail(f"a blob of shape {shape} is too small for kernel {self.kernel}")
-        return size
-
-    def _output_length(self, length, kernel, stride, pad, dilation):
-        return (length + 2 * pad - (dilation * (kernel - 1) + 1)) // stride + 1
+        return [(shape[0], self.outputs) + self.output_size(shape, 2) for shape in shapes]
 
     def _weight_and_bias(self, like):
         return self.value(0, like), self.value(1, like) if len(self.blobs) > 1 else None
@@ -305,9 +284,6 @@ class Deconvolution(_Convolutional):
     """The transpose of a convolution."""
 
     transposed = True
-
-    def _output_length(self, length, kernel, stride, pad, dilation):
-        return stride * (length - 1) + (dilation * (kernel - 1) + 1) - 2 * pad
 
     def forward(self, bottoms):
         weight, bias = self._weight_and_bias(bottoms[0])
