@@ -192,6 +192,8 @@ def perform(loaded, octave, pass_, tiles, scale, canvas, base, target):
 class _Sent:
     """A canvas of which nothing is here but the pixels under some tiles' windows."""
 
+    device = None
+
     def __init__(self, pixels, tiles, dream, octave):
         self.shape, self.wrap = (*dream.octaves[octave].window[2:], 3), dream.wrap
         self._pixels = {tile.window: window for tile, window in zip(tiles, pixels)}

@@ -15,9 +15,8 @@ from dreamlib.imaging.pillow_io import picture_of
 from dreamlib.jobs import kind_of, run_source, with_preset
 from dreamlib.jobs.outputs import check_free, refuse_unused
 from dreamlib.jobs.prepare import prepare, prepare_levels
-from dreamlib.jobs.run import dream_levels, dreaming, run, work
+from dreamlib.jobs.run import dream_levels, dreaming, memory_of, run, work
 from dreamlib.settings import Settings, to_toml
-from dreamlib.tiling.canvas import InMemory
 from dreamlib.util.progress import Progress
 
 
@@ -236,14 +235,14 @@ def _watched(job):
     """Dream a job; yield a `Step` after each pass, return the canvas and its quantizer."""
     sizes, passes = work(job.dream)
     total = sum(height * width * count for (height, width), count in zip(sizes, passes))
-    done, steps = 0, dreaming(job, InMemory(job.dream.storage, job.dream.wrap), _Unheard())
+    done, steps = 0, dreaming(job, memory_of(job), _Unheard())
     while True:
         try:
             canvas, quantizer, octave, made = next(steps)
         except StopIteration as end:
             return end.value
         done += sizes[octave][0] * sizes[octave][1]
-        shown = to_levels(quantizer.as_levels(canvas.array().copy()))
+        shown = to_levels(quantizer.as_levels(canvas.array()))
         yield Step(shown, octave + 1, len(sizes), made, passes[octave], done / total)
 
 

@@ -107,10 +107,13 @@ def _memory(job, largest):
     on_gpu = settings.gpu is not None
     network = step_bytes(job.network.definition, settings.end, settings.engine, on_gpu)(seen)
     network += DIRECT_BYTES * largest if direct else 0
+    card = f"about {(network + demand.on_gpu) / 1e9:.2f} GB" if on_gpu else "none"
+    if demand.on_gpu:
+        card += f", {demand.on_gpu / 1e9:.2f} GB of it the canvases"
     on_disk = not demand.in_ram or settings.work_dir
     return [
         f"RAM          at most {demand.ram / 1e9:.2f} GB",
-        f"GPU memory   {f'about {network / 1e9:.2f} GB' if on_gpu else 'none'}",
+        f"GPU memory   {card}",
         f"disk         {f'{demand.canvases / 1e9:.2f} GB' if on_disk else 'none'}",
     ]
 

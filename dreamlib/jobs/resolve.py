@@ -319,7 +319,7 @@ def _wanted(settings, side, direct):
         settings.schedule, settings.tile_size, settings.overlap, settings.wrap, settings.storage,
         settings.jitter, settings.clip, settings.memory,
         side if scripted or settings.schedule == "windows" else None,
-        adam=settings.optimiser == "adam",
+        adam=settings.optimiser == "adam", in_files=bool(settings.work_dir or settings.resume),
     )  # fmt: skip
     if direct:  # its views move, the picture need not; and they end at its borders
         wanted = wanted._replace(

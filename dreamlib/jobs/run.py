@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from dreamlib.imaging.resample import STRIP, strips
 from dreamlib.jobs.growth import SIDE, growing
 from dreamlib.jobs.outputs import EARLY, check_free
 from dreamlib.settings import to_toml
-from dreamlib.tiling.canvas import Canvas, InMemory
+from dreamlib.tiling.canvas import FINISHED, SOURCE, Canvas, InMemory
 from dreamlib.tiling.in_process import InProcess
 from dreamlib.tiling.octave_loop import OctaveLoop, drained
 from dreamlib.tiling.pyramid import Stored
@@ -69,7 +70,7 @@ def run(job, listener=None):
         The listener wanted it.
     """
     settings = job.settings
-    store = job.folder or InMemory(job.dream.storage, job.dream.wrap)
+    store = job.folder or memory_of(job)
     begin = time.monotonic()
     # Progress still hears Ctrl-C while the picture is written: it is not lost at the very end.
     with Progress(*work(job.dream), settings.quiet, listener=listener) as progress:
@@ -126,9 +127,28 @@ def dream_levels(job, progress, must_move=True):
     (H, W, 3) ndarray of float32
         RGB, 0 to 255 unless the dream ran without clipping.
     """
-    store = InMemory(job.dream.storage, job.dream.wrap)
-    canvas, quantizer = drained(dreaming(job, store, progress, must_move))
+    canvas, quantizer = drained(dreaming(job, memory_of(job), progress, must_move))
     return quantizer.as_levels(canvas.array())
+
+
+def memory_of(job):
+    """Make the store of a dream without a work folder: in RAM, or on the GPU that computes it.
+
+    Parameters
+    ----------
+    job : dreamlib.jobs.resolve.Job
+
+    Returns
+    -------
+    dreamlib.tiling.canvas.InMemory
+    """
+    make = Canvas
+    if job.demand.on_gpu:
+        from dreamlib.pycaffe.device import current_device
+        from dreamlib.tiling.tensor_canvas import TensorCanvas
+
+        make = partial(TensorCanvas, device=current_device())
+    return InMemory(job.dream.storage, job.dream.wrap, make)
 
 
 def work(dream):
@@ -231,10 +251,10 @@ def _finished(job, store, quantizer, canvas, source):
     from dreamlib.tiling.finish import apply_finish
 
     last = job.dream.octaves[-1]
-    finished = store.new_canvas("finished", last.window[2:])
+    finished = store.new_canvas(FINISHED, last.window[2:])
     apply_finish(job.dream.finish, canvas, finished, quantizer, source, last.window, last.size)
-    store.complete("finished")
-    return store.canvas("finished", last.window[2:])
+    store.complete(FINISHED)
+    return store.canvas(FINISHED, last.window[2:])
 
 
 def _make_room(job, store):
@@ -254,14 +274,14 @@ def _source(job, store, rule):
     if isinstance(store, InMemory) and isinstance(picture, Picture) and not deep:
         return Stored(Canvas.of(picture.pixels, job.dream.wrap), Quantizer(rule, np.uint8))
     dtype = np.dtype(np.uint8 if picture.dtype == np.uint8 else np.uint16)
-    if not store.has("source"):
-        canvas = store.new_canvas("source", size, dtype)
+    if not store.has(SOURCE):
+        canvas = store.new_canvas(SOURCE, size, dtype)
         for top, rows in picture.strips(max(1, STRIP // size[1])):
             if rows.dtype != dtype:  # floating point, from 0 to 255
                 rows = to_levels(rows, dtype, 257)
             canvas.write(Window(top, 0, *rows.shape[:2]), rows)
-        store.complete("source")
-    return Stored(store.canvas("source", size, dtype), Quantizer(rule, dtype))
+        store.complete(SOURCE)
+    return Stored(store.canvas(SOURCE, size, dtype), Quantizer(rule, dtype))
 
 
 def _write(job, canvas, quantizer, text, interrupted):
@@ -302,13 +322,14 @@ def _levels(job, canvas, quantizer):
     if quantizer.levels is None and canvas.path:
         canvas = _rounded(job, canvas, quantizer, part)
         part = Window(0, 0, *canvas.shape[:2])
-    elif quantizer.levels is None:  # the network's own values become levels where they lie
-        pixels = canvas.array()
-        for top, bottom in strips(*pixels.shape[:2]):
-            pixels[top:bottom] = quantizer.as_levels(pixels[top:bottom])
     if canvas.path and part[2:] == canvas.shape[:2]:
         return RawFile(canvas.path, *canvas.shape[:2], canvas.dtype)
-    return canvas.array()[part.top : part.top + part.height, part.left : part.left + part.width]
+    pixels = canvas.array()
+    if quantizer.levels is None and not canvas.path:
+        # The network's own values become levels where they lie.
+        for top, bottom in strips(*pixels.shape[:2]):
+            pixels[top:bottom] = quantizer.as_levels(pixels[top:bottom])
+    return pixels[part.top : part.top + part.height, part.left : part.left + part.width]
 
 
 def _rounded(job, canvas, quantizer, part):

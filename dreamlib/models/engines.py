@@ -141,7 +141,9 @@ def free_gpu_memory(engine, gpu):
             f"there is no GPU {gpu}: PyTorch sees {torch.cuda.device_count()} CUDA device(s), "
             "counted from 0; name others with --devices or --gpu, or leave the flag out"
         )
-    return torch.cuda.mem_get_info(gpu)[0]
+    # What PyTorch holds unused, as after a film's last frame, is there to be taken again.
+    held = torch.cuda.memory_reserved(gpu) - torch.cuda.memory_allocated(gpu)
+    return torch.cuda.mem_get_info(gpu)[0] + held
 
 
 def engine_name(net):

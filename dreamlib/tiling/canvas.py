@@ -18,6 +18,10 @@ from dreamlib.imaging.picture import WRAPS, Window
 #: Name of the canvas that takes the tiles of a phase.
 BACK_BUFFER = "back-buffer"
 
+#: Names of the canvases that the host works on, and no step is taken on: the undreamt picture, and
+#: the dreamt one mixed with it.
+SOURCE, FINISHED = "source", "finished"
+
 #: How the file of a canvas is opened, to be made where it is not there.
 MAKE = os.O_RDWR | os.O_CREAT
 
@@ -37,11 +41,18 @@ class Canvas:
     flags : int
         How a file is opened: see `os.open`; without ``O_CREAT`` it must be there.
 
+    Attributes
+    ----------
+    device : torch.device or None
+        In whose memory the pixels lie; None is RAM, or a file.
+
     Raises
     ------
     DreamError
         The file cannot be made, or is not of the canvas's size.
     """
+
+    device = None
 
     def __init__(self, height, width, dtype, wrap="none", path=None, flags=MAKE):
         self.shape = (int(height), int(width), 3)
@@ -144,6 +155,17 @@ class Canvas:
         for rows, columns in self._parts(window):
             self._put(rows, columns, pixels[rows.there, columns.there])
 
+    def copy(self, window, source):
+        """Put a window of another canvas, of the same kind and size, into the same window.
+
+        Parameters
+        ----------
+        window : Window
+            As for `write`.
+        source : Canvas
+        """
+        self.write(window, source.read(window))
+
     def rows(self, top, bottom):
         """Copy whole rows.
 
@@ -221,17 +243,21 @@ class Canvas:
 
 
 class InMemory:
-    """Canvases in RAM, by their names. Nothing outlives the process.
+    """Canvases in memory, by their names. Nothing outlives the process.
 
     Parameters
     ----------
     dtype : numpy dtype
         Of the canvases, where nothing else is said.
     wrap : {'none', 'horizontal', 'both'}
+    make : callable
+        Makes those that steps are taken on, of height, width, dtype and wrap: `Canvas`, in RAM, or
+        `dreamlib.tiling.tensor_canvas.TensorCanvas` of a device. `SOURCE` and `FINISHED` lie in
+        RAM.
     """
 
-    def __init__(self, dtype, wrap):
-        self._dtype, self._wrap = dtype, wrap
+    def __init__(self, dtype, wrap, make=Canvas):
+        self._dtype, self._wrap, self._make = dtype, wrap, make
         self._canvases = {}
 
     def load_state(self):
@@ -273,7 +299,8 @@ class InMemory:
         -------
         Canvas
         """
-        self._canvases[name] = Canvas(*size, dtype or self._dtype, self._wrap)
+        make = Canvas if name in (SOURCE, FINISHED) else self._make
+        self._canvases[name] = make(*size, dtype or self._dtype, self._wrap)
         return self._canvases[name]
 
     def complete(self, name):

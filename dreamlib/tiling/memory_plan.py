@@ -13,6 +13,7 @@ import numpy as np
 from dreamlib.errors import DreamError
 from dreamlib.imaging.picture import WRAPS
 from dreamlib.models.input_size import activations_per_pixel, passing_per_pixel
+from dreamlib.tiling.canvas_memory import canvas_bytes, split_bytes
 from dreamlib.util.memory import available_memory, parse_bytes
 
 #: Share of the memory that is free now which a dream takes where nothing else is said.
@@ -50,9 +51,6 @@ LARGEST_WHOLE = 4_000_000
 #: picture whose borders close is rolled.
 DIRECT_BYTES, DIRECT_TILE, DIRECT_OVERLAP, DIRECT_ROLL = 110, 1024, 96, 128
 
-#: Bytes of Adam's two moments for each pixel of an octave.
-MOMENTS = 24
-
 #: Bytes of RAM for each pixel of a tile that is on its way to or from a GPU.
 TRAVELLING = 40
 
@@ -61,10 +59,11 @@ class Demand(NamedTuple):
     """What a dream will take, in bytes."""
 
     network: int  #: for one tile, or the whole picture, of all processes
-    canvases: int  #: all that are there at once, in RAM or on disk
+    canvases: int  #: all that are there at once, in RAM or on disk, but for those on the GPU
     base: int  #: the process with its network loaded, before the dream
     in_ram: bool  #: whether the canvases are
     most: int  #: beside base and canvases: workers and their networks, or a stage that takes more
+    on_gpu: int = 0  #: canvases in the GPU's memory, beside the network's; 0 where none are there
 
     @property
     def ram(self):
@@ -127,39 +126,6 @@ def step_bytes(definition, end, engine, on_gpu=False):
     return StepBytes(per_pixel, HOLES * per_pixel)
 
 
-def canvas_bytes(sizes, dtype, source_bytes, base=False, adam=False):
-    """Return the bytes of all canvases at the moment that there are most of them.
-
-    That is while an octave is made from the one before, whose back buffer is still there; or while
-    its steps are taken, with a back buffer of its own and perhaps a base. Adam's moments are there
-    as long as the back buffer.
-
-    Parameters
-    ----------
-    sizes : list of (height, width)
-        Of the octaves' canvases.
-    dtype : numpy dtype
-    source_bytes : int
-        Of the undreamt picture.
-    base : bool
-        Whether steps look at the octave's undreamt picture.
-    adam : bool
-        Whether steps are Adam's.
-
-    Returns
-    -------
-    int
-    """
-    item, moments = 3 * np.dtype(dtype).itemsize, MOMENTS if adam else 0
-    areas = [height * width for height, width in sizes]
-    most = max(
-        item * here
-        + max((item * (2 if base else 1) + moments) * here, (2 * item + moments) * before)
-        for before, here in zip([0, *areas], areas)
-    )
-    return int(source_bytes + most)
-
-
 class Wanted(NamedTuple):
     """What the user has chosen about tiles and storage; None, or 'auto', is left open."""
 
@@ -175,6 +141,7 @@ class Wanted(NamedTuple):
     best_tile: int | None = None  #: side of tiles where there is room; None is the device's
     best_overlap: int | None = None  #: None is the schedule's
     adam: bool = False  #: whether steps are Adam's, whose moments lie in RAM
+    in_files: bool = False  #: whether canvases are to lie in a work folder
 
 
 class Chosen(NamedTuple):
@@ -262,11 +229,17 @@ def choose(wanted, sizes, step, source_dtype, machine, base=False, besides=None)
     if not room.fits(seen):
         raise DreamError(room.refusal(schedule, tile, seen))
 
+    on_gpu = 0
+    if room.knows_gpu and not shared and not wanted.in_files:
+        split = split_bytes(sizes, storage, source_bytes, base, wanted.adam)
+        if room.fits(seen, *split):
+            canvases, on_gpu = split
     in_ram = room.fits(seen, besides=canvases) and not shared
     if storage == "float32" and not in_ram:
         canvases += pixels * source_bytes // whole_picture  # the levels of what is written
     chosen = Chosen(schedule, tile, overlap, wanted.wrap, storage)
-    return chosen, Demand(room.network(seen), canvases, room.base, in_ram, room.most(seen))
+    demand = Demand(room.network(seen), canvases, room.base, in_ram, room.most(seen), on_gpu)
+    return chosen, demand
 
 
 def memory_budget(memory, resident):
@@ -313,8 +286,8 @@ class _Room:
 
     def __init__(self, budget, machine, step, besides):
         self.base, self._budget = machine.resident + besides.standing, budget
-        known = machine.on_gpu and machine.gpu_free is not None
-        self._gpu = SHARE * machine.gpu_free if known else float("inf")
+        self.knows_gpu = machine.on_gpu and machine.gpu_free is not None
+        self._gpu = SHARE * machine.gpu_free if self.knows_gpu else float("inf")
         self.on_gpu, self._processes = machine.on_gpu, machine.workers or 1
         self._step, self._kept = step, besides.kept
         self._others = machine.workers * machine.worker
@@ -334,9 +307,9 @@ class _Room:
         """Return the bytes of RAM over the base, with steps on `pixels`; canvases are not in it."""
         return max([self._steps(pixels), *(stage.size for stage in self._stages)])
 
-    def fits(self, pixels, besides=0):
-        """Tell whether `pixels` at once fit, and `besides` bytes of RAM."""
-        on_gpu = self._step(pixels) + self._kept
+    def fits(self, pixels, besides=0, canvases=0):
+        """Tell whether `pixels` at once fit, `besides` bytes of RAM, and `canvases` on the GPU."""
+        on_gpu = self._step(pixels) + self._kept + canvases
         return (
             self.base + OVERHEAD + self.most(pixels) + besides <= self._budget
             and on_gpu <= self._gpu

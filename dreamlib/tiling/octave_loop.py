@@ -278,7 +278,7 @@ class OctaveLoop:
                 state.applying = True
                 self._store.save(state, back_buffer, interiors)
             for tile in tiles:
-                canvas.write(tile.interior, back_buffer.read(tile.interior))
+                canvas.copy(tile.interior, back_buffer)
         for index, tile in enumerate(tiles):  # in this order: a sum depends on it
             area = tile.interior.height * tile.interior.width
             state.scale.add(state.done[index], area)

@@ -1,10 +1,12 @@
 """Steps on tiles: from the canvas through the network and back.
 
-A tile's pixels travel as the canvas holds them. Where the network computes on a GPU, the next tile
-is read and the last one written while it does.
+A tile's pixels travel as the canvas holds them, unless it lies on the device that computes. On a
+GPU the next tile is read and the last one written while the network runs.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from dreamlib.models.preprocessing import Preprocessing
 from dreamlib.tiling.network import network_of
 from dreamlib.tiling.quantize import Quantizer
 from dreamlib.tiling.schedule import interior_of, interior_slices
-from dreamlib.tiling.transfer import drawn_ahead
+from dreamlib.tiling.transfer import drawn_ahead, staying, travelling
 from dreamlib.util.progress import profile
 
 
@@ -53,7 +55,7 @@ class Stepper:
 
             self._moments = Moments(self._network)
         self._spec, self._objective = None, None
-        self._room, self._image = (0, 0, 0), None
+        self._room, self._device, self._image = (0, 0, 0), None, None
 
     def steps(self, place, scale, tiles, canvas, target, base=None):
         """Step on tiles of a phase, several under way at a time.
@@ -70,7 +72,8 @@ class Stepper:
         canvas, target : dreamlib.tiling.canvas.Canvas
             Read; and where the tiles' interiors are written. They may be one.
         base : dreamlib.tiling.canvas.Canvas, optional
-            The undreamt picture, where `Dream.needs_base`.
+            The undreamt picture, where `Dream.needs_base`. It lies where the other two do: in RAM
+            or files, or all of them on the device of a `TensorNetwork`.
 
         Yields
         ------
@@ -83,7 +86,7 @@ class Stepper:
         if not tiles:
             return
         self._aim(place.octave)
-        self._reserve(tiles, base is not None)
+        self._reserve(tiles, base is not None, canvas.device)
         if self._moments:
             self._moments.begin(place.octave, canvas)
         transfer = self._network.transfer
@@ -112,7 +115,7 @@ class Stepper:
         tuple of float
         """
         self._aim(octave)
-        self._reserve([tile], False)
+        self._reserve([tile], False, canvas.device)
         _, _, slot = self._fetch(0, tile, canvas, None)
         self._network.transfer.wait(slot.arrival)
         image = self.quantizer.decode(slot.seen(slot.incoming, tile), self._picture(tile))
@@ -149,14 +152,17 @@ class Stepper:
     # -- buffers ----------------------------------------------------------------------------------
 
     @profile
-    def _reserve(self, tiles, with_base):
-        """Allocate buffers for the largest of the tiles, unless there are such."""
+    def _reserve(self, tiles, with_base, device):
+        """Allocate buffers for the largest of the tiles, unless there are such.
+
+        `device` is where the canvases are.
+        """
         pixels = max(tile.window.height * tile.window.width for tile in tiles)
         feathered = [tile.interior for tile in tiles if tile.row_weight is not None]
         lines = max([0] + [interior.height + interior.width for interior in feathered])
         wanted = (pixels, lines, pixels * with_base)
         enough = all(there >= needed for there, needed in zip(self._room, wanted))
-        if enough and (self._image is not None) == bool(self._direct):
+        if enough and device == self._device and (self._image is not None) == bool(self._direct):
             return
         pixels, lines, base = (max(pair) for pair in zip(self._room, wanted))
         # What was there goes first: a GPU may have no room for both.
@@ -173,12 +179,12 @@ class Stepper:
         self._slots = [
             _Slot(
                 network.transfer, self.quantizer.dtype.name, pixels, lines,
-                1 + self._rules.bands, base,
+                1 + self._rules.bands, base, device,
             )
             for _ in range(2 * network.transfer.ahead + 1)
         ]  # fmt: skip
         network.transfer.synchronize()
-        self._room = (pixels, lines, base)
+        self._room, self._device = (pixels, lines, base), device
 
     def _picture(self, tile):
         if self._direct:
@@ -203,7 +209,7 @@ class Stepper:
             slot.weights.host[rows : rows + columns] = tile.column_weight
             parts.append((slot.weights, rows + columns))
         slot.has_base = base is not None
-        slot.arrival = self._network.transfer.upload(parts)
+        slot.arrival = self._network.transfer.upload(travelling(parts))
         return position, tile, slot
 
     @profile
@@ -231,7 +237,8 @@ class Stepper:
         out = slot.outgoing.device[:count].reshape(interior.height, interior.width, 3)
         quantizer.encode(inside, interior, self._dream.rounding(place), out)
         slot.sums.device[:] = sums
-        slot.arrival = network.transfer.download([(slot.outgoing, count), (slot.sums, len(sums))])
+        parts = travelling([(slot.outgoing, count), (slot.sums, len(sums))])
+        slot.arrival = network.transfer.download(parts)
         return position, tile, slot
 
     def _deliver(self, tile, slot, target):
@@ -333,10 +340,11 @@ def load_stepper(dream, gpu):
 class _Slot:
     """The buffers of one tile that is under way."""
 
-    def __init__(self, transfer, dtype, pixels, lines, sums, base):
-        self.incoming = transfer.staging(3 * pixels, dtype)
-        self.outgoing = transfer.staging(3 * pixels, dtype)
-        self.base = transfer.staging(3 * base, dtype)
+    def __init__(self, transfer, dtype, pixels, lines, sums, base, device):
+        made = transfer.staging if device is None else partial(staying, device=device)
+        self.incoming = made(3 * pixels, dtype)
+        self.outgoing = made(3 * pixels, dtype)
+        self.base = made(3 * base, dtype)
         self.weights = transfer.staging(lines, "float32")
         self.sums = transfer.staging(sums, "float64")
         self.arrival, self.has_base = None, False

@@ -1,7 +1,8 @@
 """How tiles travel between the canvases and the device that the network computes on.
 
 A transfer makes the staging buffers, in which tiles travel as the canvas holds them, and sends them
-to the device and back while it computes. On the CPU there is nowhere to go.
+to the device and back while it computes. On the CPU there is nowhere to go; of canvases on the
+device only the sums of a tile travel, and the weights of its feathered edges.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ CARRIERS = {"uint8": "uint8", "uint16": "int16", "float32": "float32", "float64"
 class Staging(NamedTuple):
     """A flat buffer on both sides; both are one memory where there is nowhere to go."""
 
-    host: np.ndarray  #: of the canvas's dtype
+    host: Any  #: where the canvases are: ndarray of their dtype; or the device's side itself
     device: Any  #: ndarray or tensor of as many elements, of the carrier's dtype
     pinned: Any = None  #: the host's memory as a tensor, where it travels
 
@@ -154,6 +155,40 @@ class CudaTransfer:
     def synchronize(self):
         for stream in (self._up, self._computing, self._down):
             stream.synchronize()
+
+
+def staying(count, dtype, device):
+    """Make a `Staging` for canvases that lie on the device: both sides are one tensor there.
+
+    Parameters
+    ----------
+    count : int
+    dtype : str
+        One of `CARRIERS`.
+    device : torch.device
+
+    Returns
+    -------
+    Staging
+    """
+    import torch
+
+    buffer = torch.empty(count, dtype=getattr(torch, CARRIERS[dtype]), device=device)
+    return Staging(buffer, buffer)
+
+
+def travelling(parts):
+    """Return those parts of a transfer that have somewhere to go.
+
+    Parameters
+    ----------
+    parts : list of (Staging, int)
+
+    Returns
+    -------
+    list of (Staging, int)
+    """
+    return [(staging, count) for staging, count in parts if staging.host is not staging.device]
 
 
 def drawn_ahead(items, count):

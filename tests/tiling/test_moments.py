@@ -19,7 +19,7 @@ from dreamlib.models.preprocessing import Preprocessing
 from dreamlib.settings import Settings
 from dreamlib.tiling import moments as module
 from dreamlib.tiling.canvas import Canvas
-from dreamlib.tiling.memory_plan import canvas_bytes
+from dreamlib.tiling.canvas_memory import canvas_bytes
 from dreamlib.tiling.moments import EPSILON, Moments
 from dreamlib.tiling.network import ArrayNetwork, TensorNetwork
 from dreamlib.tiling.schedule import Tile
