@@ -139,9 +139,9 @@ def loop(store, how, image, progress=None, stepper=None, workers=None):
     )
 
 
-def in_memory(how, image, **given):
-    """Dream in RAM; return the canvas's pixels."""
-    store = InMemory(np.dtype(how.storage), how.wrap)
+def in_memory(how, image, make=Canvas, **given):
+    """Dream in RAM, or on the canvases of a device; return the canvas's pixels."""
+    store = InMemory(np.dtype(how.storage), how.wrap, make)
     return loop(store, how, image, **given).run().array()
 
 

@@ -243,6 +243,7 @@ def _watched(job):
             return end.value
         done += sizes[octave][0] * sizes[octave][1]
         shown = to_levels(quantizer.as_levels(canvas.array()))
+        del canvas  # the next octave's may need its room
         yield Step(shown, octave + 1, len(sizes), made, passes[octave], done / total)
 
 

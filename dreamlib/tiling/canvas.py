@@ -347,6 +347,7 @@ class InMemory:
         if tiles == 1:
             return None
         if not self.has(BACK_BUFFER) or self._canvases[BACK_BUFFER].shape[:2] != tuple(size):
+            self.drop(BACK_BUFFER)  # a smaller octave's: a GPU may have no room for both
             self.new_canvas(BACK_BUFFER, size)
         return self._canvases[BACK_BUFFER]
 

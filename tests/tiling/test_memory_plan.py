@@ -182,6 +182,76 @@ def test_on_a_gpu_the_network_takes_no_ram_to_speak_of():
     assert on_gpu.network < on_cpu.network / 4
 
 
+# -- canvases on the GPU --------------------------------------------------------------------------
+
+PHOTO = (3000, 4000)
+TILES = {"schedule": "shift", "tile_size": 512}
+
+
+def on_gpu(free, memory="8G", size=PHOTO, base=False, dtype="uint8", workers=0, **values):
+    """What is chosen on a GPU with so many bytes free, or None where nobody knows."""
+    wanted = OPEN._replace(**{"memory": memory, **TILES, **values})
+    machine = Machine(BASE, True, workers, gpu_free=free)
+    return choose(wanted, octave_sizes(*size, 4), STEP, dtype, machine, base)
+
+
+@pytest.mark.parametrize("base", [False, True])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_canvases_lie_on_the_gpu_where_there_is_room(base, dtype):
+    (settings, there), (same, before) = (
+        on_gpu(free, base=base, dtype=dtype) for free in (8 << 30, None)
+    )
+    picture_bytes = PHOTO[0] * PHOTO[1] * 3 * (2 if dtype == "uint16" else 1)
+    assert settings == same
+    assert there.on_gpu == before.canvases - picture_bytes  # all but the undreamt picture
+    assert 1 <= there.on_gpu / ((3 if base else 2) * picture_bytes) < 1.03
+    assert there.canvases == 2 * picture_bytes  # the undreamt picture, and what is written
+    assert there.in_ram
+    assert before.on_gpu == 0
+    assert before.ram - there.ram == there.on_gpu - picture_bytes
+
+
+def test_they_fit_beside_the_network_within_the_share_or_stay_in_ram():
+    seen = (512 + 2 * 96) ** 2
+    wanted = STEP(seen) + on_gpu(8 << 30)[1].on_gpu
+    enough = int(wanted / memory_plan.SHARE) + 1
+    assert on_gpu(enough)[1].on_gpu
+    found, unknown = on_gpu(enough - 2)[1], on_gpu(None)[1]
+    assert found == unknown
+    assert found.in_ram
+
+
+@pytest.mark.parametrize(
+    "values", [{"workers": 2}, {"in_files": True}], ids=["workers", "work folder"]
+)
+def test_canvases_that_others_are_to_see_are_not_on_the_gpu(values):
+    assert on_gpu(8 << 30)[1].on_gpu
+    assert on_gpu(8 << 30, **values) == on_gpu(None, **values)
+    assert on_gpu(8 << 30, **values)[1].on_gpu == 0
+
+
+def test_a_picture_for_which_ram_is_short_is_dreamt_on_the_gpu_and_not_on_disk():
+    in_ram = on_gpu(None, size=LARGE)[1]
+    memory = f"{(in_ram.ram >> 20) - 16}M"
+    assert not on_gpu(None, memory, LARGE)[1].in_ram
+    there = on_gpu(8 << 30, memory, LARGE)[1]
+    assert there.in_ram
+    assert there.ram <= parse_bytes(memory)
+
+
+def test_what_ram_has_no_room_to_write_goes_to_disk_whole():
+    there = on_gpu(8 << 30, size=LARGE)[1]
+    memory = f"{(there.ram >> 20) - 16}M"
+    assert on_gpu(8 << 30, memory, LARGE) == on_gpu(None, memory, LARGE)
+    assert not on_gpu(8 << 30, memory, LARGE)[1].in_ram
+
+
+def test_adams_moments_stay_in_ram():
+    plain, adam = (on_gpu(8 << 30, adam=adam)[1] for adam in (False, True))
+    assert adam.on_gpu == plain.on_gpu
+    assert adam.ram - plain.ram == 24 * PHOTO[0] * PHOTO[1]
+
+
 def test_windows_are_the_default_where_a_script_draws_and_are_held_as_floats():
     settings, demand = chosen("2G", (600, 800), window=224)
     assert settings == ("windows", 224, 0, "both", "float32")

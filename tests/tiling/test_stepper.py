@@ -26,6 +26,7 @@ from dreamlib.tiling.network import ArrayNetwork, TensorNetwork
 from dreamlib.tiling.octaves import Place
 from dreamlib.tiling.schedule import Tile
 from dreamlib.tiling.stepper import Stepper
+from dreamlib.tiling.tensor_canvas import TensorCanvas
 from dreamlib.tiling.transfer import CARRIERS, HostTransfer, Staging
 from tests import dreams
 from tests.nets import picture, small_classifier
@@ -66,6 +67,13 @@ def canvas_of(dtype, height=96, width=120):
 def base_of(dtype):
     """Another canvas than the one that is dreamt."""
     return Canvas.of(np.ascontiguousarray(canvas_of(dtype).array()[::-1]))
+
+
+def on_device(canvas, device="cpu"):
+    """The same canvas in a device's memory."""
+    there = TensorCanvas(*canvas.shape[:2], canvas.dtype, canvas.wrap, device=device)
+    there.write(Window(0, 0, *canvas.shape[:2]), canvas.array())
+    return there
 
 
 def tile(top=16, left=24, side=48, margin=8, feathered=False):
@@ -308,15 +316,16 @@ def late_network(net):
     return network
 
 
+@pytest.mark.parametrize("where", [lambda canvas: canvas, on_device], ids=["in RAM", "on device"])
 @pytest.mark.parametrize("with_base", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_tiles_under_way_together_are_those_stepped_on_alone(net, dtype, with_base):
+def test_tiles_under_way_together_are_those_stepped_on_alone(net, dtype, with_base, where):
     changes = {"tile_steps": 2, "blur": (0.7, 0.7)}
     expected, sums = stepped(net, ArrayNetwork, APART, dtype, with_base=with_base, **changes)
     stepper = stepper_of(net, late_network, dtype, **changes)
     for _ in range(2):  # the second time all buffers hold something old
-        target, base = canvas_of(dtype), base_of(dtype) if with_base else None
-        found = list(stepper.steps(PLACE, SCALE, APART, canvas_of(dtype), target, base))
+        target, base = where(canvas_of(dtype)), where(base_of(dtype)) if with_base else None
+        found = list(stepper.steps(PLACE, SCALE, APART, where(canvas_of(dtype)), target, base))
         assert found == list(enumerate(sums))
         np.testing.assert_array_equal(target.array(), expected)
 
@@ -332,6 +341,35 @@ def test_while_a_tile_is_computed_the_next_is_fetched_and_the_last_delivered(net
     ]  # fmt: skip
 
 
+def test_of_canvases_on_the_device_sums_travel_and_feathers_weights(net):
+    stepper, canvas = stepper_of(net, late_network), on_device(canvas_of("uint8"))
+    transfer, sent = stepper._network.transfer, []
+    for way in ("upload", "download"):
+        send = getattr(transfer, way)
+
+        def noted(parts, way=way, send=send):
+            sent.append((way, [count for _, count in parts]))
+            return send(parts)
+
+        setattr(transfer, way, noted)
+    list(stepper.steps(PLACE, SCALE, APART, canvas, canvas))
+    feathered = APART[2].interior.height + APART[2].interior.width
+    uploads = [counts for way, counts in sent if way == "upload"]
+    assert uploads == [[], [], [feathered], []]
+    assert [counts for way, counts in sent if way == "download"] == [[1]] * 4
+
+
+def test_the_same_stepper_takes_canvases_here_and_there(net):
+    expected, sums = stepped(net, TensorNetwork, APART)
+    stepper = stepper_of(net)
+    for where in (on_device, lambda canvas: canvas, on_device):
+        target = where(canvas_of("uint8"))
+        assert stepper.measure(0, APART[0], where(canvas_of("uint8"))) == sums[0]
+        found = list(stepper.steps(PLACE, SCALE, APART, where(canvas_of("uint8")), target))
+        assert found == list(enumerate(sums))
+        np.testing.assert_array_equal(target.array(), expected)
+
+
 def test_on_the_cpu_one_tile_is_finished_before_the_next_is_begun(net):
     stepper, canvas = stepper_of(net), canvas_of("uint8")
     stepping = stepper.steps(PLACE, SCALE, APART, canvas, canvas)
@@ -341,10 +379,11 @@ def test_on_the_cpu_one_tile_is_finished_before_the_next_is_begun(net):
     assert next(stepping)[1] == alone
 
 
+@pytest.mark.parametrize("where", [lambda canvas: canvas, on_device], ids=["in RAM", "on device"])
 @pytest.mark.parametrize("kind", [TensorNetwork, late_network])
-def test_steps_closed_early_leave_alone_what_they_have_not_told(net, kind):
-    stepper, target = stepper_of(net, kind), canvas_of("uint8")
-    stepping = stepper.steps(PLACE, SCALE, APART, canvas_of("uint8"), target)
+def test_steps_closed_early_leave_alone_what_they_have_not_told(net, kind, where):
+    stepper, target = stepper_of(net, kind), where(canvas_of("uint8"))
+    stepping = stepper.steps(PLACE, SCALE, APART, where(canvas_of("uint8")), target)
     next(stepping)
     stepping.close()
     np.testing.assert_array_equal(target.array(), stepped(net, ArrayNetwork, APART[:1])[0])
@@ -426,20 +465,32 @@ def nowhere(monkeypatch):
     monkeypatch.setattr(networks, "CudaTransfer", _Nowhere)
 
 
+@pytest.mark.parametrize("there", [False, True], ids=["in RAM", "on device"])
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 @pytest.mark.parametrize("changes", [
     {}, {"tile_steps": 3}, {"blur": (0.5, 0.5)}, {"storage": "float32"},
     {"gradient": GradientRules(smooth=(0.7, 1.4), laplacian=3)},
     {"gradient": GradientRules(tv=0.1, decay=0.1)},
 ], ids=["plain", "steps", "blur", "floats", "bands", "regularized"])  # fmt: skip
-def test_a_turn_on_a_device_never_waits_for_its_values(tmp_path, nowhere, changes, precision):
+def test_a_turn_on_a_device_never_waits_for_its_values(
+    tmp_path, nowhere, changes, precision, there
+):  # fmt: skip
     """Where one was read PyTorch would raise: there are none."""
     net = small_classifier(tmp_path, precision=precision)
     net.keep_intermediates = False
     dtype = changes.get("storage", "uint8")
     stepper, canvas = stepper_of(net, **{"dtype": dtype, **changes}), canvas_of(dtype)
+    canvas = on_device(canvas, "meta") if there else canvas
     for scale in (SCALE, OWN_SCALE):
         assert len(list(stepper.steps(PLACE, scale, APART, canvas, canvas))) == len(APART)
+
+
+def test_a_phase_of_canvases_on_a_device_is_copied_there(nowhere):
+    """Pixels of `meta` that came by the host would be none: PyTorch refuses to read them."""
+    canvas, other = (on_device(canvas_of("uint16"), "meta") for _ in range(2))
+    canvas.copy(Window(4, 4, 30, 20), other)
+    with pytest.raises(NotImplementedError, match="meta"):
+        canvas.write(Window(4, 4, 30, 20), other.read(Window(4, 4, 30, 20)))
 
 
 def test_a_turn_on_a_device_takes_as_many_operators_at_any_size(tmp_path, nowhere):
@@ -491,6 +542,27 @@ class TestOnTheGpu:
             list(stepper.steps(PLACE, SCALE, APART, canvas, canvas))
             allocated.append(torch.cuda.memory_allocated())
         assert allocated[1:] == allocated[1:2] * 3
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_tiles_of_canvases_on_the_card_are_those_of_canvases_in_ram(self, net, dtype):
+        caffe.set_mode_gpu()
+        stepper, results = stepper_of(net, dtype=dtype), []
+        for where in (lambda canvas: canvas, lambda canvas: on_device(canvas, "cuda")):
+            target = where(canvas_of(dtype))
+            sums = list(stepper.steps(PLACE, SCALE, APART, where(canvas_of(dtype)), target))
+            results.append((target.array(), [value for _, value in sums]))
+        (expected, in_ram), (found, on_card) = results
+        np.testing.assert_allclose(on_card, in_ram, rtol=1e-5)
+        change = np.linalg.norm(expected.astype(float) - canvas_of(dtype).array())
+        assert change > 0
+        assert np.linalg.norm(found.astype(float) - expected) < 1e-2 * change
+
+    def test_canvases_on_the_card_take_their_bytes_there(self, net):
+        before = torch.cuda.memory_allocated()
+        canvas = TensorCanvas(1024, 2048, "uint16", device="cuda")
+        assert torch.cuda.memory_allocated() - before == canvas.nbytes
+        canvas.close()
+        assert torch.cuda.memory_allocated() == before
 
     def test_hosts_buffers_are_pinned_and_devices_are_there(self, net):
         caffe.set_mode_gpu()
