@@ -28,9 +28,11 @@ from scaling import rates  # noqa: E402
 from tile_step import FIRST, SCALE, stepper, tiles  # noqa: E402
 
 from dreamlib import pycaffe  # noqa: E402
+from dreamlib.imaging.picture import Window  # noqa: E402
 from dreamlib.tiling.canvas import Canvas  # noqa: E402
 from dreamlib.tiling.gradient_scale import OWN_SCALE  # noqa: E402
 from dreamlib.tiling.network import ArrayNetwork, TensorNetwork  # noqa: E402
+from dreamlib.tiling.tensor_canvas import TensorCanvas  # noqa: E402
 
 MARKER = "gpu figures"
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
@@ -132,8 +134,10 @@ def step_equality(device, size=256, storages=("uint8", "uint16", "float32")):
     return found
 
 
-def speed(device, size, column, count=16, turns=5):
+def speed(device, size, column, held=False, count=16, turns=5):
     """Time tiles of one size: a phase of `count` of them, the median of some turns.
+
+    `held` tells whether canvases lie in the device's memory, or in RAM.
 
     Returns
     -------
@@ -142,6 +146,10 @@ def speed(device, size, column, count=16, turns=5):
     """
     canvas, made = tiles(size, count)
     target = Canvas(*canvas.shape[:2], np.uint8)
+    if held:
+        pixels, canvas = canvas.array(), TensorCanvas(*canvas.shape[:2], np.uint8, device=device)
+        canvas.write(Window(0, 0, *canvas.shape[:2]), pixels)
+        target = TensorCanvas(*canvas.shape[:2], np.uint8, device=device)
     stepping = stepper(load(device, column), TensorNetwork)
     on_gpu = device != "cpu"
     if on_gpu:
@@ -193,27 +201,31 @@ def equality_tables(engine, step):
     return "\n".join(rows)
 
 
-def speed_tables(peaks, speeds):
+def speed_tables(peaks, speeds, held):
     """Write speed, share of the roofline and memory for each tile size.
 
     Parameters
     ----------
     peaks : dict of str -> float
         Column -> FLOP/s of a matrix product.
-    speeds : dict of (int, str) -> Speed or None
-        By size and column; None where memory did not suffice.
+    speeds, held : dict of (int, str) -> Speed or None
+        By size and column, of canvases in RAM and in the device's memory; None where memory did not
+        suffice.
     """
     sizes = list(dict.fromkeys(size for size, _ in speeds))
     columns = list(peaks)
     head = f"| {' | '.join(columns)} |\n| ---: |{' ---: |' * len(columns)}"
 
-    def rows(title, cell):
+    def rows(title, cell, speeds=speeds):
         lines = [f"| {title} {head}"]
         for size in sizes:
             found = [(speeds[size, column], peaks[column]) for column in columns]
             cells = ["no room" if one is None else cell(one, peak) for one, peak in found]
             lines.append(f"| {size} | {' | '.join(cells)} |")
         return "\n".join(lines)
+
+    def pixels(one, peak):
+        return f"{one.pixels / 1e6:.3g}"
 
     def memory(one, peak):
         return "-" if one.memory is None else f"{one.memory / 2**30:.2f}"
@@ -222,7 +234,8 @@ def speed_tables(peaks, speeds):
         [
             f"| matrix product, TFLOP/s {head}\n| | "
             + " | ".join(f"{peak / 1e12:.3g}" for peak in peaks.values()) + " |",
-            rows("tile, million pixel-steps per second", lambda one, _: f"{one.pixels / 1e6:.3g}"),
+            rows("tile, million pixel-steps per second", pixels),
+            rows("tile, the same with canvases in the device's memory", pixels, held),
             rows(
                 "tile, share of the matrix product's speed",
                 lambda one, peak: f"{one.pixels * FLOP_PER_PIXEL / peak:.2f}",
@@ -271,14 +284,15 @@ def report(device, devices, sizes=SIZES, picture=(6144, 8192), equality=224, sid
     )
     print(parts[-1], flush=True)
     peaks = {column: matmul_peak(device, column, side) for column in COLUMNS}
-    speeds = {}
+    speeds, held = {}, {}
     for size in sizes:
         for column in COLUMNS:
-            try:
-                speeds[size, column] = speed(device, size, column, **timing)
-            except torch.cuda.OutOfMemoryError:
-                speeds[size, column] = None
-    parts.append(speed_tables(peaks, speeds))
+            for there, found in ((False, speeds), (True, held)):
+                try:
+                    found[size, column] = speed(device, size, column, there, **timing)
+                except torch.cuda.OutOfMemoryError:
+                    found[size, column] = None
+    parts.append(speed_tables(peaks, speeds, held))
     print(parts[-1], flush=True)
     set_tf32(False)
     if device != "cpu":

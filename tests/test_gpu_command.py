@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dreamlib import pycaffe
+from dreamlib.jobs.prepare import prepare
+from dreamlib.settings import Settings
 from tests.command import pixels, run
 from tests.nets import picture, write_random_net
 
@@ -56,6 +59,39 @@ def test_the_profile_tells_the_gpus_memory(place, capsys):
     assert head.endswith("GPU peak, MiB")
     [octave] = [row for row in rows if row.startswith("octave 2/2")]
     assert float(octave.split()[-1]) > 0
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("storage", ["uint8", "uint16", "float32"])
+def test_canvases_on_the_card_give_the_picture_of_those_in_files(place, storage):
+    found = dream(place, "there.png", "--gpu", "--storage", storage)
+    more = ["--storage", storage, "--work-dir", place / "work"]
+    expected = dream(place, "files.png", "--gpu", *more)
+    assert_alike(found, expected, pixels(place / "sky.png"))
+
+
+@pytest.mark.gpu
+def test_canvases_on_the_card_take_there_what_the_plan_says(place):
+    """With the same tiles, nothing else differs."""
+    import torch
+
+    source, output = place / "large.png", place / "planned.png"
+    Image.fromarray(picture(1500, 2200)).save(source)
+    asked = Settings(model=place, engine="torch", end="mixed/output", octaves=1, schedule="shift",
+                     tile_size=512, overlap=32, seed=4, gpu=0)  # fmt: skip
+    planned = prepare(source, output, asked, planning=True).demand.on_gpu
+    pycaffe.set_mode_cpu()
+    assert planned == 2 * 1500 * 2200 * 3
+    peaks, in_files = [], ["--work-dir", place / "large"]
+    for more in (in_files, [], in_files):  # in the first cuDNN tries what it chooses from
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        assert run(source, output, "--model", place, "--engine", "torch", "--end", "mixed/output",
+                   "--octaves", 1, "--iterations", 1, "--schedule", "shift", "--tile-size", 512,
+                   "--overlap", 32, "--seed", 4, "--quiet", "--gpu", "--overwrite",
+                   *more) == 0  # fmt: skip
+        peaks.append(torch.cuda.max_memory_allocated())
+    assert peaks[1] - peaks[2] == pytest.approx(planned, rel=0.1)
 
 
 def test_the_same_comparison_passes_on_the_cpu_and_fails_where_it_should(place):

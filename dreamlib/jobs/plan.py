@@ -11,7 +11,7 @@ import numpy as np
 
 from dreamlib.imaging.picture import Window
 from dreamlib.jobs.machine import workers_of
-from dreamlib.tiling.canvas import Canvas
+from dreamlib.jobs.run import memory_of
 from dreamlib.tiling.gradient_scale import OWN_SCALE
 from dreamlib.tiling.memory_plan import DIRECT_BYTES, step_bytes
 from dreamlib.tiling.octaves import Place
@@ -92,8 +92,9 @@ def _time(job, seen, workers):
         return f"unknown: nothing is computed on {kind_of(workers[0])} here"
     dream = replace(job.dream, storage="uint8", tile_steps=1)
     stepper = Stepper(job.network.net, dream, job.network.judges)
+    store = memory_of(job._replace(dream=dream))
     seconds = sum(
-        _seconds_per_pixel(stepper, number, largest) * pixels
+        _seconds_per_pixel(stepper, store, number, largest) * pixels
         for number, (largest, pixels) in seen.items()
     )
     return f"about {_duration(seconds / max(1, len(workers)))}"
@@ -118,15 +119,16 @@ def _memory(job, largest):
     ]
 
 
-def _seconds_per_pixel(stepper, octave, largest):
-    """Time steps of an octave on noise: seconds per pixel that the network sees.
+def _seconds_per_pixel(stepper, store, octave, largest):
+    """Time steps of an octave on noise, on a canvas of a store: seconds per pixel that is seen.
 
     A pixel of a small window takes longer than one of a large window. The first step counts for
     nothing: what it compiles and allocates is there for all others.
     """
     side = int(min(largest, CALIBRATION_PIXELS) ** 0.5)
     pixels = np.random.RandomState(0).randint(0, 256, (side, side, 3)).astype(np.uint8)
-    canvas, window = Canvas.of(pixels), Window(0, 0, side, side)
+    canvas, window = store.new_canvas("noise", (side, side)), Window(0, 0, side, side)
+    canvas.write(window, pixels)
     tile = Tile(window, window, side * side)
     seconds = []
     for _ in range(1 + CALIBRATION_TIMES):

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from dreamlib import pycaffe
 from dreamlib.errors import DreamError
@@ -48,6 +49,15 @@ def test_the_gpu_stays_chosen_while_a_model_is_loaded_and_read(model, monkeypatc
     engines.load_net(model, "torch", gpu=0)
     engines.read_definition(model, "torch")
     assert calls == ["set_mode_gpu"]
+
+
+def test_memory_that_pytorch_holds_unused_is_free(monkeypatch):
+    known = {"device_count": 1, "mem_get_info": (1000, 5000), "memory_reserved": 700,
+             "memory_allocated": 300}  # fmt: skip
+    for name, value in known.items():
+        monkeypatch.setattr(torch.cuda, name, lambda *gpu, value=value: value)
+    assert engines.free_gpu_memory("torch", 0) == 1400
+    assert engines.free_gpu_memory("caffe", 0) is None
 
 
 def test_our_own_caffe_is_not_taken_for_the_real_one(monkeypatch):
