@@ -31,9 +31,10 @@ def maxima(
     for down in range(KERNEL_Y):
         y = above + down
         line = x + (n * height + y) * width * channels
+        end = tl.where((y >= 0) & (y < height), width, 0)  # outside the picture a row has no values
         for right in tl.static_range(KERNEL_X):
             z, tap = beside + right, down * KERNEL_X + right
-            there = (y >= 0) & (y < height) & (z >= 0) & (z < width) & (c < channels)
+            there = (z >= 0) & (z < end) & (c < channels)
             value = tl.load(line + (z * channels + c), mask=there, other=0).to(tl.float32)
             more = there & ((value > best) | (first == tap))
             best = tl.where(more, value, best)
@@ -62,11 +63,11 @@ def maxima_gradient(
         i = (y + PAD_Y) // STRIDE_Y - (WINDOWS_Y - 1) + later
         down = y + PAD_Y - i * STRIDE_Y
         line = (n * rows + i) * columns * channels
+        end = tl.where((i >= 0) & (i < rows) & (down < KERNEL_Y), columns, 0)
         for further in tl.static_range(WINDOWS_X):
             j = (z + PAD_X) // STRIDE_X - (WINDOWS_X - 1) + further
             right = z + PAD_X - j * STRIDE_X
-            there = (i >= 0) & (i < rows) & (down < KERNEL_Y) & (c < channels)
-            there &= (j >= 0) & (j < columns) & (right < KERNEL_X)
+            there = (j >= 0) & (j < end) & (right < KERNEL_X) & (c < channels)
             at = line + (j * channels + c)
             won = tl.load(winner + at, mask=there, other=0).to(tl.int32)
             given = tl.load(diff + at, mask=there, other=0).to(tl.float32)

@@ -67,7 +67,7 @@ def test_a_pooling_keeps_a_byte_for_each_window():
 def test_a_step_of_googlenet_takes_fewer_than_300_launches(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(REPOSITORY / "benchmarks"))
     sizes = importlib.import_module("sizes")
-    net = caffe.Net(*sizes.random_googlenet.write(caffe), caffe.TEST)
+    net = caffe.Net(*sizes.random_googlenet.write(caffe, tmp_path), caffe.TEST)
     net.keep_intermediates = False
     monkeypatch.setattr(device, "_device", torch.device("meta"))
     assert 200 < sizes.launches(net, (1, 3, 64, 64)) < 300
