@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 STUDIO := $(VENV)/.studio
 SERVICES := $(VENV)/.services
+KERNELS := $(VENV)/.gpu-kernels
 # A process of tests for each core; a file's tests stay together, what they share is made once.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
@@ -40,7 +41,12 @@ $(SERVICES): $(STUDIO) scripts/test_services.sh
 	scripts/test_services.sh $(BIN)/python
 	@touch $@
 
-test: setup $(STUDIO) $(SERVICES) ## run the whole test suite, real Caffe's verdict included where its root can be built
+# Triton interprets and compiles the GPU's kernels without one.
+$(KERNELS): $(INSTALLED)
+	$(BIN)/python scripts/install.py gpu-kernels
+	@touch $@
+
+test: setup $(STUDIO) $(SERVICES) $(KERNELS) ## run the whole test suite, real Caffe's verdict included where its root can be built
 	$(BIN)/python -m pytest $(PARALLEL)
 
 test-faults: setup ## kills, power cuts, damaged folders, hostile input: hundreds and thousands; an hour

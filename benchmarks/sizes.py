@@ -6,7 +6,8 @@
 GoogLeNet with random weights to inception_4c/output, squares; the last line is a batch of views at
 224, as class drawings by direct ascent take it. What is timed is the gradient of the notebook's
 objective, all but a percent of a step. With --launches nothing is computed: it counts the operators
-that a GPU is asked for, on PyTorch's device "meta".
+that a GPU is asked for, on PyTorch's device "meta". It needs Triton, which `make test` installs, to
+count our kernels for a GPU; without it there are PyTorch's operators, and more of them.
 """
 
 from __future__ import annotations

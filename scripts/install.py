@@ -136,7 +136,9 @@ def read_lock(text):
 
 
 def closure(lock, names):
-    """Return the names (list of str, sorted) of packages with all that they need, CUDA left out.
+    """Return the names (list of str, sorted) of packages with all that they need.
+
+    CUDA is left out, but for what is named itself.
 
     Parameters
     ----------

@@ -66,6 +66,13 @@ def test_what_a_package_needs_is_installed_with_it():
     assert checked > 100
 
 
+def test_what_comes_with_cuda_is_installed_without_it_where_an_extra_names_it():
+    for extra, named in (("torch", False), ("gpu-kernels", True)):
+        asked = install.requirements(PYPROJECT["project"], [extra])
+        found = install.closure(LOCK, map(install.name_of, asked))
+        assert [name for name in found if name.startswith(install.CUDA)] == ["triton"] * named
+
+
 def test_an_extra_that_is_made_of_others_is_taken_apart():
     asked = install.requirements(PYPROJECT["project"], ["studio-cluster"])
     assert {"redis", "whitenoise", "torch>=2.4", "numpy>=1.19"} <= set(asked)

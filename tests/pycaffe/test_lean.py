@@ -139,11 +139,11 @@ def test_lrn_keeps_what_is_no_number_and_what_is_large(monkeypatch):
     torch.testing.assert_close(top[:, :, :, 1:].double(), expected, rtol=1e-5, atol=0)
 
 
-def lrn_of_float64(x, n, alpha, k):
-    """Return LRN across channels with beta 0.75, in float64."""
+def lrn_of_float64(x, n, alpha, k, beta=0.75):
+    """Return LRN across channels, in float64."""
     squares = F.pad(x.double() ** 2, (0, 0, 0, 0, n // 2, n // 2))
     total = sum(squares[:, shift : shift + x.shape[1]] for shift in range(n))
-    return x.double() * (k + alpha / n * total) ** -0.75
+    return x.double() * (k + alpha / n * total) ** -beta
 
 
 @pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2)])

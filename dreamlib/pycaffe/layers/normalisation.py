@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
-from dreamlib.pycaffe.layers import Function, Layer, kernels_take, register, unwritten
+from dreamlib.pycaffe.layers import Function, Layer, register
+from dreamlib.pycaffe.layers.choice import kernels_for
 from dreamlib.pycaffe.proto import caffe_pb2
 
 #: Elements handled at a time in LRN: few enough for the cache, many enough for two threads.
@@ -57,35 +57,25 @@ class LRN(Layer):
         return [gradient]
 
     def trace(self, bottoms):
-        x = bottoms[0]
-        if not self._by_kernels(x):
+        kernels = self._kernels(bottoms[0])
+        if kernels is None:
             return self.forward(bottoms), (bottoms, None)
-        from dreamlib.pycaffe import kernels
-
-        top = unwritten(x.shape, x)
-        self._by_pixels(kernels.normalise, x, top)
-        return [top], (bottoms, None)
+        return [kernels.normalise(bottoms[0], *self._how())], (bottoms, None)
 
     def retrace(self, top_diffs, kept, wanted):
         x = kept[0][0]
-        if not self._by_kernels(x):
+        kernels = self._kernels(x)
+        if kernels is None:
             return super().retrace(top_diffs, kept, wanted)
-        from dreamlib.pycaffe import kernels
+        return [kernels.normalise_gradient(x, top_diffs[0], *self._how())]
 
-        diff = top_diffs[0].contiguous(memory_format=torch.channels_last)
-        self._by_pixels(kernels.normalise_gradient, x, diff, diff)
-        return [diff]
+    def _kernels(self, x):
+        """Our own kernels for this tensor, if they know such an LRN."""
+        kernels = kernels_for(x) if self.across else None
+        return kernels if kernels and kernels.normalises(self.n, self.beta) else None
 
-    def _by_kernels(self, x):
-        usual = self.across and (self.n, self.beta) == (5, 0.75)  # Krizhevsky's, and everybody's
-        return usual and kernels_take(x)
-
-    def _by_pixels(self, kernel, *tensors):
-        from dreamlib.pycaffe import kernels
-
-        rows = [kernels.rows_of(tensor).reshape(-1, tensor.shape[1]) for tensor in tensors]
-        factors = np.float32(self.alpha / self.n), np.float32(self.k)
-        kernels.by_rows(kernel, len(rows[0]), rows[0].size, *rows, *factors)
+    def _how(self):
+        return self.n, self.alpha, self.beta, self.k
 
     def _chunks(self, *tensors):
         """Corresponding (pixels, channels) views of the tensors, some pixels at a time."""

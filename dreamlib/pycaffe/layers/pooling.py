@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
-from dreamlib.pycaffe.layers import Layer, kernels_take, register, unwritten
+from dreamlib.pycaffe.layers import Layer, register, unwritten
+from dreamlib.pycaffe.layers.choice import kernels_for
 from dreamlib.pycaffe.layers.windows import pair
 from dreamlib.pycaffe.proto import caffe_pb2
 
@@ -100,38 +100,25 @@ class Pooling(Layer):
 
     def trace(self, bottoms):
         x = bottoms[0]
-        taps = math.prod(self.kernel)
         if not self.maximum or len(self.param.top) > 1:
             return super().trace(bottoms)
-        if taps > 256 or not kernels_take(x):
+        kernels = kernels_for(x) if math.prod(self.kernel) <= 256 else None
+        if kernels is None:
             padded, pad = self._windows(x)
             top, index = max_pool(padded, self.kernel, self.stride, pad, (1, 1), True)
             # Half of what PyTorch takes; of a blob there are no more values than that.
             return [top], _Positions(index.int(), tuple(x.shape), tuple(padded.shape), pad)
-        from dreamlib.pycaffe import kernels
-
-        top = unwritten((*x.shape[:2], *self.size), x)
-        winner = self.room(top.numel()).reshape(len(x), *self.size, x.shape[1])
-        kernels.by_rows(
-            kernels.maxima, len(x) * self.size[0], top.numel() * taps,
-            kernels.rows_of(x), kernels.rows_of(top), winner, self.kernel, self.stride, self.pad,
-        )  # fmt: skip
-        return [top], _Winners(winner, tuple(x.shape))
+        windows = self.kernel, self.stride, self.pad
+        top, winner = kernels.maxima(x, self.size, windows, self.room)
+        return [top], _Winners(kernels, winner, tuple(x.shape), windows)
 
     def retrace(self, top_diffs, kept, wanted):
         if isinstance(kept, _Positions):
             return [self._scattered(top_diffs[0], *kept)]
-        if not isinstance(kept, _Winners):
-            return super().retrace(top_diffs, kept, wanted)
-        from dreamlib.pycaffe import kernels
-
-        gradient = unwritten(kept.shape, top_diffs[0])
-        kernels.by_rows(
-            kernels.maxima_gradient, len(gradient) * gradient.shape[2], gradient.numel(),
-            kernels.rows_of(top_diffs[0]), kept.taps, kernels.rows_of(gradient),
-            self.kernel, self.stride, self.pad,
-        )  # fmt: skip
-        return [gradient]
+        if isinstance(kept, _Winners):
+            kernels, *kept = kept
+            return [kernels.maxima_gradient(top_diffs[0], *kept)]
+        return super().retrace(top_diffs, kept, wanted)
 
     def _scattered(self, diff, index, shape, padded, pad):
         like, how = unwritten(padded, diff), (self.kernel, self.stride, pad, (1, 1), True)
@@ -174,10 +161,12 @@ class _Positions(NamedTuple):
 
 
 class _Winners(NamedTuple):
-    """What max pooling keeps: the tap that won each window, and the bottom's shape."""
+    """What our kernels keep: the tap that won each window, the bottom's shape, and the windows."""
 
-    taps: np.ndarray
+    kernels: object  #: whose these are
+    taps: object
     shape: tuple
+    windows: tuple
 
 
 def _pooled(length, kernel, stride, pad, rounding=math.ceil, dropped=True):

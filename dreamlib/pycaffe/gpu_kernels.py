@@ -1,0 +1,231 @@
+"""Max pooling and LRN on a GPU: Triton's kernels as operators of PyTorch, called as `cpu_kernels`.
+
+The first use of a kernel compiles it. Later ones neither wait for the GPU nor take memory beyond
+their results, so that a CUDA graph may hold them. On ``meta`` operators tell their results' shapes.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+
+from dreamlib.pycaffe import triton_kernels
+
+#: Values that a program handles; and channels of them in pooling: two lines of a GPU's cache.
+BLOCK, LINE = 1024, 64
+
+#: The widest LRN: its gradient is compiled with n^2 sums' terms one after the other.
+WIDEST = 11
+
+
+def maxima(x, size, windows, room):
+    """Take the maximum of windows, which the picture's borders clip.
+
+    Parameters
+    ----------
+    x : (N, C, H, W) Tensor
+    size : tuple of int
+        (h, w), the windows down and across; each of them meets the picture.
+    windows : tuple
+        Their kernel, stride and padding, each (down, across); 256 taps at most.
+    room : callable
+        Not asked: PyTorch keeps a GPU's memory itself.
+
+    Returns
+    -------
+    top : (N, C, h, w) Tensor
+    winner : (N, C, h, w) Tensor of uint8
+        Which tap won: they are counted row by row, and of equal ones the first wins.
+    """
+    return _maxima_operator(_channels_last(x), size, *windows)
+
+
+def maxima_gradient(diff, winner, shape, windows):
+    """Return the gradient of `maxima` with respect to `x`.
+
+    Parameters
+    ----------
+    diff : (N, C, h, w) Tensor
+        Gradient with respect to `top`.
+    winner : (N, C, h, w) Tensor of uint8
+    shape : tuple of int
+        Of `x`.
+    windows : tuple
+
+    Returns
+    -------
+    (N, C, H, W) Tensor
+    """
+    return _maxima_gradient_operator(_channels_last(diff), winner, shape, *windows)
+
+
+def normalises(n, beta):
+    """Tell whether `normalise` knows this LRN.
+
+    Parameters
+    ----------
+    n : int
+        Channels of a sum.
+    beta : float
+        The power.
+
+    Returns
+    -------
+    bool
+    """
+    return n <= WIDEST
+
+
+def normalise(x, n, alpha, beta, k):
+    """Normalise each value by its neighbours across channels: ``x / (k + alpha/n sum x^2)^beta``.
+
+    Parameters
+    ----------
+    x : (N, C, H, W) Tensor
+    n : int
+        Channels of a sum, odd.
+    alpha, beta, k : float
+
+    Returns
+    -------
+    (N, C, H, W) Tensor
+    """
+    return _normalise_operator(_channels_last(x), n, alpha, beta, k)
+
+
+def normalise_gradient(x, diff, n, alpha, beta, k):
+    """Return the gradient of `normalise` with respect to `x`.
+
+    Parameters
+    ----------
+    x, diff : (N, C, H, W) Tensor
+    n, alpha, beta, k
+        As for `normalise`.
+
+    Returns
+    -------
+    (N, C, H, W) Tensor
+    """
+    return _normalise_gradient_operator(_channels_last(x), _channels_last(diff), n, alpha, beta, k)
+
+
+def _channels_last(tensor):
+    return tensor.contiguous(memory_format=torch.channels_last)
+
+
+# -- the operators --------------------------------------------------------------------------------
+
+_library = torch.library.Library("dreamlib", "FRAGMENT")
+
+#: What runs each operator on a GPU, by its name.
+RUN = {}
+
+
+def _operator(schema, make, write):
+    """Register an operator of PyTorch; return it.
+
+    Parameters
+    ----------
+    schema : str
+    make : callable
+        Given the operator's arguments, returns its results, unwritten: all there is on ``meta``.
+    write : callable
+        Writes them, given them and the arguments.
+
+    Returns
+    -------
+    callable
+    """
+    name = schema.partition("(")[0]
+
+    def run(first, *others):
+        results = make(first, *others)
+        with torch.cuda.device_of(first):
+            write(results, first, *others)
+        return results
+
+    RUN[name] = run
+    _library.define(schema)
+    _library.impl(name, make, "Meta")
+    _library.impl(name, run, "CUDA")
+    return getattr(torch.ops.dreamlib, name).default
+
+
+def _unwritten(shape, like, dtype=None):
+    return torch.empty(
+        shape, dtype=dtype or like.dtype, device=like.device, memory_format=torch.channels_last
+    )
+
+
+def _make_maxima(x, size, kernel, stride, pad):
+    shape = (*x.shape[:2], *size)
+    return _unwritten(shape, x), _unwritten(shape, x, torch.uint8)
+
+
+def _write_maxima(results, x, size, kernel, stride, pad):
+    top, winner = results
+    grid, block = _rows(top)
+    sizes = *x.shape[2:], *size, x.shape[1]
+    triton_kernels.maxima[grid](x, top, winner, *sizes, *kernel, *stride, *pad, *block)
+
+
+def _make_maxima_gradient(diff, winner, shape, kernel, stride, pad):
+    return _unwritten(shape, diff)
+
+
+def _write_maxima_gradient(gradient, diff, winner, shape, kernel, stride, pad):
+    grid, block = _rows(gradient)
+    sizes = *shape[2:], *diff.shape[2:], diff.shape[1]
+    triton_kernels.maxima_gradient[grid](
+        diff, winner, gradient, *sizes, *kernel, *stride, *pad, *block
+    )
+
+
+def _rows(written):
+    """Return the programs that write a tensor, row by row, and the columns and channels of each."""
+    n, channels, height, width = written.shape
+    line = min(triton.next_power_of_2(channels), LINE)
+    columns = min(triton.next_power_of_2(width), BLOCK // line)
+    return (n * height, triton.cdiv(width, columns), triton.cdiv(channels, line)), (columns, line)
+
+
+def _make_normalised(x, *others):
+    return _unwritten(x.shape, x)
+
+
+def _write_normalise(top, x, n, alpha, beta, k):
+    triton_kernels.normalise[_blocks(x)](x, top, *_factors(x, n, alpha, beta, k))
+
+
+def _write_normalise_gradient(gradient, x, diff, n, alpha, beta, k):
+    triton_kernels.normalise_gradient[_blocks(x)](
+        x, diff, gradient, *_factors(x, n, alpha, beta, k)
+    )
+
+
+def _blocks(x):
+    return (triton.cdiv(x.numel(), BLOCK),)
+
+
+def _factors(x, n, alpha, beta, k):
+    return x.numel(), x.shape[1], alpha / n, beta, k, n // 2, beta == 0.75, BLOCK
+
+
+_WINDOWS = "int[2] kernel, int[2] stride, int[2] pad"
+_LRN = "int n, float alpha, float beta, float k"
+_maxima_operator = _operator(
+    f"maxima(Tensor x, int[2] size, {_WINDOWS}) -> (Tensor, Tensor)", _make_maxima, _write_maxima
+)
+_maxima_gradient_operator = _operator(
+    f"maxima_gradient(Tensor diff, Tensor winner, int[4] shape, {_WINDOWS}) -> Tensor",
+    _make_maxima_gradient,
+    _write_maxima_gradient,
+)
+_normalise_operator = _operator(
+    f"normalise(Tensor x, {_LRN}) -> Tensor", _make_normalised, _write_normalise
+)
+_normalise_gradient_operator = _operator(
+    f"normalise_gradient(Tensor x, Tensor diff, {_LRN}) -> Tensor",
+    _make_normalised,
+    _write_normalise_gradient,
+)
