@@ -169,7 +169,7 @@ class Convolution(_Convolutional):
         return shapes[x.shape]
 
     def _made_of_weights(self):
-        """Return what has been made of the weights as they are: a dict, empty where they are new."""
+        """Return what was made of the weights as they are: a dict, empty where they are new."""
         memory = self.blobs[0].data_memory
         if self._made_of != (memory, memory.version):
             self._made_of = memory, memory.version
