@@ -186,8 +186,9 @@ class Convolution(_Convolutional):
     def _weight(self, which, like):
         """Return the weights ``straight`` or ``turned``, and if ``spread`` for Winograd's way."""
         weight = self.value(0, like)
-        if which.endswith("turned"):
-            weight = weight.flip(2, 3).transpose(0, 1).contiguous()
+        if which.endswith("turned"):  # each group for itself
+            groups = weight.reshape(self.groups, -1, *weight.shape[1:]).transpose(1, 2)
+            weight = groups.reshape(self.channels, -1, *self.kernel).flip(2, 3).contiguous()
         if which.startswith("spread"):
             from dreamlib.pycaffe import winograd
 
@@ -196,7 +197,7 @@ class Convolution(_Convolutional):
 
     def retrace(self, top_diffs, kept, wanted):
         few, diff = self.channels <= FEW_CHANNELS, top_diffs[0]
-        plain = self.groups == 1 and self.stride == (1, 1) and max(self.pad) < min(self.kernel)
+        plain = self.stride == (1, 1) and max(self.pad) < min(self.kernel)
         if few or not plain or not _packs(diff):
             return super().retrace(top_diffs, kept, wanted)
         # With stride 1 it is a convolution with the kernels turned round.
