@@ -1,8 +1,8 @@
 """A dream step on a machine that has other work: threads that sleep soon, and that spin for long.
 
-    python benchmarks/busy.py [--size 1024x575] [--steps 5] [--turns 3]
+    python benchmarks/busy.py [--size 1024x575] [--steps 5] [--turns 3] [--network googlenet]
 
-float32, GoogLeNet to inception_4c/output, as in step.py: idle, and beside as many busy processes as
+float32, the networks of step.py: idle, and beside as many busy processes as
 there are cores. A fair share is then half of the machine, so twice the idle time.
 """
 
@@ -19,6 +19,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
+
+from networks import NETWORKS  # noqa: E402
 
 from dreamlib.util.threads import SPINS  # noqa: E402
 
@@ -42,7 +44,7 @@ def busy(count):
 def seconds(spins, options):
     """Return the seconds of steps in a fresh process."""
     command = [sys.executable, str(PROJECT / "benchmarks/step.py"), "--worker", "float32"]
-    command += ["--size", options.size, "--steps", str(options.steps)]
+    command += ["--network", options.network, "--size", options.size, "--steps", str(options.steps)]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), "GOMP_SPINCOUNT": spins}
     done = subprocess.run(command, env=environment, check=True, capture_output=True)
     return json.loads(done.stdout.splitlines()[-1])["seconds"]
@@ -53,6 +55,7 @@ def main():
     parser.add_argument("--size", default="1024x575", metavar="WIDTHxHEIGHT")
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--network", choices=NETWORKS, default="googlenet")
     options = parser.parse_args()
     found = {(load, spins): [] for load in (0, os.cpu_count()) for spins in (LONG, SPINS)}
     for _ in range(options.turns):

@@ -1,13 +1,14 @@
 """A dream step at many sizes: millions of pixels a second, and calls of PyTorch's operators.
 
     python benchmarks/sizes.py [--precision float32] [--sides 64 128 224 320 512 1024] [--views 8]
+                               [--network googlenet]
     python benchmarks/sizes.py --launches
 
-GoogLeNet with random weights to inception_4c/output, squares; the last line is a batch of views at
-224, as class drawings by direct ascent take it. What is timed is the gradient of the notebook's
-objective, all but a percent of a step. With --launches nothing is computed: it counts the operators
-that a GPU is asked for, on PyTorch's device "meta". It needs Triton, which `make test` installs, to
-count our kernels for a GPU; without it there are PyTorch's operators, and more of them.
+The networks of step.py on squares; the last line is a batch of views at 224, as class drawings by
+direct ascent take it. What is timed is the gradient of the notebook's objective, all but a percent
+of a step. With --launches nothing is computed: it counts the operators that a GPU is asked for, on
+PyTorch's device "meta". It needs Triton, which `make test` installs, to count our kernels for a GPU;
+without it there are PyTorch's operators, and more of them.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ import statistics
 import time
 
 import numpy as np
-import random_googlenet
 import torch
-from random_googlenet import END
+from networks import NETWORKS, load
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dreamlib import pycaffe
@@ -50,14 +50,13 @@ class Calls(TorchDispatchMode):
 def step(net, last):
     """Take the gradient of the notebook's objective."""
     net.forward_range(0, last)
-    blob = net.blobs[END]
+    blob = net.layers[last].top_blobs[0]
     blob.diff_tensor = blob.data_tensor.clone()
     net.backward_range(last, 0)
 
 
-def measure(net, shape):
+def measure(net, last, shape):
     """Return seconds of a step (the median), operators, and our own kernels."""
-    last = net.layer_index(END)
     net.blobs["data"].reshape(*shape)
     values = np.random.RandomState(0).rand(*shape) * 255 - 120
     net.blobs["data"].data_tensor = torch.from_numpy(np.float32(values))
@@ -84,9 +83,8 @@ FREE = ("alias", "detach", "empty", "empty_like", "permute", "slice", "split", "
         "unsqueeze", "_unsafe_view", "view")  # fmt: skip
 
 
-def launches(net, shape):
+def launches(net, last, shape):
     """Return how many operators a step takes that a GPU would have to run."""
-    last = net.layer_index(END)
     net.blobs["data"].reshape(*shape)
     net.blobs["data"].data_tensor = torch.empty(shape, device="meta")
     step(net, last)
@@ -100,23 +98,26 @@ def main():
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--sides", type=int, nargs="+", default=[64, 128, 224, 320, 512, 1024])
     parser.add_argument("--views", type=int, default=8)
+    parser.add_argument("--network", choices=NETWORKS, default="googlenet")
     parser.add_argument("--launches", action="store_true")
     options = parser.parse_args()
-    paths = random_googlenet.write(pycaffe)
-    net = pycaffe.Classifier(*paths, mean=np.float32([104, 116, 122]), precision=options.precision)
-    net.keep_intermediates = False
+    network = NETWORKS[options.network]
+    net = load(pycaffe, network, precision=options.precision)
+    net.keep_intermediates, last = False, net.layer_index(network.end)
     shapes = [(1, 3, side, side) for side in options.sides] + [(options.views, 3, 224, 224)]
     if options.launches:
         from dreamlib.pycaffe import device
 
         device._device = torch.device("meta")
         for shape in shapes:
-            print(f"{' x '.join(map(str, shape))}: {launches(net, shape)} launches", flush=True)
+            print(
+                f"{' x '.join(map(str, shape))}: {launches(net, last, shape)} launches", flush=True
+            )
         return
     print(f"| {options.precision} | ms | Mpx/s | operators | own kernels |\n"
           "| --- | ---: | ---: | ---: | ---: |")  # fmt: skip
     for shape in shapes:
-        seconds, operators, own = measure(net, shape)
+        seconds, operators, own = measure(net, last, shape)
         count, _, height, width = shape
         what = f"{count} x {height} x {width}" if count > 1 else f"{height} x {width}"
         speed = count * height * width / seconds / 1e6

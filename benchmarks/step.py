@@ -1,8 +1,10 @@
 """Time and memory of one dream step, side by side: the notebook on real Caffe, ours, the limit.
 
     python benchmarks/step.py [--size 1024x575] [--steps 5] [--turns 3] [--only float32 ...]
+                              [--network googlenet]
 
-GoogLeNet with random weights, whole picture, inception_4c/output. Each variant runs in a process of
+The whole picture: GoogLeNet with random weights to inception_4c/output, or EfficientNet-Lite0 to
+block11. Each variant runs in a process of
 its own, one after the other in turns, so that a machine that slows down slows all of them. Memory
 is the process's peak over what it had after its imports.
 
@@ -23,8 +25,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import random_googlenet
-from random_googlenet import END
+from networks import NETWORKS, load
 
 PROJECT = Path(__file__).resolve().parent.parent
 VARIANTS = {
@@ -35,47 +36,42 @@ VARIANTS = {
 }
 
 
-def notebook_step(height, width):
+def notebook_step(network, height, width):
     """Return a step of the notebook's own code on the engine that ``import caffe`` finds."""
     import caffe
-    import numpy as np
 
     from tests import notebook
 
     caffe.set_mode_cpu()
-    net = caffe.Classifier(*random_googlenet.write(caffe), mean=np.float32([104, 116, 122]))
+    net = load(caffe, network)
     fill(net, height, width)
-    return lambda: notebook.make_step(net, end=END)
+    return lambda: notebook.make_step(net, end=network.end)
 
 
 def dreamlib_step(precision):
     """Return the maker of our step in this precision."""
 
-    def make(height, width):
-        import numpy as np
-
+    def make(network, height, width):
         from dreamlib import pycaffe
         from dreamlib.dream import make_step
 
-        net = pycaffe.Classifier(
-            *random_googlenet.write(pycaffe), mean=np.float32([104, 116, 122]), precision=precision
-        )
+        net = load(pycaffe, network, precision=precision)
         net.keep_intermediates = False
         fill(net, height, width)
-        return lambda: make_step(net, end=END)
+        return lambda: make_step(net, end=network.end)
 
     return make
 
 
-def plain_step(height, width):
+def plain_step(network, height, width):
     """Return the network's forward and backward without anything around them."""
     import torch
-    from plain_googlenet import googlenet_to_4c, gradient
+    from plain_googlenet import gradient
 
     from dreamlib.pycaffe.device import retain_freed_memory
 
     retain_freed_memory()  # as our engine does: else page faults are measured, not the network
-    net = googlenet_to_4c()
+    net = network.plain()
     image = torch.rand(1, 3, height, width) * 255 - 120
     return lambda: gradient(net, image)
 
@@ -94,7 +90,7 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def worker(variant, height, width, steps):
+def worker(variant, network, height, width, steps):
     """Measure one variant in this process and print the figures as JSON."""
     make = {
         "caffe": notebook_step,
@@ -107,7 +103,7 @@ def worker(variant, height, width, steps):
     else:
         import torch  # noqa: F401
     start = peak()
-    step = make(height, width)
+    step = make(NETWORKS[network], height, width)
     step()
     seconds = []
     for _ in range(steps):
@@ -117,9 +113,10 @@ def worker(variant, height, width, steps):
     print(json.dumps({"seconds": seconds, "bytes": (peak() - start) / (height * width)}))
 
 
-def measure(variant, size, steps):
+def measure(variant, network, size, steps):
     """Run `worker` in a fresh process, in the Debian root for real Caffe."""
-    arguments = ["--worker", variant, "--size", size, "--steps", str(steps)]
+    arguments = ["--worker", variant, "--network", network]
+    arguments += ["--size", size, "--steps", str(steps)]
     if variant == "caffe":
         sys.path.insert(0, str(PROJECT))
         from tests.real_caffe import root
@@ -144,27 +141,28 @@ def main():
     parser.add_argument("--steps", type=int, default=3, help="steps per turn")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--only", nargs="*", choices=VARIANTS, help="leave the others out")
+    parser.add_argument("--network", choices=NETWORKS, default="googlenet")
     parser.add_argument("--worker", choices=VARIANTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     if options.worker:
-        worker(options.worker, height, width, options.steps)
+        worker(options.worker, options.network, height, width, options.steps)
         return
     found = {variant: [] for variant in options.only or VARIANTS}
     for _ in range(options.turns):
         for variant, runs in found.items():
-            runs.append(measure(variant, options.size, options.steps))
-    report(found, options.size)
+            runs.append(measure(variant, options.network, options.size, options.steps))
+    report(found, options.size, NETWORKS[options.network].end)
 
 
-def report(found, size):
+def report(found, size, end):
     """Print a Markdown table: medians over all turns, and the ratios the project promises."""
     seconds = {
         variant: statistics.median(second for run in runs for second in run["seconds"])
         for variant, runs in found.items()
     }
     memory = {variant: max(run["bytes"] for run in runs) for variant, runs in found.items()}
-    print(f"| step at {size}, {END} | seconds | peak bytes per pixel |\n| --- | ---: | ---: |")
+    print(f"| step at {size}, {end} | seconds | peak bytes per pixel |\n| --- | ---: | ---: |")
     for variant in found:
         print(f"| {VARIANTS[variant]} | {seconds[variant]:.3f} | {memory[variant]:.0f} |")
     ratios = [

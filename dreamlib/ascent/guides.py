@@ -148,7 +148,7 @@ def guide(layer, features, name="guide"):
             here = weight if everywhere else weight.reshape(-1)[start : start + step]
             target[:, start : start + step] += here * wanted[:, matches.argmax(1)]
 
-    return Objective([Term(layer, add, 1.0, f"{name}({layer})")])
+    return Objective([Term(layer, add, 1.0, f"{name}({layer})", steady=True)])
 
 
 def channel_guide(layer, features, name="channels"):
@@ -174,7 +174,7 @@ def channel_guide(layer, features, name="channels"):
     def add(data, diff, weight):
         diff[:] += weight * like_data(means, data, held)
 
-    return Objective([Term(layer, add, 1.0, f"{name}({layer})")])
+    return Objective([Term(layer, add, 1.0, f"{name}({layer})", steady=True)])
 
 
 def check_guides(definition, spec):

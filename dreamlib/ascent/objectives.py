@@ -44,6 +44,8 @@ class Term(NamedTuple):
     weight: float
     text: str  #: spelling on the command line, without the weight
     mask: Any = None  #: a `dreamlib.ascent.mask.Mask` of where it counts; None is everywhere
+    #: Whether `add_gradient` does the same on tensors each time, and asks the host for nothing.
+    steady: bool = False
 
     def __str__(self):
         return self.text if self.weight == 1 else f"{self.text}:{self.weight:g}"
@@ -285,12 +287,13 @@ def l2(layer, channels=None):
     -------
     Objective
     """
-    chosen = slice(None) if channels is None else list(channels)
+    held = {}
 
     def add(data, diff, weight):
+        chosen = _channels_of(channels, data, held)
         diff[:, chosen] += weight * data[:, chosen]
 
-    return Objective([Term(layer, add, 1.0, layer + _written(channels))])
+    return Objective([Term(layer, add, 1.0, layer + _written(channels), steady=True)])
 
 
 def mean(layer, channels=None):
@@ -305,12 +308,13 @@ def mean(layer, channels=None):
     -------
     Objective
     """
-    chosen = slice(None) if channels is None else list(channels)
+    held = {}
 
     def add(data, diff, weight):
+        chosen = _channels_of(channels, data, held)
         diff[:, chosen] += weight / math.prod(data[:, chosen].shape)
 
-    return Objective([Term(layer, add, 1.0, f"mean({layer}{_written(channels)})")])
+    return Objective([Term(layer, add, 1.0, f"mean({layer}{_written(channels)})", steady=True)])
 
 
 def neuron(layer, channel, x=None, y=None):
@@ -342,7 +346,23 @@ def neuron(layer, channel, x=None, y=None):
         diff[place] += weight
 
     where = "@" if x is None else f"@{x}x{y}"
-    return Objective([Term(layer, add, 1.0, f"{layer}[{channel}]{where}")])
+    return Objective([Term(layer, add, 1.0, f"{layer}[{channel}]{where}", steady=True)])
+
+
+def _channels_of(channels, data, held):
+    """Return what chooses channels, a list or None for all, of an ndarray or a tensor.
+
+    A GPU gets a list's numbers once, and keeps them in `held`: else it would at each step.
+    """
+    if channels is None:
+        return slice(None)
+    if isinstance(data, np.ndarray):
+        return list(channels)
+    if data.device not in held:
+        import torch
+
+        held[data.device] = torch.as_tensor(list(channels), device=data.device)
+    return held[data.device]
 
 
 def _written(channels):

@@ -90,7 +90,7 @@ def style(layer, features, name="style"):
             change *= weight if shares is None else weight[block]
             target[:, block] += change
 
-    return Objective([Term(layer, add, 1.0, f"style({layer}, {name})")])
+    return Objective([Term(layer, add, 1.0, f"style({layer}, {name})", steady=True)])
 
 
 def _blocks(features):

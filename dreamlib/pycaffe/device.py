@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ _device = torch.device("cpu")
 _gpu = 0
 _random = np.random.RandomState()
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # <malloc.h>
+
+#: Where this is set in the environment a GPU is asked for PyTorch's own operators, one by one.
+PLAIN = "DREAM_PLAIN_GPU"
 
 #: Blocks that may be mapped at a time: glibc's own number. From how many bytes on they are.
 MAPPED, SMALL = 65536, 256 << 10
@@ -71,6 +75,11 @@ def _require(gpu_id):
 def current_device():
     """Return the torch device that the next pass of any net runs on."""
     return _device
+
+
+def plain_gpu():
+    """Tell whether a GPU is to be asked for PyTorch's own operators alone, one by one."""
+    return bool(os.environ.get(PLAIN))
 
 
 def set_random_seed(seed):

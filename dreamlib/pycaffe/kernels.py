@@ -91,31 +91,40 @@ def rectify(x, room):
     return _inside(rectified, bits, room, -(0x80 if x.dtype == torch.bfloat16 else 0x800000))
 
 
-def limit(x, low, high, room):
-    """Limit a tensor's values in place.
+def limit(x, top, low, high, room):
+    """Limit a tensor's values.
 
     Parameters
     ----------
-    x, room
-        As for `rectify`.
+    x : Tensor
+        Without gaps, in the usual order or channels-last.
+    top : Tensor
+        Written to; it lies as `x` does.
     low, high : float
+    room : callable
+        As for `rectify`.
 
     Returns
     -------
     Inside
         What lay from `low` to `high`.
     """
-    return _inside(limited, x, room, np.float32(low), np.float32(high))
+    limits = np.float32(low), np.float32(high)
+    return _inside(limited, x, room, *limits, _flat(top, _layout(x)))
 
 
-def _inside(kernel, x, room, *limits):
+def _inside(kernel, x, room, *arguments):
     """Run a kernel on a tensor's blocks, and return its bits."""
-    last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
-    layout = torch.channels_last if last else torch.contiguous_format
+    layout = _layout(x)
     values = _flat(x, layout)
     bits = room(-(-values.size // BLOCK) * BYTES)
-    by_rows(kernel, len(bits) // BYTES, values.size, values, bits, *limits)
+    by_rows(kernel, len(bits) // BYTES, values.size, values, bits, *arguments)
     return Inside(bits, layout)
+
+
+def _layout(x):
+    last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
 
 
 def pass_inside(diff, inside):
@@ -366,21 +375,21 @@ def rectified(start, stop, x, inside, lowest):
 
 
 @compiled
-def limited(start, stop, x, inside, low, high):
-    """Limit blocks of a flat array in place; the bits are as those of `rectified`."""
+def limited(start, stop, x, inside, low, high, top):
+    """Limit blocks of a flat array: writes `top`; the bits are as those of `rectified`."""
     for block in range(start, stop):
-        values, own = x[block * BLOCK : (block + 1) * BLOCK], inside[block * BYTES :]
+        values, made = x[block * BLOCK : (block + 1) * BLOCK], top[block * BLOCK :]
+        own = inside[block * BYTES :]
         for lane in range(BYTES):
             own[lane] = 0
         for bit in range(8):
-            part = values[bit * BYTES : (bit + 1) * BYTES]
+            part, to = values[bit * BYTES : (bit + 1) * BYTES], made[bit * BYTES :]
             for lane in range(part.size):
                 value = _get(part, lane)
-                own[lane] |= np.uint8(0 if (value < low) | (value > high) else 1 << bit)
-            for lane in range(part.size):
-                value = _get(part, lane)
+                own[lane] |= np.uint8(not ((value < low) | (value > high))) << np.uint8(bit)
                 value = low if value < low else value
-                _put(part, lane, high if value > high else value)
+                value = high if value > high else value
+                _put(to, lane, value)
 
 
 @compiled
@@ -400,7 +409,7 @@ def compile_all():
     for dtype in (torch.float32, torch.bfloat16):
         x = torch.ones(1, 8, 4, 4, dtype=dtype).contiguous(memory_format=torch.channels_last)
         pass_inside(x, rectify(x, _fresh))
-        pass_inside(x, limit(x, 0, 6, _fresh))
+        pass_inside(x, limit(x, x, 0, 6, _fresh))
         values, pixels = rows_of(x), rows_of(x).reshape(-1, 8)
         winner, how = _fresh(x.numel()).reshape(values.shape), ((1, 1), (1, 1), (0, 0))
         maxima(0, 4, values, values, winner, *how)

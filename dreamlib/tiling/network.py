@@ -226,13 +226,16 @@ class TensorNetwork:
     def __init__(self, net):
         import torch
 
-        from dreamlib.pycaffe.device import current_device
+        from dreamlib.pycaffe.device import current_device, plain_gpu
+        from dreamlib.tiling.recording import CudaRecorder, Recordings
 
         self._torch, self._net = torch, net
         self._device = current_device()
         on_cpu = self._device.type == "cpu"
         self.transfer = HostTransfer(tensors=True) if on_cpu else CudaTransfer(self._device)
-        self._image = None
+        self._image, self._recordings = None, None
+        if self._device.type == "cuda" and not plain_gpu():
+            self._recordings = Recordings(CudaRecorder(self._device))
 
     def reserve(self, pixels):
         """Make room for a picture; what was there goes first.
@@ -243,6 +246,8 @@ class TensorNetwork:
             Of the largest tile.
         """
         self._image = None
+        if self._recordings:
+            self._recordings.forget()  # they read the picture where it was
         self._image = self.empty(3 * pixels)
 
     def empty(self, count):
@@ -256,6 +261,32 @@ class TensorNetwork:
 
     @profile
     def gradient(self, image, end, objective, part_of=None):
+        def pass_():
+            return self._pass(image, end, objective, part_of)
+
+        if not self._recordings or not self._steady(end, objective):
+            return pass_()
+        key = tuple(image.shape), image.data_ptr(), end, objective, self._versions()
+        return self._recordings.run(key, pass_)
+
+    def _steady(self, end, objective):
+        """Tell whether a pass asks PyTorch alone, and for the same each time."""
+        layers = [end]
+        if isinstance(objective, Objective):
+            layers = objective.layers
+            if not all(term.steady and term.mask is None for term in objective.terms):
+                return False
+        elif objective is not objective_L2:
+            return False  # it acts on arrays
+        last = max(map(self._net.layer_index, layers))
+        return all(layer.steady for layer in self._net.layers[: last + 1])
+
+    def _versions(self):
+        """Count how often the weights may have changed."""
+        blobs = (blob for layer in self._net.layers for blob in layer.blobs)
+        return sum(blob.data_memory.version for blob in blobs)
+
+    def _pass(self, image, end, objective, part_of):
         source = self._net.blobs[self._net.inputs[0]]
         source.reshape(1, *image.shape)
         source.data_tensor = image[None]

@@ -107,8 +107,8 @@ def test_relu_and_clip_keep_a_bit_for_each_value(dtype, count):
         return rooms[-1]
 
     diff = torch.randn(count).to(dtype)
-    above, within = x.clone(), x.clone()
-    signs, inside = kernels.rectify(above, room), kernels.limit(within, -0.5, 0.75, room)
+    above, within = x.clone(), torch.empty_like(x)
+    signs, inside = kernels.rectify(above, room), kernels.limit(x, within, -0.5, 0.75, room)
     assert torch.equal(above, x.relu())
     assert torch.equal(within, x.clamp(-0.5, 0.75))
     assert torch.equal(kernels.pass_inside(diff.clone(), signs), diff * (x > 0))
@@ -193,7 +193,8 @@ def test_a_forked_process_has_threads_of_its_own(monkeypatch):
     values = np.ones((2, 512), np.float32)
 
     def work():
-        kernels.by_rows(kernels.limited, 2, 1024, values.ravel(), np.empty(128, np.uint8), *LIMITS)
+        flat, bits = values.ravel(), np.empty(128, np.uint8)
+        kernels.by_rows(kernels.limited, 2, 1024, flat, bits, *LIMITS, np.empty_like(flat))
 
     work()
     child = multiprocessing.get_context("fork").Process(target=work, daemon=True)

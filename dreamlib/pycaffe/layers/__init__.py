@@ -84,6 +84,12 @@ class Layer:
         self._check_count("bottom", len(param.bottom), self.bottoms)
         self._check_count("top", len(param.top), self.tops)
 
+    @property
+    def steady(self):
+        """Whether a pass asks PyTorch alone, and for the same each time: it can be recorded."""
+        looks = self.labels or self.shaped_by_values  # at values, on the host
+        return not looks and (not self.is_source or self.type == "Input")
+
     @classmethod
     def suited(cls, param, shapes):
         """Return the class that serves this layer: `cls`, or another one for unusual bottoms.

@@ -10,6 +10,7 @@ import sysconfig
 
 import torch
 
+from dreamlib.pycaffe.device import plain_gpu
 from dreamlib.pycaffe.layers import kernels_take
 
 #: What Triton's kernels read and write.
@@ -36,7 +37,7 @@ def kernels_for(tensor):
         from dreamlib.pycaffe import cpu_kernels
 
         return cpu_kernels
-    if tensor.dtype in FLOATS and triton_serves(tensor.device):
+    if tensor.dtype in FLOATS and triton_serves(tensor.device) and not plain_gpu():
         from dreamlib.pycaffe import gpu_kernels
 
         return gpu_kernels

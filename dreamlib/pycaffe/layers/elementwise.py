@@ -188,8 +188,8 @@ class Clip(Layer):
             return self.forward(bottoms), (x >= self.low) & (x <= self.high)
         from dreamlib.pycaffe import kernels
 
-        top = x.clone()
-        return [top], kernels.limit(top, self.low, self.high, self.room)
+        top = torch.empty_like(x)
+        return [top], kernels.limit(x, top, self.low, self.high, self.room)
 
     def retrace(self, top_diffs, kept, wanted):
         return [top_diffs[0] if kept is None else _passed(top_diffs[0], kept)]

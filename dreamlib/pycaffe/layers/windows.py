@@ -105,20 +105,26 @@ class Convolution(_Convolutional):
     """Correlate with learned kernels: groups, dilation, rectangular kernels."""
 
     def backward(self, top_diffs, bottoms, tops, wanted):
-        if self.channels > FEW_CHANNELS or self.groups > 1 or self.dilation != (1, 1):
+        if not self._sees_picture:
             return super().backward(top_diffs, bottoms, tops, wanted)
         return [
-            _phase_gradient(diff, self.value(0, diff), self.stride, self.pad, bottom.shape[2:])
+            self._phase_gradient(_channels_last(diff), bottom.shape[2:])
             for diff, bottom in zip(top_diffs, bottoms)
         ]
 
     def setup(self, shapes):
         super().setup(shapes)
-        self._packed, self._packed_of = {}, None
+        self._made, self._made_of = {}, None
+        axes = zip(self.kernel, self.stride, self.pad)
+        self._phases = tuple(_PhaseTaps(*axis) for axis in axes) if self._sees_picture else ()
         plain = (*self.kernel, *self.stride, *self.dilation, self.groups) == (3, 3, 1, 1, 1, 1, 1)
         ends = self.channels, self.outputs
         even = not any(count % 16 for count in ends) and min(ends) >= LEAST_CHANNELS
         self._spreads = plain and even and math.prod(ends) <= MOST_KERNELS  # Winograd's way
+
+    @property
+    def _sees_picture(self):
+        return self.channels <= FEW_CHANNELS and self.groups == 1 and self.dilation == (1, 1)
 
     def _convolved(self, x, which, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
         """Convolve by weights that are laid out once for oneDNN, ``straight`` or ``turned``."""
@@ -150,11 +156,7 @@ class Convolution(_Convolutional):
 
         Most shapes like the same.
         """
-        memory = self.blobs[0].data_memory
-        if self._packed_of != (memory, memory.version):
-            self._packed_of = memory, memory.version
-            self._packed.clear()
-        shapes, layouts = self._packed.setdefault((which, x.dtype), ({}, {}))
+        shapes, layouts = self._made_of_weights().setdefault((which, x.dtype), ({}, {}))
         if x.shape not in shapes:
             packed = torch.ops.mkldnn._reorder_convolution_weight(
                 self._weight(which, x), *where, list(x.shape)
@@ -166,11 +168,27 @@ class Convolution(_Convolutional):
             shapes[x.shape] = layouts.setdefault(layout.numpy().tobytes(), packed)
         return shapes[x.shape]
 
+    def _made_of_weights(self):
+        """Return what was made of the weights as they are: a dict, empty where they are new."""
+        memory = self.blobs[0].data_memory
+        if self._made_of != (memory, memory.version):
+            self._made_of = memory, memory.version
+            self._made.clear()
+        return self._made
+
+    def _phase_gradient(self, diff, size):
+        """Compute the gradient, (N, C, *size), with respect to a picture of few channels."""
+        made, key = self._made_of_weights(), ("phases", diff.dtype, diff.device)
+        if key not in made:
+            made[key] = _phase_kernels(self.value(0, diff), *self._phases)
+        return _woven(diff, made[key], self._phases, self.stride, size)
+
     def _weight(self, which, like):
         """Return the weights ``straight`` or ``turned``, and if ``spread`` for Winograd's way."""
         weight = self.value(0, like)
-        if which.endswith("turned"):
-            weight = weight.flip(2, 3).transpose(0, 1).contiguous()
+        if which.endswith("turned"):  # each group for itself
+            groups = weight.reshape(self.groups, -1, *weight.shape[1:]).transpose(1, 2)
+            weight = groups.reshape(self.channels, -1, *self.kernel).flip(2, 3).contiguous()
         if which.startswith("spread"):
             from dreamlib.pycaffe import winograd
 
@@ -179,7 +197,7 @@ class Convolution(_Convolutional):
 
     def retrace(self, top_diffs, kept, wanted):
         few, diff = self.channels <= FEW_CHANNELS, top_diffs[0]
-        plain = self.groups == 1 and self.stride == (1, 1) and max(self.pad) < min(self.kernel)
+        plain = self.stride == (1, 1) and max(self.pad) < min(self.kernel)
         if few or not plain or not _packs(diff):
             return super().retrace(top_diffs, kept, wanted)
         # With stride 1 it is a convolution with the kernels turned round.
@@ -231,28 +249,33 @@ MOST_LAYOUTS = 4
 FEW_CHANNELS = 4
 
 
-def _phase_gradient(diff, weight, stride, pad, size):
-    """Compute a convolution's gradient, (N, C, *size), with respect to a picture of few channels.
+def _phase_kernels(weight, rows, columns):
+    """Return the kernels, (C x phases, O, kh', kw'), whose convolution `_woven` weaves.
 
-    The picture's pixels fall into ``stride x stride`` phases, and on each the gradient is a plain
-    convolution of `diff`, (N, O, h, w), with every stride-th tap of `weight`, (O, C, kh, kw). All
-    phases together are one convolution with ``stride x stride`` times the channels, whose result is
-    woven together: five times as fast as the general operator, which is made for many channels.
+    Of the weights, (O, C, kh, kw), each phase of a row and of a column has every stride-th tap.
     """
-    outputs, channels = weight.shape[:2]
-    rows = _PhaseTaps(weight.shape[2], stride[0], pad[0])
-    columns = _PhaseTaps(weight.shape[3], stride[1], pad[1])
     # A row and a column of zeros stand for the taps that a phase does not have.
     padded = F.pad(weight, (0, 1, 0, 1))
     taps = padded[:, :, rows.taps[:, :, None, None], columns.taps]
     # (O, C, phase y, tap y, phase x, tap x) -> (C x phases, O, taps)
-    kernel = taps.permute(1, 2, 4, 0, 3, 5).reshape(-1, outputs, *taps.shape[3::2])
+    return taps.permute(1, 2, 4, 0, 3, 5).reshape(-1, len(weight), *taps.shape[3::2])
+
+
+def _woven(diff, kernels, phases, stride, size):
+    """Compute a convolution's gradient, (N, C, *size), with respect to a picture of few channels.
+
+    The picture's pixels fall into ``stride x stride`` phases, and on each the gradient is a plain
+    convolution of `diff`, (N, O, h, w), with every stride-th tap of the weights. All phases
+    together are one convolution with ``stride x stride`` times the channels, whose result is
+    woven together: five times as fast as the general operator, which is made for many channels.
+    """
     height, width = (-(-side // step) for side, step in zip(size, stride))
-    top, above = rows.padding(diff.shape[2], height)
-    left, beside = columns.padding(diff.shape[3], width)
-    phases = F.conv2d(_channels_last(diff), kernel, padding=(top, left))
-    phases = phases[:, :, above : above + height, beside : beside + width]
-    woven = phases.reshape(-1, channels, *stride, height, width).permute(0, 1, 4, 2, 5, 3)
+    top, above = phases[0].padding(diff.shape[2], height)
+    left, beside = phases[1].padding(diff.shape[3], width)
+    found = F.conv2d(diff, kernels, padding=(top, left))
+    found = found[:, :, above : above + height, beside : beside + width]
+    channels = len(kernels) // math.prod(stride)
+    woven = found.reshape(-1, channels, *stride, height, width).permute(0, 1, 4, 2, 5, 3)
     full = woven.reshape(-1, channels, height * stride[0], width * stride[1])
     return full[:, :, : size[0], : size[1]]
 
