@@ -7,7 +7,7 @@
 The networks of step.py on squares; the last line is a batch of views at 224, as class drawings by
 direct ascent take it. What is timed is the gradient of the notebook's objective, all but a percent
 of a step. With --launches nothing is computed: it counts the operators that a GPU is asked for, on
-PyTorch's device "meta". It needs Triton, which `make test` installs, to count our kernels for a GPU;
+PyTorch's device "meta". It needs Triton, which `make test` installs, to count our own kernels;
 without it there are PyTorch's operators, and more of them.
 """
 
