@@ -18,6 +18,7 @@ from tests.pycaffe.test_against_golden import compare, golden  # noqa: F401
 from tests.real_caffe import cases
 
 layers = importlib.import_module("dreamlib.pycaffe.layers")  # `caffe.layers` are NetSpec's
+windows = importlib.import_module("dreamlib.pycaffe.layers.windows")
 
 GRADIENTS = [
     name for name, case in cases.CASES.items() if case.phase == cases.TEST and case.backward
@@ -72,10 +73,10 @@ def traced(one, x, diff):
     return top, gradient
 
 
-windows = st.tuples(st.integers(1, 5), st.integers(1, 5))
+sides = st.tuples(st.integers(1, 5), st.integers(1, 5))
 
 
-@given(windows, st.tuples(st.integers(1, 4), st.integers(1, 4)), st.data())
+@given(sides, st.tuples(st.integers(1, 4), st.integers(1, 4)), st.data())
 def test_pooling_and_its_gradient_are_pytorchs(kernel, stride, data):
     pad = tuple(data.draw(st.integers(0, side // 2)) for side in kernel)
     size = [data.draw(st.integers(side, side + 9)) for side in kernel]
@@ -160,6 +161,32 @@ def test_lrn_and_its_gradient_are_those_of_float64(monkeypatch, dtype, error, ch
     (wanted,) = torch.autograd.grad(expected, wide, diff.double())
     assert (top.double() - expected).norm() <= error * expected.norm()
     assert (gradient.double() - wanted).norm() <= error * wanted.norm()
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 1e-5), (torch.bfloat16, 1e-2)])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("group", [1, 2, 3, 6])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_the_gradient_of_grouped_convolutions_is_float64s(
+    monkeypatch, dtype, error, stride, group, dilation
+):
+    monkeypatch.setattr(windows, "SOME", 500)  # fewer values than a group has, or two
+    one = layer(
+        f'type: "Convolution" convolution_param {{ num_output: 12 kernel_h: 4 kernel_w: 3 pad: 1 '
+        f"stride: {stride} group: {group} dilation: {dilation} bias_term: false "
+        f'weight_filler {{ type: "xavier" }} }}'
+    )
+    x = noise(2, 6, 20, 23, dtype=dtype)
+    one.reshape([tuple(x.shape)])
+    (top,), kept = one.trace([x])
+    diff = noise(*top.shape, dtype=dtype, seed=1)
+    (gradient,) = one.retrace([diff], kept, [True])
+    exact, weight = x.double().requires_grad_(), one.blobs[0].data_tensor.double()
+    wanted = F.conv2d(exact, weight, None, stride, 1, dilation, group)
+    (found,) = torch.autograd.grad(wanted, exact, diff.double())
+    assert gradient.dtype == dtype
+    assert (top.double() - wanted).norm() < error * wanted.norm()
+    assert (gradient.double() - found).norm() < error * found.norm()
 
 
 @pytest.mark.parametrize(
