@@ -9,6 +9,7 @@ page, with the card's name. Without a CUDA device it says so and measures nothin
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import time
@@ -29,6 +30,7 @@ from tile_step import FIRST, SCALE, stepper, tiles  # noqa: E402
 
 from dreamlib import pycaffe  # noqa: E402
 from dreamlib.imaging.picture import Window  # noqa: E402
+from dreamlib.pycaffe.device import PLAIN  # noqa: E402
 from dreamlib.tiling.canvas import Canvas  # noqa: E402
 from dreamlib.tiling.gradient_scale import OWN_SCALE  # noqa: E402
 from dreamlib.tiling.network import ArrayNetwork, TensorNetwork  # noqa: E402
@@ -134,10 +136,19 @@ def step_equality(device, size=256, storages=("uint8", "uint16", "float32")):
     return found
 
 
-def speed(device, size, column, held=False, count=16, turns=5):
+#: Ways of a tile: title -> (canvases in the device's memory, PyTorch's operators one by one).
+WAYS = {
+    "canvases in RAM": (False, False),
+    "canvases in the device's memory": (True, False),
+    f"these, and {PLAIN}=1": (True, True),
+}
+
+
+def speed(device, size, column, held=False, plain=False, count=16, turns=5):
     """Time tiles of one size: a phase of `count` of them, the median of some turns.
 
-    `held` tells whether canvases lie in the device's memory, or in RAM.
+    `held` tells whether canvases lie in the device's memory, or in RAM; `plain` does without
+    graphs and kernels of our own.
 
     Returns
     -------
@@ -150,6 +161,7 @@ def speed(device, size, column, held=False, count=16, turns=5):
         pixels, canvas = canvas.array(), TensorCanvas(*canvas.shape[:2], np.uint8, device=device)
         canvas.write(Window(0, 0, *canvas.shape[:2]), pixels)
         target = TensorCanvas(*canvas.shape[:2], np.uint8, device=device)
+    os.environ[PLAIN] = "1" if plain else ""
     stepping = stepper(load(device, column), TensorNetwork)
     on_gpu = device != "cpu"
     if on_gpu:
@@ -157,11 +169,12 @@ def speed(device, size, column, held=False, count=16, turns=5):
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     taken = []
-    for _ in range(turns + 1):  # the first allocates, and lets cuDNN choose
+    for _ in range(turns + 1):  # the first allocates, lets cuDNN choose, and records
         begin = time.perf_counter()
         list(stepping.steps(FIRST, SCALE, made, canvas, target))
         synchronise(device)
         taken.append(time.perf_counter() - begin)
+    del os.environ[PLAIN]
     memory = torch.cuda.max_memory_allocated(device) if on_gpu else None
     return Speed(count * size * size / statistics.median(taken[1:]), memory)
 
@@ -201,22 +214,22 @@ def equality_tables(engine, step):
     return "\n".join(rows)
 
 
-def speed_tables(peaks, speeds, held):
+def speed_tables(peaks, speeds):
     """Write speed, share of the roofline and memory for each tile size.
 
     Parameters
     ----------
     peaks : dict of str -> float
         Column -> FLOP/s of a matrix product.
-    speeds, held : dict of (int, str) -> Speed or None
-        By size and column, of canvases in RAM and in the device's memory; None where memory did not
-        suffice.
+    speeds : dict of str -> dict of (int, str) -> Speed or None
+        Of each of `WAYS`, by size and column; None where memory did not suffice.
     """
-    sizes = list(dict.fromkeys(size for size, _ in speeds))
+    best = speeds["canvases in the device's memory"]
+    sizes = list(dict.fromkeys(size for size, _ in best))
     columns = list(peaks)
     head = f"| {' | '.join(columns)} |\n| ---: |{' ---: |' * len(columns)}"
 
-    def rows(title, cell, speeds=speeds):
+    def rows(title, cell, speeds=best):
         lines = [f"| {title} {head}"]
         for size in sizes:
             found = [(speeds[size, column], peaks[column]) for column in columns]
@@ -234,8 +247,10 @@ def speed_tables(peaks, speeds, held):
         [
             f"| matrix product, TFLOP/s {head}\n| | "
             + " | ".join(f"{peak / 1e12:.3g}" for peak in peaks.values()) + " |",
-            rows("tile, million pixel-steps per second", pixels),
-            rows("tile, the same with canvases in the device's memory", pixels, held),
+            *(
+                rows(f"tile, million pixel-steps per second, {way}", pixels, found)
+                for way, found in speeds.items()
+            ),
             rows(
                 "tile, share of the matrix product's speed",
                 lambda one, peak: f"{one.pixels * FLOP_PER_PIXEL / peak:.2f}",
@@ -284,15 +299,15 @@ def report(device, devices, sizes=SIZES, picture=(6144, 8192), equality=224, sid
     )
     print(parts[-1], flush=True)
     peaks = {column: matmul_peak(device, column, side) for column in COLUMNS}
-    speeds, held = {}, {}
+    speeds = {way: {} for way in WAYS}
     for size in sizes:
         for column in COLUMNS:
-            for there, found in ((False, speeds), (True, held)):
+            for way, found in speeds.items():
                 try:
-                    found[size, column] = speed(device, size, column, there, **timing)
+                    found[size, column] = speed(device, size, column, *WAYS[way], **timing)
                 except torch.cuda.OutOfMemoryError:
                     found[size, column] = None
-    parts.append(speed_tables(peaks, speeds, held))
+    parts.append(speed_tables(peaks, speeds))
     print(parts[-1], flush=True)
     set_tf32(False)
     if device != "cpu":

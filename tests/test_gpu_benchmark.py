@@ -39,18 +39,17 @@ def test_all_of_it_runs_and_every_table_has_its_figures(gpu):
     text = gpu.report("cpu", ["cpu"], sizes=(96,), picture=(96, 128), equality=96, side=64,
                       count=2, turns=1)  # fmt: skip
     tables = [part for part in text.split("\n\n") if part.startswith("|")]
-    assert len(tables) == 8
+    assert len(tables) == 9
     cells = {line.split("|")[1].strip(): line for table in tables for line in table.splitlines()}
     assert "float32 canvas" in cells
     assert "`cpu,cpu`" in cells
     # The CPU is itself.
     assert cells["float32"].split("|")[2:4] == [" 0.0e+00 ", " 0.0e+00 "]
     assert cells["uint8 canvas"].split("|")[2:4] == [" 0 ", " 0.00e+00 "]
-    # Two tables of speeds, of canvases in RAM and on the device.
-    for table in tables[3:5]:
+    for table in tables[3 : 3 + len(gpu.WAYS)]:
         assert all(float(cell) > 0 for cell in table.splitlines()[2].split("|")[2:-1])
     # Shares of a tiny product's speed mean nothing, but there is one for each column.
-    shares = tables[5].splitlines()[2].split("|")[2:-1]
+    shares = tables[6].splitlines()[2].split("|")[2:-1]
     assert all(float(share) > 0 for share in shares)
     assert len(shares) == len(gpu.COLUMNS)
 
@@ -65,19 +64,20 @@ def test_low_precision_differs_from_full_and_by_little(gpu):
 
 
 def test_the_share_of_the_roofline_is_arithmetic(gpu):
-    speeds = {(256, name): gpu.Speed(2e6, 3 << 30) for name in gpu.COLUMNS}
-    held = {(256, name): gpu.Speed(5e6, 3 << 30) for name in gpu.COLUMNS}
-    text = gpu.speed_tables(dict.fromkeys(gpu.COLUMNS, 94e3 * 8e6), speeds, held)
+    speeds = {
+        way: {(256, name): gpu.Speed(pixels, 3 << 30) for name in gpu.COLUMNS}
+        for way, pixels in zip(gpu.WAYS, (5e6, 2e6, 1e6))
+    }
+    text = gpu.speed_tables(dict.fromkeys(gpu.COLUMNS, 94e3 * 8e6), speeds)
     assert "| 256 | 0.25 | 0.25 | 0.25 | 0.25 |" in text
     assert "| 256 | 3.00 |" in text
-    assert "| 256 | 2 |" in text
-    assert "| 256 | 5 |" in text
+    assert all(f"| 256 | {pixels} |" in text for pixels in (5, 2, 1))
 
 
 def test_a_size_that_does_not_fit_the_card_is_a_cell_of_the_table(gpu):
-    speeds = {(2048, name): None for name in gpu.COLUMNS}
-    text = gpu.speed_tables(dict.fromkeys(gpu.COLUMNS, 1e12), speeds, speeds)
-    assert text.count("| 2048 | no room | no room | no room | no room |") == 4
+    speeds = {way: {(2048, name): None for name in gpu.COLUMNS} for way in gpu.WAYS}
+    text = gpu.speed_tables(dict.fromkeys(gpu.COLUMNS, 1e12), speeds)
+    assert text.count("| 2048 | no room | no room | no room | no room |") == 5
 
 
 def test_workers_are_one_two_on_a_card_and_one_on_each(gpu):
