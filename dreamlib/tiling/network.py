@@ -259,7 +259,6 @@ class TensorNetwork:
     def picture(self, height, width):
         return self._image[: 3 * height * width].view(3, height, width)
 
-    @profile
     def gradient(self, image, end, objective, part_of=None):
         def pass_():
             return self._pass(image, end, objective, part_of)
@@ -286,6 +285,7 @@ class TensorNetwork:
         blobs = (blob for layer in self._net.layers for blob in layer.blobs)
         return sum(blob.data_memory.version for blob in blobs)
 
+    @profile
     def _pass(self, image, end, objective, part_of):
         source = self._net.blobs[self._net.inputs[0]]
         source.reshape(1, *image.shape)
