@@ -78,8 +78,8 @@ def test_every_script_that_images_run_is_run_by_a_test():
     # tests/real_caffe/test_containers.py carries out the Dockerfiles of caffe-cpu and caffe-cuda.
     *by_caffe, studio, torch = map(scripts_of, DOCKERFILES)
     others = {*studio, *torch} - {script for scripts in by_caffe for script in scripts}
-    run = (test_torch_image.INSTALL, test_torch_image.PREPARE, test_studio_image.ASSETS)
-    assert others == {PROJECT / script for script in run}
+    torchs = (test_torch_image.INSTALL, test_torch_image.PREPARE, test_torch_image.COMPILER)
+    assert others == {PROJECT / script for script in (*torchs, test_studio_image.ASSETS)}
 
 
 @every_dockerfile

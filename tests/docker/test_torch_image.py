@@ -18,6 +18,7 @@ from tests.docker.dockerfile import PROJECT
 
 INSTALL = "scripts/install.py"
 PREPARE = "scripts/prepare_models.py"
+COMPILER = "docker/compiler.sh"
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +145,25 @@ def test_the_image_makes_its_model_and_dreams_out_of_the_box(project, tmp_path):
     pixels = np.asarray(Image.open(tmp_path / "out.png"))
     assert pixels.shape == (64, 96, 3)
     assert pixels.std() > 10
+
+
+@pytest.mark.parametrize("triton", [False, True])
+def test_a_compiler_is_installed_where_triton_is(tmp_path, triton):
+    programs, packages = tmp_path / "bin", tmp_path / "packages"
+    for folder in (programs, packages):
+        folder.mkdir()
+    asked = tmp_path / "asked"
+    for name in ("apt-get", "rm"):
+        (programs / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {asked}\n')
+        (programs / name).chmod(0o755)
+    if triton:
+        (packages / "triton.py").touch()
+    # Without site-packages, where a Triton may be.
+    code = "#!/bin/sh\nexec " + sys.executable + ' -S "$@"\n'
+    (programs / "python3").write_text(code)
+    (programs / "python3").chmod(0o755)
+    status, said = run([PROJECT / COMPILER], PATH=str(programs) + ":/usr/bin:/bin",
+                       PYTHONPATH=str(packages))  # fmt: skip
+    assert status == 0, said
+    assert asked.exists() == triton
+    assert not triton or "install -y -qq --no-install-recommends gcc" in asked.read_text()
