@@ -6,10 +6,17 @@ their results, so that a CUDA graph may hold them. On ``meta`` operators tell th
 
 from __future__ import annotations
 
+import subprocess
+
 import torch
 import triton
 
+from dreamlib.errors import CaffeError
 from dreamlib.pycaffe import triton_kernels
+from dreamlib.pycaffe.device import PLAIN
+
+#: What a kernel that cannot be compiled, kept or launched raises.
+TROUBLE = (OSError, RuntimeError, subprocess.SubprocessError, triton.TritonError)
 
 #: Values that a program handles; and channels of them in pooling: two lines of a GPU's cache.
 BLOCK, LINE = 1024, 64
@@ -141,7 +148,13 @@ def _operator(schema, make, write):
     def run(first, *others):
         results = make(first, *others)
         with torch.cuda.device_of(first):
-            write(results, first, *others)
+            try:
+                write(results, first, *others)
+            except TROUBLE as error:
+                raise CaffeError(
+                    f"Triton's kernel {name!r} does not run on this GPU ({error}); set {PLAIN}=1 "
+                    "in the environment, and PyTorch's own operators do"
+                ) from error
         return results
 
     RUN[name] = run

@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from triton.backends.compiler import GPUTarget
 
 import dreamlib.pycaffe as caffe
+from dreamlib.errors import CaffeError
 from dreamlib.pycaffe import cpu_kernels, device, gpu_kernels, triton_kernels
 from dreamlib.pycaffe.layers import choice
 from tests.embedded import REPOSITORY
@@ -124,6 +125,17 @@ def test_without_triton_pytorchs_operators_do(fresh, monkeypatch):
     choice.triton_serves.cache_clear()
     monkeypatch.setattr(choice.importlib.util, "find_spec", lambda name: None)
     assert choice.kernels_for(x) is None
+
+
+@pytest.mark.parametrize("error", [OSError("read-only"), triton.TritonError("read-only")], ids=type)
+def test_a_kernel_that_cannot_be_compiled_is_an_error_in_words(monkeypatch, error):
+    class Fails:
+        def __getitem__(self, grid):
+            raise error
+
+    monkeypatch.setattr(triton_kernels, "normalise", Fails())
+    with pytest.raises(CaffeError, match=r"'normalise'.*\(read-only\).*DREAM_PLAIN_GPU=1"):
+        gpu_kernels.RUN["normalise"](noise(1, 3, 4, 4), 5, 1.0, 0.75, 1.0)
 
 
 def test_a_user_may_ask_for_pytorchs_operators(monkeypatch):
