@@ -11,9 +11,10 @@ from collections import OrderedDict
 from dreamlib.errors import DreamError
 from dreamlib.pycaffe.device import PLAIN
 
-#: Times that a pass runs as it is before it is recorded: libraries choose their ways at the first,
-#: and the tiles at a picture's borders have sizes that never come again.
-UNRECORDED = 2
+#: Times that a pass runs as it is before it is recorded. Libraries choose their ways at the first,
+#: tiles at a picture's borders have sizes that hardly come again, and to record takes as long as
+#: some passes: ten steps on a small octave, or a film's frame, end before that pays.
+UNRECORDED = 10
 
 #: Passes that are remembered, the last ones; a recorded one keeps its gradient's memory.
 REMEMBERED = 8

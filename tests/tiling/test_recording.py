@@ -140,7 +140,7 @@ def test_a_recorded_step_is_the_step_of_one_that_is_not(net):
 
 
 def test_sizes_are_recorded_each_for_itself_and_may_alternate(net):
-    small, large = pictures(6, 48, 48), pictures(6, 64, 80)
+    small, large = (pictures(UNRECORDED + 2, *size) for size in ((48, 48), (64, 80)))
     shown = [picture for pair in zip(large, small) for picture in pair]
     network = recording_network(net)
     expected = gradients(TensorNetwork(net), shown)

@@ -18,6 +18,7 @@ from dreamlib.imaging.picture import Window
 from dreamlib.models.preprocessing import preprocess
 from dreamlib.pycaffe import device
 from dreamlib.tiling import network as networks
+from dreamlib.tiling import recording
 from dreamlib.tiling import stepper as module
 from dreamlib.tiling.canvas import Canvas
 from dreamlib.tiling.gradient_scale import OWN_SCALE, Scale
@@ -534,7 +535,8 @@ class TestOnTheGpu:
         assert difference.max() <= bound
         assert (difference > bound // 16).mean() < 0.01
 
-    def test_nothing_more_is_allocated_after_the_first_tiles(self, net):
+    def test_nothing_more_is_allocated_after_the_first_tiles(self, net, monkeypatch):
+        monkeypatch.setattr(recording, "UNRECORDED", 2)
         caffe.set_mode_gpu()
         stepper, canvas = stepper_of(net, tile_steps=2), canvas_of("uint8")
         allocated = []
