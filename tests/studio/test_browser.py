@@ -156,7 +156,7 @@ def _logged_in(browser):
     browser.fill("username", "admin")
     browser.fill("password", browser.studio.password)
     browser.press("Log in")
-    assert browser.path() == "/dreams/"
+    until(lambda: browser.path() == "/dreams/")  # a press may return before its page is there
     return browser
 
 
