@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
@@ -161,20 +162,18 @@ def speed(device, size, column, held=False, plain=False, count=16, turns=5):
         pixels, canvas = canvas.array(), TensorCanvas(*canvas.shape[:2], np.uint8, device=device)
         canvas.write(Window(0, 0, *canvas.shape[:2]), pixels)
         target = TensorCanvas(*canvas.shape[:2], np.uint8, device=device)
-    os.environ[PLAIN] = "1" if plain else ""
-    stepping = stepper(load(device, column), TensorNetwork)
-    on_gpu = device != "cpu"
-    if on_gpu:
-        torch.cuda.init()  # there are no statistics before
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(device)
-    taken = []
-    for _ in range(turns + 1):  # the first allocates, lets cuDNN choose, and records
-        begin = time.perf_counter()
-        list(stepping.steps(FIRST, SCALE, made, canvas, target))
-        synchronise(device)
-        taken.append(time.perf_counter() - begin)
-    del os.environ[PLAIN]
+    on_gpu, taken = device != "cpu", []
+    with mock.patch.dict(os.environ, {PLAIN: "1" if plain else ""}):
+        stepping = stepper(load(device, column), TensorNetwork)
+        if on_gpu:
+            torch.cuda.init()  # there are no statistics before
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(device)
+        for _ in range(turns + 1):  # the first allocates, lets cuDNN choose, and records
+            begin = time.perf_counter()
+            list(stepping.steps(FIRST, SCALE, made, canvas, target))
+            synchronise(device)
+            taken.append(time.perf_counter() - begin)
     memory = torch.cuda.max_memory_allocated(device) if on_gpu else None
     return Speed(count * size * size / statistics.median(taken[1:]), memory)
 

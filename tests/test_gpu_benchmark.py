@@ -1,10 +1,13 @@
 """benchmarks/gpu.py runs where it is meant to: shown on the CPU, at tiny sizes."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
 
 from dreamlib import pycaffe
+from dreamlib.pycaffe.device import PLAIN
 from tests.embedded import REPOSITORY
 
 
@@ -78,6 +81,19 @@ def test_a_size_that_does_not_fit_the_card_is_a_cell_of_the_table(gpu):
     speeds = {way: {(2048, name): None for name in gpu.COLUMNS} for way in gpu.WAYS}
     text = gpu.speed_tables(dict.fromkeys(gpu.COLUMNS, 1e12), speeds)
     assert text.count("| 2048 | no room | no room | no room | no room |") == 5
+
+
+def test_a_size_that_does_not_fit_leaves_the_environment_as_it_was(gpu, monkeypatch):
+    """Workers inherit it, and would compute without graphs."""
+
+    def full(*arguments):
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setattr(gpu, "load", full)
+    monkeypatch.setenv(PLAIN, "as it was")
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        gpu.speed("cpu", 96, "float32", plain=True, count=2, turns=1)
+    assert os.environ[PLAIN] == "as it was"
 
 
 def test_workers_are_one_two_on_a_card_and_one_on_each(gpu):

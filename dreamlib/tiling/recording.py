@@ -6,6 +6,8 @@ processor milliseconds: longer than the card needs for a small tile. A recorded 
 
 from __future__ import annotations
 
+import functools
+import weakref
 from collections import OrderedDict
 
 from dreamlib.errors import DreamError
@@ -82,14 +84,16 @@ class CudaRecorder:
         import torch
 
         self._torch, self._device, self._pool = torch, device, None
+        self._graphs = weakref.WeakSet()  # those that somebody still has
 
     def __call__(self, action):
         cuda = self._torch.cuda
         with cuda.device(self._device):
-            self._pool = self._pool or cuda.graph_pool_handle()
-            graph = cuda.CUDAGraph()
+            if not self._graphs:  # PyTorch refuses a pool whose graphs are all gone
+                self._pool = cuda.graph_pool_handle()
+            graph, where = cuda.CUDAGraph(), {"pool": self._pool, "stream": _stream(self._device)}
             try:
-                with cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+                with cuda.graph(graph, capture_error_mode="thread_local", **where):
                     result = action()
             except cuda.OutOfMemoryError:
                 raise
@@ -98,4 +102,17 @@ class CudaRecorder:
                     f"the network's pass could not be recorded as a CUDA graph ({error}); set "
                     f"{PLAIN}=1 in the environment, and it is made operator by operator"
                 ) from error
+        self._graphs.add(graph)
         return graph.replay, result
+
+
+@functools.cache
+def _stream(device):
+    """Return the stream that all graphs of a device are recorded on.
+
+    PyTorch's own is the first device's, and what another is asked for it would not record. cuBLAS
+    keeps memory for every stream.
+    """
+    import torch
+
+    return torch.cuda.Stream(device)

@@ -1,5 +1,6 @@
 """Passes that are recorded once and then repeated: on a GPU as CUDA graphs, here as a list."""
 
+import contextlib
 import importlib
 
 import numpy as np
@@ -16,6 +17,7 @@ from dreamlib.ascent.style import style
 from dreamlib.errors import DreamError
 from dreamlib.pycaffe import device
 from dreamlib.tiling import network as networks
+from dreamlib.tiling import recording
 from dreamlib.tiling.network import TensorNetwork
 from dreamlib.tiling.recording import REMEMBERED, UNRECORDED, CudaRecorder, Recordings
 from tests.nets import small_classifier
@@ -256,25 +258,54 @@ def test_the_numbers_of_channels_travel_to_the_device_once():
     assert first.tolist() == [1, 3]
 
 
-def test_a_pass_that_cannot_be_recorded_is_refused_in_words(monkeypatch):
+class _Cuda:
+    """Stands for what `CudaRecorder` asks of `torch.cuda`: notes where graphs are recorded."""
+
     class Graph:
-        def __init__(self, *arguments, **keywords):
-            """Take what CUDA's takes."""
+        def replay(self):
+            """Do nothing: nothing was recorded."""
 
-        def __enter__(self):
-            return self
+    def __init__(self, monkeypatch):
+        self.pools, self.streams, self._handles = [], [], iter(range(100))
+        for name, stand_in in {
+            "CUDAGraph": self.Graph, "graph": self._graph, "device": contextlib.nullcontext,
+            "graph_pool_handle": lambda: next(self._handles),
+        }.items():  # fmt: skip
+            monkeypatch.setattr(torch.cuda, name, stand_in)
+        monkeypatch.setattr(recording, "_stream", lambda device: f"stream of {device}")
 
-        def __exit__(self, *exception):
-            return False
+    def _graph(self, graph, pool, stream, capture_error_mode):
+        self.pools.append(pool)
+        self.streams.append(stream)
+        return contextlib.nullcontext()
 
+
+def test_a_pass_that_cannot_be_recorded_is_refused_in_words(monkeypatch):
     def fails():
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    for name in ("CUDAGraph", "graph", "device"):
-        monkeypatch.setattr(torch.cuda, name, Graph)
-    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 1))
+    _Cuda(monkeypatch)
     with pytest.raises(DreamError, match=r"CUDA graph.*not permitted.*DREAM_PLAIN_GPU=1"):
         CudaRecorder(torch.device("cuda", 0))(fails)
+
+
+def test_graphs_share_their_memory_until_all_are_given_up(monkeypatch):
+    """PyTorch asserts that a pool which is taken again has a graph."""
+    cuda = _Cuda(monkeypatch)
+    recordings = Recordings(CudaRecorder(torch.device("cuda", 0)))
+    for _ in range(2):
+        for key in ("large", "small"):
+            for _ in range(UNRECORDED + 2):
+                recordings.run(key, lambda: torch.zeros(1))
+        recordings.forget()
+    assert cuda.pools == [0, 0, 1, 1]
+
+
+def test_each_device_is_recorded_on_a_stream_of_its_own(monkeypatch):
+    cuda = _Cuda(monkeypatch)
+    for number in (0, 1):
+        CudaRecorder(torch.device("cuda", number))(lambda: None)
+    assert cuda.streams == ["stream of cuda:0", "stream of cuda:1"]
 
 
 @pytest.mark.gpu
@@ -294,3 +325,11 @@ class TestOnTheGpu:
         monkeypatch.setenv(device.PLAIN, "1")
         for one, other in zip(found, gradients(TensorNetwork(net), shown, objective)):
             torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
+
+    def test_larger_pictures_are_recorded_anew(self, net):
+        """With a matrix product, whose library keeps memory of the first graph."""
+        network = TensorNetwork(net)
+        objective = style(END, _features(net, END))
+        for side in (48, 64, 80):
+            gradients(network, pictures(UNRECORDED + 2, side, side), objective)
+            assert not isinstance(next(iter(network._recordings._known.values())), int)
