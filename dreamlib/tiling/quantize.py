@@ -135,7 +135,7 @@ def _number(value, like):
     """Return a divisor: CUDA multiplies by a number's reciprocal, which rounds otherwise."""
     if isinstance(like, np.ndarray):
         return np.float32(value)
-    return like.new_tensor(float(value))
+    return like.new_full((), float(value))
 
 
 def thresholds(window, channel, rounding, bits, like=None):
@@ -160,19 +160,26 @@ def thresholds(window, channel, rounding, bits, like=None):
     -------
     (window.height, window.width) ndarray or tensor of float32
     """
-    rows = np.arange(window.top, window.top + window.height, dtype=np.int64) * ROW_STEP
-    columns = np.arange(window.left, window.left + window.width, dtype=np.int64) * COLUMN_STEP
-    rows += channel * CHANNEL_STEP + rounding * ROUNDING_STEP
-    # Whole turns fall away at 32 bits, here and in the sum.
-    rows, columns = rows.astype(np.int32), columns.astype(np.int32)
-    if like is None:
-        fraction = rows[:, None] + columns
-    else:
-        rows, columns = (like[:0].int().new_tensor(axis) for axis in (rows, columns))
-        fraction = rows[:, None] + columns
+    start = window.top * ROW_STEP + channel * CHANNEL_STEP + rounding * ROUNDING_STEP
+    rows = _turned(start, ROW_STEP, window.height, like)
+    columns = _turned(window.left * COLUMN_STEP, COLUMN_STEP, window.width, like)
+    fraction = rows[:, None] + columns
     fraction >>= 32 - bits
     fraction &= (1 << bits) - 1
     values = fraction.astype(np.float32) if like is None else fraction.float()
     values += 0.5
     values *= 2.0**-bits
     return values
+
+
+def _turned(start, step, count, like):
+    """Return int32 from `start` on by `step`: whole turns fall away at 32 bits, as in their sum.
+
+    A tensor is made on its device: numbers from here would first wait for all that it has to do.
+    """
+    start %= 1 << 32
+    if like is None:
+        return np.arange(start, start + count * step, step, dtype=np.int64).astype(np.int32)
+    import torch
+
+    return torch.arange(start, start + count * step, step, device=like.device).int()

@@ -462,6 +462,11 @@ class _Asked(TorchDispatchMode):
 @pytest.fixture
 def nowhere(monkeypatch):
     """Nets run on PyTorch's device ``meta``: shapes without values, and not the CPU's way."""
+
+    def refuse(*arguments, **keywords):
+        raise AssertionError("numbers of the host wait on a GPU for all before them")
+
+    monkeypatch.setattr(torch.Tensor, "new_tensor", refuse)
     monkeypatch.setattr(device, "_device", torch.device("meta"))
     monkeypatch.setattr(networks, "CudaTransfer", _Nowhere)
 
