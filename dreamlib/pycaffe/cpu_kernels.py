@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from dreamlib.pycaffe import kernels
+from dreamlib.pycaffe.layers import unwritten
 
 
 def maxima(x, size, windows, room):
@@ -29,7 +30,7 @@ def maxima(x, size, windows, room):
     winner : (N, h, w, C) ndarray of uint8
         Which tap won: they are counted row by row, and of equal ones the first wins.
     """
-    top = _unwritten((*x.shape[:2], *size), x)
+    top = unwritten((*x.shape[:2], *size), x)
     winner = room(top.numel()).reshape(len(x), *size, x.shape[1])
     kernels.by_rows(
         kernels.maxima, len(x) * size[0], top.numel() * math.prod(windows[0]),
@@ -54,7 +55,7 @@ def maxima_gradient(diff, winner, shape, windows):
     -------
     (N, C, H, W) Tensor
     """
-    gradient = _unwritten(shape, diff)
+    gradient = unwritten(shape, diff)
     kernels.by_rows(
         kernels.maxima_gradient, shape[0] * shape[2], gradient.numel(),
         kernels.rows_of(diff), winner, kernels.rows_of(gradient), *windows,
@@ -92,7 +93,7 @@ def normalise(x, n, alpha, beta, k):
     -------
     (N, C, H, W) Tensor
     """
-    top = _unwritten(x.shape, x)
+    top = unwritten(x.shape, x)
     _by_pixels(kernels.normalise, (x, top), alpha / n, k)
     return top
 
@@ -120,7 +121,3 @@ def normalise_gradient(x, diff, n, alpha, beta, k):
 def _by_pixels(kernel, tensors, *factors):
     rows = [kernels.rows_of(tensor).reshape(-1, tensor.shape[1]) for tensor in tensors]
     kernels.by_rows(kernel, len(rows[0]), rows[0].size, *rows, *map(np.float32, factors))
-
-
-def _unwritten(shape, like):
-    return torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)

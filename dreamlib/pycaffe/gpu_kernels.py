@@ -14,6 +14,7 @@ import triton
 from dreamlib.errors import CaffeError
 from dreamlib.pycaffe import triton_kernels
 from dreamlib.pycaffe.device import PLAIN
+from dreamlib.pycaffe.layers import unwritten
 
 #: What a kernel that cannot be compiled, kept or launched raises.
 TROUBLE = (OSError, RuntimeError, subprocess.SubprocessError, triton.TritonError)
@@ -26,93 +27,27 @@ WIDEST = 11
 
 
 def maxima(x, size, windows, room):
-    """Take the maximum of windows, which the picture's borders clip.
-
-    Parameters
-    ----------
-    x : (N, C, H, W) Tensor
-    size : tuple of int
-        (h, w), the windows down and across; each of them meets the picture.
-    windows : tuple
-        Their kernel, stride and padding, each (down, across); 256 taps at most.
-    room : callable
-        Not asked: PyTorch keeps a GPU's memory itself.
-
-    Returns
-    -------
-    top : (N, C, h, w) Tensor
-    winner : (N, C, h, w) Tensor of uint8
-        Which tap won: they are counted row by row, and of equal ones the first wins.
-    """
+    """Do as `cpu_kernels.maxima`; `winner` is an (N, C, h, w) Tensor, `room` is not asked."""
     return _maxima_operator(_channels_last(x), size, *windows)
 
 
 def maxima_gradient(diff, winner, shape, windows):
-    """Return the gradient of `maxima` with respect to `x`.
-
-    Parameters
-    ----------
-    diff : (N, C, h, w) Tensor
-        Gradient with respect to `top`.
-    winner : (N, C, h, w) Tensor of uint8
-    shape : tuple of int
-        Of `x`.
-    windows : tuple
-
-    Returns
-    -------
-    (N, C, H, W) Tensor
-    """
+    """Do as `cpu_kernels.maxima_gradient`."""
     return _maxima_gradient_operator(_channels_last(diff), winner, shape, *windows)
 
 
 def normalises(n, beta):
-    """Tell whether `normalise` knows this LRN.
-
-    Parameters
-    ----------
-    n : int
-        Channels of a sum.
-    beta : float
-        The power.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether `normalise` knows this LRN: as `cpu_kernels.normalises`."""
     return n <= WIDEST
 
 
 def normalise(x, n, alpha, beta, k):
-    """Normalise each value by its neighbours across channels: ``x / (k + alpha/n sum x^2)^beta``.
-
-    Parameters
-    ----------
-    x : (N, C, H, W) Tensor
-    n : int
-        Channels of a sum, odd.
-    alpha, beta, k : float
-
-    Returns
-    -------
-    (N, C, H, W) Tensor
-    """
+    """Do as `cpu_kernels.normalise`, for any odd `n` up to `WIDEST` and any `beta`."""
     return _normalise_operator(_channels_last(x), n, alpha, beta, k)
 
 
 def normalise_gradient(x, diff, n, alpha, beta, k):
-    """Return the gradient of `normalise` with respect to `x`.
-
-    Parameters
-    ----------
-    x, diff : (N, C, H, W) Tensor
-    n, alpha, beta, k
-        As for `normalise`.
-
-    Returns
-    -------
-    (N, C, H, W) Tensor
-    """
+    """Do as `cpu_kernels.normalise_gradient`; `diff` is left as it was."""
     return _normalise_gradient_operator(_channels_last(x), _channels_last(diff), n, alpha, beta, k)
 
 
@@ -164,15 +99,9 @@ def _operator(schema, make, write):
     return getattr(torch.ops.dreamlib, name).default
 
 
-def _unwritten(shape, like, dtype=None):
-    return torch.empty(
-        shape, dtype=dtype or like.dtype, device=like.device, memory_format=torch.channels_last
-    )
-
-
 def _make_maxima(x, size, kernel, stride, pad):
     shape = (*x.shape[:2], *size)
-    return _unwritten(shape, x), _unwritten(shape, x, torch.uint8)
+    return unwritten(shape, x), unwritten(shape, x, torch.uint8)
 
 
 def _write_maxima(results, x, size, kernel, stride, pad):
@@ -183,7 +112,7 @@ def _write_maxima(results, x, size, kernel, stride, pad):
 
 
 def _make_maxima_gradient(diff, winner, shape, kernel, stride, pad):
-    return _unwritten(shape, diff)
+    return unwritten(shape, diff)
 
 
 def _write_maxima_gradient(gradient, diff, winner, shape, kernel, stride, pad):
@@ -203,7 +132,7 @@ def _rows(written):
 
 
 def _make_normalised(x, *others):
-    return _unwritten(x.shape, x)
+    return unwritten(x.shape, x)
 
 
 def _write_normalise(top, x, n, alpha, beta, k):

@@ -513,6 +513,29 @@ def test_a_turn_on_a_device_takes_as_many_operators_at_any_size(tmp_path, nowher
     assert counts[0] == counts[1] == counts[2] < 30 * len(net.layers)
 
 
+#: Operators that only name memory, or find some.
+FREE = {"alias", "as_strided", "detach", "empty", "expand", "permute", "select", "slice",
+        "split_with_sizes", "unsqueeze", "view"}  # fmt: skip
+
+
+def test_beside_its_pass_a_turn_takes_fewer_than_a_hundred_launches(tmp_path, nowhere):
+    net = small_classifier(tmp_path)
+    net.keep_intermediates = False
+    stepper, canvas = stepper_of(net), canvas_of("uint8")
+    passed, gradient = _Asked(), stepper._network.gradient
+
+    def noted(*arguments):
+        with passed:
+            return gradient(*arguments)
+
+    stepper._network.gradient = noted
+    with _Asked() as asked:
+        list(stepper.steps(PLACE, SCALE, APART[:1], canvas, canvas))
+    turn, own = ([name for name in one.names if name not in FREE] for one in (asked, passed))
+    assert len(own) > 20
+    assert 50 < len(turn) - len(own) < 100
+
+
 @pytest.mark.gpu
 class TestOnTheGpu:
     @pytest.fixture(autouse=True)

@@ -319,20 +319,22 @@ def kernels_take(tensor):
     return known and dense and tensor.device.type == "cpu" and tensor.numel() >= FEW
 
 
-def unwritten(shape, like):
+def unwritten(shape, like, dtype=None):
     """Return a tensor of a shape that nobody may read: of the type, and on the device, of another.
 
     Parameters
     ----------
     shape : tuple of int
     like : Tensor
+    dtype : torch.dtype, optional
+        By default that of `like`.
 
     Returns
     -------
     Tensor
     """
     layout = torch.channels_last if len(shape) == 4 else torch.contiguous_format
-    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=layout)
+    return torch.empty(shape, dtype=dtype or like.dtype, device=like.device, memory_format=layout)
 
 
 class Function(Layer):

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from dreamlib.pycaffe.layers import Layer, kernels_take, register, unwritten
 from dreamlib.pycaffe.layers.geometry import Kernels
+from dreamlib.pycaffe.layers.phases import Phases
 
 convolution_backward = torch.ops.aten.convolution_backward
 
@@ -105,7 +106,7 @@ class Convolution(_Convolutional):
     """Correlate with learned kernels: groups, dilation, rectangular kernels."""
 
     def backward(self, top_diffs, bottoms, tops, wanted):
-        if not self._sees_picture:
+        if not self._phases:
             return super().backward(top_diffs, bottoms, tops, wanted)
         return [
             self._phase_gradient(_channels_last(diff), bottom.shape[2:])
@@ -115,8 +116,7 @@ class Convolution(_Convolutional):
     def setup(self, shapes):
         super().setup(shapes)
         self._made, self._made_of = {}, None
-        axes = zip(self.kernel, self.stride, self.pad)
-        self._phases = tuple(_PhaseTaps(*axis) for axis in axes) if self._sees_picture else ()
+        self._phases = Phases(self.kernel, self.stride, self.pad) if self._sees_picture else None
         plain = (*self.kernel, *self.stride, *self.dilation, self.groups) == (3, 3, 1, 1, 1, 1, 1)
         ends = self.channels, self.outputs
         even = not any(count % 16 for count in ends) and min(ends) >= LEAST_CHANNELS
@@ -180,8 +180,8 @@ class Convolution(_Convolutional):
         """Compute the gradient, (N, C, *size), with respect to a picture of few channels."""
         made, key = self._made_of_weights(), ("phases", diff.dtype, diff.device)
         if key not in made:
-            made[key] = _phase_kernels(self.value(0, diff), *self._phases)
-        return _woven(diff, made[key], self._phases, self.stride, size)
+            made[key] = self._phases.kernels(self.value(0, diff))
+        return self._phases.gradient(diff, made[key], size)
 
     def _weight(self, which, like):
         """Return the weights ``straight`` or ``turned``, and if ``spread`` for Winograd's way."""
@@ -281,59 +281,6 @@ MOST_LAYOUTS = 4
 
 #: Number of bottom channels up to which a convolution is the input layer of an image network.
 FEW_CHANNELS = 4
-
-
-def _phase_kernels(weight, rows, columns):
-    """Return the kernels, (C x phases, O, kh', kw'), whose convolution `_woven` weaves.
-
-    Of the weights, (O, C, kh, kw), each phase of a row and of a column has every stride-th tap.
-    """
-    # A row and a column of zeros stand for the taps that a phase does not have.
-    padded = F.pad(weight, (0, 1, 0, 1))
-    taps = padded[:, :, rows.taps[:, :, None, None], columns.taps]
-    # (O, C, phase y, tap y, phase x, tap x) -> (C x phases, O, taps)
-    return taps.permute(1, 2, 4, 0, 3, 5).reshape(-1, len(weight), *taps.shape[3::2])
-
-
-def _woven(diff, kernels, phases, stride, size):
-    """Compute a convolution's gradient, (N, C, *size), with respect to a picture of few channels.
-
-    The picture's pixels fall into ``stride x stride`` phases, and on each the gradient is a plain
-    convolution of `diff`, (N, O, h, w), with every stride-th tap of the weights. All phases
-    together are one convolution with ``stride x stride`` times the channels, whose result is
-    woven together: five times as fast as the general operator, which is made for many channels.
-    """
-    height, width = (-(-side // step) for side, step in zip(size, stride))
-    top, above = phases[0].padding(diff.shape[2], height)
-    left, beside = phases[1].padding(diff.shape[3], width)
-    found = F.conv2d(diff, kernels, padding=(top, left))
-    found = found[:, :, above : above + height, beside : beside + width]
-    channels = len(kernels) // math.prod(stride)
-    woven = found.reshape(-1, channels, *stride, height, width).permute(0, 1, 4, 2, 5, 3)
-    full = woven.reshape(-1, channels, height * stride[0], width * stride[1])
-    return full[:, :, : size[0], : size[1]]
-
-
-class _PhaseTaps:
-    """Which taps of a kernel reach each phase of one axis, and from how far.
-
-    Pixel ``stride i + phase`` gets tap k from top position ``i + reach`` if
-    ``stride (i + reach) + k - pad`` is that pixel. `taps`, (phases, reaches), has the tap for each
-    reach, from the farthest left on, and the kernel's length where there is none.
-    """
-
-    def __init__(self, length, stride, pad):
-        self.first = -((length - 1 - pad) // stride)
-        last = (stride - 1 + pad) // stride
-        reaches = torch.arange(self.first, last + 1)
-        taps = torch.arange(stride)[:, None] + pad - stride * reaches
-        self.taps = torch.where((taps >= 0) & (taps < length), taps, length)
-
-    def padding(self, given, wanted):
-        """Zeros to put at both ends of `given` positions, and how many results then to skip."""
-        before = -self.first
-        padding = max(before, wanted - 1 + self.taps.shape[1] - before - given, 0)
-        return padding, padding - before
 
 
 @register("Deconvolution")
