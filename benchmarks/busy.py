@@ -2,8 +2,8 @@
 
     python benchmarks/busy.py [--size 1024x575] [--steps 5] [--turns 3] [--network googlenet]
 
-float32, the networks of step.py: idle, and beside as many busy processes as
-there are cores. A fair share is then half of the machine, so twice the idle time.
+float32, the networks of step.py: idle, and beside as many busy processes as there are cores. A fair
+share is then half of the machine, so twice the idle time.
 """
 
 from __future__ import annotations

@@ -4,9 +4,8 @@
                               [--network googlenet]
 
 The whole picture: GoogLeNet with random weights to inception_4c/output, or EfficientNet-Lite0 to
-block11. Each variant runs in a process of
-its own, one after the other in turns, so that a machine that slows down slows all of them. Memory
-is the process's peak over what it had after its imports.
+block11. Each variant runs in a process of its own, one after the other in turns, so that a machine
+that slows down slows all of them. Memory is the process's peak over what it had after its imports.
 
 The notebook's code on real Caffe runs in the Debian 11 root that scripts/real_caffe_root.sh builds;
 where there is none, its line is missing.
